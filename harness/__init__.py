@@ -1,0 +1,1 @@
+"""Reference suite for reinforcement learning of reasoning models, built on veRL."""
