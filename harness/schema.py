@@ -162,7 +162,7 @@ class RunRecord:
         reason: one line; empty when done.
         attempts: every start, oldest first.
         seeds: purpose -> derived seed (see `harness.seeds`).
-        provenance: versions, code commit and diff state, hardware, environment (`harness.provenance`).
+        provenance: versions, code commit and diff, hardware, environment (`harness.provenance`).
         evaluation_rows: "expected" and "found" numbers of per-sample validation rows.
     """
 
