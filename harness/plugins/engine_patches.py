@@ -1,0 +1,101 @@
+"""Patches that let verl's FSDP engines run on a CPU, one small function each."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import Any
+
+from harness.plugins.after_import import after_import
+
+CRITIC_SEED_VARIABLE = "HARNESS_SEED_CRITIC_INIT"
+"""Environment variable with the seed of the critic's value head (an int, see harness.seeds)."""
+
+
+def _register_cpu_engines(module: ModuleType) -> None:
+    """Register verl's FSDP2 engines for the device "cpu".
+
+    Works around: verl 0.9.1 registers them for "cuda" and "npu" only.
+    No longer needed when: `EngineRegistry.register(... device=[..., "cpu"])` stands in
+    `verl/workers/engine/fsdp/transformer_impl.py`.
+    """
+    from verl.workers.engine.base import EngineRegistry
+
+    for model_type, base in (
+        ("language_model", module.FSDPEngineWithLMHead),
+        ("value_model", module.FSDPEngineWithValueHead),
+    ):
+        engine = type(f"Cpu{base.__name__}", (base,), {"__doc__": f"{base.__name__} on a CPU."})
+        EngineRegistry.register(model_type=model_type, backend=["fsdp2"], device=["cpu"])(engine)
+
+
+def _no_offload_policy(module: ModuleType) -> None:
+    """Give forward-only FSDP2 engines (the reference policy) no CPU offload policy.
+
+    Works around: `CPUOffloadPolicy(pin_memory=True)` asks for an accelerator; on a CPU the
+    parameters are where an offload would put them.
+    No longer needed when: `_build_fsdp_module` asks the platform before it pins memory.
+    """
+    from torch.distributed.fsdp import OffloadPolicy
+
+    module.CPUOffloadPolicy = lambda pin_memory=True: OffloadPolicy()
+
+
+def _patch_engines(module: ModuleType) -> None:
+    _register_cpu_engines(module)
+    _no_offload_policy(module)
+
+
+def _gloo_only(module: ModuleType) -> None:
+    """Initialise the process group with plain "gloo".
+
+    Works around: verl builds `cpu:gloo,<device>:<backend>`, which names cpu twice on a CPU, and
+    torch refuses it.
+    No longer needed when: `initialize_global_process_group_ray` accepts device "cpu".
+    """
+    original = module.initialize_global_process_group_ray
+
+    def initialize(timeout_second: float | None = None, backend: str | None = None) -> None:
+        original(timeout_second=timeout_second, backend=backend or "gloo")
+
+    module.initialize_global_process_group_ray = initialize
+
+
+def _load_critic(
+    local_path: str, torch_dtype: Any, model_config: Any, trust_remote_code: bool
+) -> Any:
+    """Load a value model with the attention of its config and a seeded value head.
+
+    The head is the one part of the critic that no file holds. verl draws it from a generator that
+    nobody seeded, so two runs of one seed would differ from the first step on; here it is drawn
+    from the cell's own seed, and the process's generator is left as it was.
+    """
+    import torch
+    from transformers import AutoModelForTokenClassification
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(os.environ.get(CRITIC_SEED_VARIABLE, "0")))
+        return AutoModelForTokenClassification.from_pretrained(
+            local_path,
+            dtype=torch_dtype,
+            config=model_config,
+            attn_implementation="sdpa",
+            trust_remote_code=trust_remote_code,
+        )
+
+
+def _patch_critic_loading(module: ModuleType) -> None:
+    """Load the critic by `_load_critic`.
+
+    Works around: `load_valuehead_model` asks for flash-attention whatever the config says and then
+    reports a missing trl; its head is initialised unseeded.
+    No longer needed when: it takes the attention from the config and a seed.
+    """
+    module.load_valuehead_model = _load_critic
+
+
+def apply() -> None:
+    """Put every patch of this module in wait for the module that it changes."""
+    after_import("verl.workers.engine.fsdp.transformer_impl", _patch_engines)
+    after_import("verl.utils.distributed", _gloo_only)
+    after_import("verl.utils.model", _patch_critic_loading)

