@@ -36,6 +36,8 @@ class _CpuDevice:
             return lambda *args, **kwargs: 0
         if name == "mem_get_info":
             return lambda *args, **kwargs: (0, 0)
+        if name == "get_device_name":  # verl looks up the peak FLOP/s of a named accelerator
+            return lambda *args, **kwargs: "cpu"
         if name in {"empty_cache", "ipc_collect", "manual_seed", "manual_seed_all"}:
             return lambda *args, **kwargs: None
         return getattr(torch.cpu, name)

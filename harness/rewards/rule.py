@@ -5,27 +5,12 @@ The reward of the paper: no format term, no length term, no partial credit (v1 s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from harness.rewards.response import grade, sample_row
+from harness.rewards.response import Grade, reward_function
 
 
-def compute_score(
-    data_source: str,
-    solution_str: str,
-    ground_truth: str,
-    extra_info: Mapping[str, Any] | None = None,
-    **_: Any,
-) -> dict[str, Any]:
-    """Return verl's score dictionary of one response; the score is 0 or 1.
+def score(given: Grade) -> float:
+    """Return what this reward pays for a graded response."""
+    return float(given.is_correct)
 
-    Args:
-        data_source: name of the data set, not used.
-        solution_str: the response without special tokens.
-        ground_truth: the reference answer.
-        extra_info: of the question and the request, see `harness.rewards.response.sample_row`.
-    """
-    info = extra_info or {}
-    given = grade(solution_str, ground_truth, str(info.get("finish_reason")))
-    return sample_row(given, float(given.is_correct), "rule", info)
+
+compute_score = reward_function("rule", score)
