@@ -1,0 +1,49 @@
+r"""The tokenizer: bytes, plus the template's sentences and the answer tags as single tokens.
+
+A byte-level BPE without merges: every text can be written, each digit is one token, and
+``decode(encode(x)) == x``. The sentences and tags are added tokens but not *special* ones, because
+rewards and dumps decode with ``skip_special_tokens=True``. No chat template is set.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from harness.micro.template import FIXED_SENTENCES, THINK_TAG
+
+END_OF_TEXT = "<|endoftext|>"
+TAGS = (THINK_TAG, "</think>", "<answer>", "</answer>", "\\boxed{", "wait,")
+MAX_POSITIONS = 256
+
+
+def build_tokenizer() -> Any:
+    """Build the tokenizer as a transformers ``PreTrainedTokenizerFast``.
+
+    Ids 0..255 are the bytes in the order of their GPT-2 symbols, then the tags, the sentences and
+    the end-of-text token, which also pads (as in Qwen2.5 base).
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={s: i for i, s in enumerate(symbols)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_tokens(
+        [AddedToken(text, normalized=False, special=False) for text in (*TAGS, *FIXED_SENTENCES)]
+    )
+    tokenizer.add_special_tokens([AddedToken(END_OF_TEXT, normalized=False, special=True)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=END_OF_TEXT,
+        pad_token=END_OF_TEXT,
+        clean_up_tokenization_spaces=False,
+        model_max_length=MAX_POSITIONS,
+        padding_side="left",
+    )
+
+
+def save_tokenizer(directory: Path) -> Any:
+    """Write the tokenizer files into a directory and return the tokenizer."""
+    tokenizer = build_tokenizer()
+    tokenizer.save_pretrained(directory)
+    return tokenizer
