@@ -1,0 +1,287 @@
+"""Runs one attempt of a cell on this machine: start, watch, end, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+from harness.launch import supervise
+from harness.launch.cleanup import Leftovers, ProcessNote, remove_note, write_note
+from harness.launch.logs import LogFollower, MetricsFollower, keep_ray_logs, last_lines
+from harness.launch.processes import TAG, Family, end_processes, tagged
+from harness.launch.progress import Pace, Progress
+from harness.launch.stop import StopRequest, catch_stop
+from harness.launch.watchdog import Finding, Limits, Sight, judge
+from harness.schema import Status
+
+LOG_FILE = "log.txt"
+METRICS_FILE = "metrics.jsonl"
+DROPPED_PREFIXES = ("RAY_", "VERL_", "VLLM_", "HYDRA_")
+DROPPED = frozenset(
+    {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK"}
+    | {"MASTER_ADDR", "MASTER_PORT", "OMP_PROC_BIND", "OMP_PLACES"}
+)
+"""Variables of a surrounding torchrun or OpenMP set-up: each changes what a trainer does."""
+
+
+class Command(Protocol):
+    """What is needed of `harness.launch.command.Command`."""
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """Program and arguments."""
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables that the command sets."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnd:
+    """How an attempt ended.
+
+    Attributes:
+        status: DONE, FAILED or INTERRUPTED.
+        reason: one line that names the log; empty when done.
+        exit_code: of the trainer, negative for a signal; None if it did not end by itself.
+        last_step: largest step with metrics; None if there was none.
+        torn_lines: lines of the metrics stream that could not be read.
+        log: path of the log that tells most.
+        tail: its last lines; empty when done.
+    """
+
+    status: Status
+    reason: str
+    exit_code: int | None
+    last_step: int | None
+    torn_lines: int
+    log: Path
+    tail: tuple[str, ...] = ()
+
+
+def trainer_environment(
+    outer: Mapping[str, str], command: Mapping[str, str], tag: str, scratch: Path | None
+) -> dict[str, str]:
+    """Return the environment of the trainer.
+
+    The command's variables win; before them come ours, and before these the surrounding ones
+    without those that would change what the trainer does or which Ray cluster it joins.
+
+    Args:
+        outer: environment of the harness.
+        command: variables that the command sets.
+        tag: unique name of the attempt.
+        scratch: private directory for sockets and temporary files, or None.
+    """
+    kept = {
+        key: value
+        for key, value in outer.items()
+        if not key.startswith(DROPPED_PREFIXES) and key not in DROPPED
+    }
+    kept["PYTHONUNBUFFERED"] = "1"
+    # Process titles must not be written over the environment: the tag would be lost with it.
+    kept["SPT_NOENV"] = "1"
+    if scratch is not None:
+        kept["TMPDIR"] = kept["RAY_TMPDIR"] = str(scratch)
+    return {**kept, **command, TAG: tag}
+
+
+def run_attempt(
+    command: Command,
+    attempt_dir: Path,
+    *,
+    steps: int,
+    limits: Limits,
+    observe: Callable[[Progress], None],
+    scratch: Path | None = None,
+) -> AttemptEnd:
+    """Run the command to its end, or to the first finding of the watchdog.
+
+    Standard output and errors go to log.txt in the attempt's folder, which is also the working
+    directory; the metrics are read from metrics.jsonl there. Ctrl-C, SIGTERM and SIGHUP end the
+    attempt in order; the caller sees INTERRUPTED and ends too. In every case all processes of the
+    attempt, their shared-memory segments and sockets are gone afterwards.
+
+    Args:
+        command: argv, and the environment variables that it sets.
+        attempt_dir: existing folder of the attempt.
+        steps: training steps that must have metrics for success.
+        limits: of the watchdog.
+        observe: called about every `limits.poll_s` seconds.
+        scratch: directory from `cleanup.scratch_directory()`, for sockets and temporary files; its
+            removal is the caller's.
+
+    Raises:
+        OSError: the log or process.json cannot be written; nothing is left running.
+    """
+    with catch_stop() as stop:
+        attempt = _Attempt(command, attempt_dir.absolute(), steps, limits, scratch)
+        try:
+            finding = attempt.watch(observe, stop)
+        finally:
+            attempt.end()
+        return attempt.describe(finding)
+
+
+class _Attempt:
+    """One running attempt: the supervisor, the followers of its streams, and what they saw."""
+
+    def __init__(
+        self,
+        command: Command,
+        attempt_dir: Path,
+        steps: int,
+        limits: Limits,
+        scratch: Path | None,
+    ) -> None:
+        self.dir, self.steps, self.limits, self.scratch = attempt_dir, steps, limits, scratch
+        self.tag = uuid.uuid4().hex
+        self.leftovers = Leftovers()
+        self.log = LogFollower(attempt_dir / LOG_FILE)
+        self.metrics = MetricsFollower(attempt_dir / METRICS_FILE)
+        self.pace = Pace()
+        self.last_row: float | None = None
+        self.death_since: float | None = None
+        self.exit_code: int | None = None
+        self.started = time.monotonic()
+        self.process = self._start(command)
+        try:
+            self.family = Family(self.process.pid)
+            write_note(attempt_dir, self._note())
+        except BaseException:
+            self._stop_processes()
+            raise
+
+    def _start(self, command: Command) -> subprocess.Popen[bytes]:
+        program = (sys.executable, "-S", "-P", supervise.__file__)
+        arguments = (str(os.getpid()), f"{self.limits.grace_s:g}", *command.argv)
+        environment = trainer_environment(os.environ, command.environment, self.tag, self.scratch)
+        with (self.dir / LOG_FILE).open("ab") as log:
+            return subprocess.Popen(
+                (*program, *arguments),
+                cwd=self.dir,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _note(self) -> ProcessNote:
+        return ProcessNote(
+            tag=self.tag,
+            pid=self.process.pid,
+            created=self.family.created,
+            started=self.leftovers.since,
+            scratch=str(self.scratch or ""),
+            before=self.leftovers.as_json(),
+        )
+
+    def watch(self, observe: Callable[[Progress], None], stop: StopRequest) -> Finding:
+        """Look again and again until there is a finding or a request to stop."""
+        while not stop.is_set:
+            sight = self._look()
+            observe(self._progress(sight.now))
+            finding = judge(sight, self.limits)
+            if finding is not None:
+                return finding
+            self._sleep()
+        return Finding(Status.INTERRUPTED, f"stopped by {stop.signal_name}")
+
+    def _sleep(self) -> None:
+        try:
+            self.process.wait(timeout=self.limits.poll_s)
+        except subprocess.TimeoutExpired:
+            return
+
+    def _look(self) -> Sight:
+        exit_code = self.exit_code = self.process.poll()
+        now = time.monotonic() - self.started
+        self.log.read()
+        for step in self.metrics.read():
+            self.last_row = now
+            if step >= 1:
+                self.pace.note(now, step)
+        self.family.look()
+        self.leftovers.look(process.pid for process in self.family.members)
+        lost = self.family.lost()
+        is_dead = bool(lost or self.log.engine_death or self.log.ray_death)
+        self.death_since = (self.death_since or now) if is_dead else None
+        sight = Sight(
+            now=now,
+            steps=self.steps,
+            last_step=self.metrics.last_step,
+            last_row=self.last_row,
+            exit_code=exit_code,
+            lost=lost,
+            engine_death=self.log.engine_death,
+            ray_death=self.log.ray_death,
+            death_since=self.death_since,
+            rss_bytes=self.family.rss_bytes() if self.limits.rss_bytes is not None else 0,
+            available_bytes=psutil.virtual_memory().available,
+            disk_bytes=shutil.disk_usage(self.dir).free,
+        )
+        return sight if exit_code is None else replace(sight, failure=self._failure())
+
+    def _failure(self) -> str:
+        self.log.close()
+        return self.log.failure
+
+    def _progress(self, now: float) -> Progress:
+        return Progress(
+            phase=self.log.phase_name,
+            step=self.metrics.last_step or 0,
+            steps=self.steps,
+            elapsed_s=now,
+            step_s=self.pace.step_s,
+            metrics=self.metrics.latest,
+        )
+
+    def _stop_processes(self) -> None:
+        """Ask the supervisor to end its tree; if it cannot, do it in its place."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=2 * self.limits.grace_s + supervise.KILL_WAIT_S + 5.0)
+            except subprocess.TimeoutExpired:
+                end_processes(psutil.Process(self.process.pid).children(recursive=True), 1.0)
+                self.process.kill()
+                self.process.wait()
+        end_processes(tagged(self.tag), self.limits.grace_s)
+
+    def end(self) -> None:
+        """End every process of the attempt and remove what they left in shared places."""
+        self.leftovers.look(process.pid for process in self.family.members)
+        self._stop_processes()
+        self.leftovers.remove()
+        remove_note(self.dir)
+
+    def describe(self, finding: Finding) -> AttemptEnd:
+        """Return how it ended; keeps Ray's own logs of a failure beside the trainer's log."""
+        self.log.close()
+        self.metrics.read()
+        is_done = finding.status is Status.DONE
+        log = self.dir / LOG_FILE
+        if finding.status is Status.FAILED and self.scratch is not None:
+            log = keep_ray_logs(self.scratch, self.dir, finding.log) or log
+        return AttemptEnd(
+            status=finding.status,
+            reason=f"{finding.reason} ({log.relative_to(self.dir.parent)})" if not is_done else "",
+            exit_code=self.exit_code,
+            last_step=self.metrics.last_step,
+            torn_lines=self.metrics.torn,
+            log=log,
+            tail=() if is_done else last_lines(log),
+        )
