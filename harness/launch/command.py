@@ -1,0 +1,166 @@
+"""Spec -> argv and environment of veRL's own trainer. Pure: reads nothing but veRL's key list.
+
+The argv that is stored beside a run is the command that reproduces it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.schema import CellSpec, flatten
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY_LIST = ROOT / "harness" / "conf" / "verl_keys.txt"
+
+LOGICAL_CPUS = 16
+"""What Ray is told on a CPU: its actors wait for each other's slots, not for real cores."""
+
+QUIET_ENVIRONMENT = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_DO_NOT_TRACK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HYDRA_FULL_ERROR": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+"""Nothing calls home; errors and output arrive whole and at once."""
+
+_PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./:-]*")
+_READ_AS_OTHER = frozenset({"null", "true", "false", "nan", "inf"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Directories that the tokens of a config stand for.
+
+    Attributes:
+        model: of the initial model, "@model".
+        data: of the parquet files, "@data/...".
+        attempt: of this attempt's streams, "@attempt/...".
+        scratch: short-lived and with a short path (Ray puts Unix sockets there), "@scratch/...".
+    """
+
+    model: Path
+    data: Path
+    attempt: Path
+    scratch: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What starts a cell: the argv, and the variables set for it."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def build_command(spec: CellSpec, places: Places) -> Command:
+    """Return the command that runs one cell.
+
+    Raises:
+        ValueError: the config holds a token or a value that cannot be written on a command line.
+    """
+    settings = dict(flatten(spec.config["verl"]))
+    settings["trainer.experiment_name"] = spec.run_name
+    settings.update(_ray_settings(settings.get("trainer.device", "cuda")))
+    words = [
+        f"{'' if key in verl_keys() else '+'}{key}={hydra_value(fill(value, places))}"
+        for key, value in settings.items()
+    ]
+    environment = {
+        **{name: str(value) for name, value in spec.config["environment"].items()},
+        **QUIET_ENVIRONMENT,
+        "VERL_FILE_LOGGER_PATH": str(places.attempt / "metrics.jsonl"),
+        "PYTHONPATH": str(ROOT),
+    }
+    argv = (sys.executable, "-m", "verl.trainer.main_ppo", *words)
+    return Command(argv=argv, environment=environment)
+
+
+@cache
+def verl_keys() -> frozenset[str]:
+    """Return the dotted keys of the supported verl's generated trainer config.
+
+    They are kept in a file, so that commands are built without verl; a contract test compares
+    it with the installed verl.
+    """
+    lines = KEY_LIST.read_text().splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def fill(value: Any, places: Places) -> Any:
+    """Return a config value with its path tokens filled in, inside lists too.
+
+    Raises:
+        ValueError: an unknown token.
+    """
+    if isinstance(value, list):
+        return [fill(item, places) for item in value]
+    if not isinstance(value, str) or not value.startswith("@"):
+        return value
+    token, _, rest = value[1:].partition("/")
+    roots = {
+        "model": places.model,
+        "data": places.data,
+        "attempt": places.attempt,
+        "scratch": places.scratch,
+        "plugins": ROOT / "harness" / "plugins",
+    }
+    if token not in roots:
+        raise ValueError(f"unknown path token {value!r}: expected one of @{', @'.join(roots)}")
+    return str(roots[token] / rest) if rest else str(roots[token])
+
+
+def hydra_value(value: Any) -> str:
+    """Write a value in Hydra's override grammar.
+
+    Raises:
+        ValueError: not a scalar, list or mapping, or text that would be read as an interpolation.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(hydra_value(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        items = (f"{key}:{hydra_value(item)}" for key, item in value.items())
+        return f"{{{','.join(items)}}}"
+    raise ValueError(f"cannot write {value!r} as a Hydra override")
+
+
+def _quoted(text: str) -> str:
+    if _PLAIN_WORD.fullmatch(text) and text.lower() not in _READ_AS_OTHER:
+        return text
+    if "${" in text:
+        raise ValueError(f"cannot write {text!r}: ${{ would be read as an interpolation")
+    # backslashes count as escapes only before a quote, or at the end
+    escaped = re.sub(r"(\\*)'", lambda m: m[1] * 2 + "\\'", text)
+    escaped = re.sub(r"(\\+)$", lambda m: m[1] * 2, escaped)
+    return f"'{escaped}'"
+
+
+def _ray_settings(device: str) -> dict[str, Any]:
+    """A private Ray head: never a cluster found by chance, nothing outside the scratch directory."""
+    settings: dict[str, Any] = {
+        "ray_kwargs.ray_init.address": "local",
+        "ray_kwargs.ray_init.include_dashboard": False,
+        "ray_kwargs.ray_init._temp_dir": "@scratch/ray",
+    }
+    if device == "cpu":
+        # veRL's resource check counts "GPU": one logical one stands for the CPU
+        settings["ray_kwargs.ray_init.num_cpus"] = LOGICAL_CPUS
+        settings["ray_kwargs.ray_init.num_gpus"] = 1
+    return settings

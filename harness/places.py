@@ -1,0 +1,96 @@
+"""Where the model and the data of a config come from: by name, each with its content hash."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.micro import base_model, dataset
+from harness.names import near
+from harness.schema import UsageError
+
+MICRO_DATASET = "micro"
+MICRO_MODEL = "micro_base"
+
+
+def data_hash(settings: Mapping[str, Any]) -> str:
+    """Return the sha256 of the training and evaluation rows of a `dataset` mapping.
+
+    Raises:
+        UsageError: the data set is not known.
+    """
+    _check_name("dataset", settings["name"], MICRO_DATASET)
+    return _micro_hash(**_sizes(settings))
+
+
+def write_data(settings: Mapping[str, Any], parent: Path) -> Path:
+    """Write the data set below a directory, once for all cells, and return its directory.
+
+    It gets its final name only when it is complete, and is never written again.
+    """
+    final = parent / data_hash(settings)[:16]
+    if final.is_dir():
+        return final
+    parent.mkdir(parents=True, exist_ok=True)
+    half = Path(tempfile.mkdtemp(prefix=".half-", dir=parent))
+    try:
+        dataset.write_datasets(half, **_sizes(settings))
+        os.chmod(half, 0o755)
+        os.rename(half, final)
+    except OSError:
+        # another process may have been faster: its content is the same
+        if not final.is_dir():
+            raise
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return final
+
+
+def model_dir(settings: Mapping[str, Any]) -> Path:
+    """Return the directory of the initial model of a `model` mapping.
+
+    Raises:
+        UsageError: the model is not known.
+    """
+    _check_name("model", settings["name"], MICRO_MODEL)
+    return base_model.base_model_dir()
+
+
+def model_hash(settings: Mapping[str, Any]) -> str:
+    """Return the sha256 over the files of the initial model, as its manifest states them.
+
+    Raises:
+        DamagedError: the manifest cannot be read.
+    """
+    directory = model_dir(settings)
+    if not directory.is_dir():
+        return "absent"
+    return base_model.base_model_hash()
+
+
+def verify_model(settings: Mapping[str, Any]) -> None:
+    """Compare the files of the initial model with their hashes.
+
+    Raises:
+        DamagedError: naming the first file that is not what it was, and the remedy.
+    """
+    base_model.verify_base_model(model_dir(settings))
+
+
+@cache
+def _micro_hash(**sizes: int) -> str:
+    return dataset.dataset_hash(**sizes)
+
+
+def _sizes(settings: Mapping[str, Any]) -> dict[str, int]:
+    return {key: settings[key] for key in ("train_size", "eval_size", "seed")}
+
+
+def _check_name(group: str, name: str, known: str) -> None:
+    if name != known:
+        raise UsageError(f"unknown {group} {name!r}: {near(name, [known])}")

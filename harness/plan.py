@@ -1,0 +1,85 @@
+"""`python -m harness.plan ablation=<name> [...]`: what a request would run, and what it would cost.
+
+The same as `python -m harness.run ... dry_run=true`: prints the matrix, every cell's id and full
+command, and launches nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.application import run_application
+from harness.launch.command import Places, build_command
+from harness.places import model_dir
+from harness.schema import CellSpec, ExitCode
+from harness.study import Study, make_study
+
+SCRATCH = Path("/tmp/scratch")
+"""Shown in the place of the directory that a launch makes for itself."""
+
+
+def print_plan(study: Study) -> None:
+    """Print the matrix as a table, then every cell's command, one per line."""
+    print(describe_study(study))
+    print()
+    print(matrix_table(study))
+    for cell in study.cells:
+        print(f"\n# {cell.run_name}\n{shell_line(study, cell)}")
+    print(f"\ndry run: nothing was launched, nothing was written ({len(study.cells)} cells)")
+
+
+def describe_study(study: Study) -> str:
+    """Return one line: what is asked, at which scale, and which part of the study it is."""
+    part = f"partial: {study.label}" if study.label else "the whole study"
+    return (
+        f"{study.ablation.name} at scale {study.request.scale}: {len(study.arms)} arms x"
+        f" {len(study.seeds)} seeds = {len(study.cells)} cells of {study.steps} steps ({part})"
+    )
+
+
+def matrix_table(study: Study) -> str:
+    """Return the aligned table of the cells: arm, seed, id, state, run directory."""
+    rows = [("arm", "seed", "id", "state", "run directory")]
+    for cell in study.cells:
+        directory = study.root / "runs" / cell.run_name
+        rows.append(
+            (cell.arm, str(cell.seed), cell.cell_id[:8], "pending", str(directory))
+        )
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of text in columns, two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines)
+
+
+def shell_line(study: Study, cell: CellSpec) -> str:
+    """Return the command of a cell's next attempt, quoted for a shell."""
+    attempt = (study.root / "runs" / cell.run_name / "attempt-0").absolute()
+    places = Places(
+        model=model_dir(cell.config["model"]),
+        data=(study.request.results_dir / ".data" / cell.inputs.data[:16]).absolute(),
+        attempt=attempt,
+        scratch=SCRATCH,
+    )
+    command = build_command(cell, places)
+    environment = [f"{name}={value}" for name, value in command.environment.items()]
+    return shlex.join(["env", *environment, *command.argv])
+
+
+def plan(words: list[str]) -> int:
+    """Print what the overrides ask for; return the exit code."""
+    print_plan(make_study(words))
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(run_application(plan, sys.argv[1:]))

@@ -1,0 +1,172 @@
+"""What a request comes to: its ablation, its cells, and how much of the whole study it is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import config as configs
+from harness.ablation import Ablation, read_ablation
+from harness.launch.command import verl_keys
+from harness.matrix import (
+    Arm,
+    arm_name,
+    arms_of,
+    build_cells,
+    check_overrides,
+    differences,
+    select_seeds,
+)
+from harness.names import near
+from harness.places import data_hash, model_hash
+from harness.provenance import package_versions, source_hashes
+from harness.schema import CellSpec, Inputs, UsageError
+
+NOT_THE_STUDY = frozenset(
+    {"ablation", "scale", "seeds", "steps", "levels", "results_dir", "dry_run", "launcher"}
+)
+"""Words that do not change what a cell computes, or that a label names by themselves."""
+
+_LONGEST_LABEL = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A request with everything that follows from it.
+
+    Attributes:
+        request: what was asked.
+        ablation: the ablation file, checked.
+        arms: the arms that are run, the control first.
+        seeds: the training seeds.
+        steps: training steps of each cell.
+        cells: the matrix, seed by seed.
+        label: "" for the whole study; else what makes the request less or other than it.
+    """
+
+    request: configs.Request
+    ablation: Ablation
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    steps: int
+    cells: tuple[CellSpec, ...]
+    label: str
+
+    @property
+    def root(self) -> Path:
+        """Directory of the ablation at this scale; the cells' runs are below it."""
+        return self.request.results_dir / self.request.scale / self.ablation.name
+
+    @property
+    def tables(self) -> Path:
+        """Directory of the tables and the report of this request."""
+        return self.root / "partial" / self.label if self.label else self.root
+
+
+def make_study(words: list[str]) -> Study:
+    """Compose a command line into a study.
+
+    Needs a Hydra application or `harness.config.session` around it.
+
+    Raises:
+        UsageError: the request is wrong; nothing was changed.
+    """
+    request = configs.read_request(words)
+    check_added_keys(request)
+    ablation = read_ablation(request.ablation, configs.load_ablation(request.ablation))
+    steps = request.steps or ablation.steps
+    seeds = select_seeds(request.seeds, ablation.seeds)
+    arms = arms_of(ablation, request.levels)
+    _refuse_touched_factors(request, ablation, steps)
+    resolved = [(arm, _arm_config(request.words, arm, steps)) for arm in arms]
+    cells = build_cells(ablation, request.scale, resolved, seeds, inputs_of)
+    return Study(
+        request=request,
+        ablation=ablation,
+        arms=tuple(arms),
+        seeds=seeds,
+        steps=steps,
+        cells=tuple(cells),
+        label=label_of(request, ablation, seeds, steps),
+    )
+
+
+def inputs_of(config: Mapping[str, Any]) -> Inputs:
+    """Return the content hashes of what a config refers to."""
+    package = configs.ROOT / "harness"
+    plugins = package / "plugins"
+    entries = [
+        package / "rewards" / f"{config['reward']['name']}.py",
+        *plugins.glob("*.py"),
+        *plugins.glob("*.yaml"),
+    ]
+    return Inputs(
+        data=data_hash(config["dataset"]),
+        model=model_hash(config["model"]),
+        sources=source_hashes(configs.ROOT, entries),
+        versions=package_versions(),
+    )
+
+
+def check_added_keys(request: configs.Request) -> None:
+    """Refuse a key added below `verl` that veRL does not know and no file declares.
+
+    Raises:
+        UsageError: naming near keys.
+    """
+    known = verl_keys() | set(request.added_keys)
+    for change in request.changes:
+        key = change.name.removeprefix("verl.")
+        if change.is_added and key != change.name and key not in known:
+            raise UsageError(
+                f"veRL has no key {key}: {near(key, known)}; if it takes the key all the same,"
+                " list it under verl_added_keys in harness/conf/config.yaml"
+            )
+
+
+def label_of(
+    request: configs.Request, ablation: Ablation, seeds: tuple[int, ...], steps: int
+) -> str:
+    """Return the name of a request that is not the whole study, "" if it is (or is more).
+
+    Fewer or other seeds, other steps, fewer levels or any other changed setting make it partial,
+    so that the tables of the study beside it are never overwritten.
+    """
+    parts = []
+    if not set(select_seeds(None, ablation.seeds)) <= set(seeds):
+        named = isinstance(request.seeds, tuple)
+        parts.append(f"seeds={'+'.join(map(str, seeds)) if named else len(seeds)}")
+    if steps != ablation.steps:
+        parts.append(f"steps={steps}")
+    if request.levels is not None:
+        parts.append(f"levels={'+'.join(request.levels)}")
+    for change in request.changes:
+        if change.name.split(".")[0] not in NOT_THE_STUDY:
+            parts.append(change.text.lstrip("+"))
+    label = re.sub(r"[^A-Za-z0-9_.,=+-]", "_", ",".join(parts))
+    if len(label) > _LONGEST_LABEL:
+        digest = hashlib.sha256(",".join(parts).encode()).hexdigest()[:8]
+        label = f"{label[:_LONGEST_LABEL]}-{digest}"
+    return label
+
+
+def _arm_config(words: tuple[str, ...], arm: Arm, steps: int) -> dict[str, Any]:
+    config = configs.arm_config(words, arm.choose, arm.settings, steps)
+    return configs.without_unused(config)
+
+
+def _refuse_touched_factors(request: configs.Request, ablation: Ablation, steps: int) -> None:
+    groups = [change for change in request.changes if change.is_group]
+    keys = [change.name for change in request.changes if not change.is_group]
+    words = [change.text for change in groups]
+    # without the command line's keys, so that one which makes two arms equal is seen as well
+    bare = [
+        (arm_name(arm.levels), configs.arm_config(words, arm.choose, arm.settings, steps))
+        for arm in arms_of(ablation)
+    ]
+    differing = [difference.key for difference in differences(bare)]
+    check_overrides(ablation, keys, [change.name for change in groups], differing)
