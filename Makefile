@@ -1,0 +1,63 @@
+# Every command of the repository. `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# The Python that makes .venv: the first one that starts. scripts/setup_env.py says so if it is too old.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
+	if "$$p" -c '' >/dev/null 2>&1; then echo "$$p"; break; fi; done)
+PY := .venv/bin/python
+
+ABLATION ?= kl_penalty
+SCALE ?= micro
+QUICK ?=
+SEEDS ?=
+STEPS ?= $(if $(QUICK),3)
+RESULTS ?=
+# Passed through only when given, so that the ablation file's own values hold otherwise.
+PASSED = $(if $(STEPS),steps=$(STEPS)) $(if $(RESULTS),results_dir=$(RESULTS))
+
+CODE = $(wildcard harness paper scripts tests)
+PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest
+
+.PHONY: help setup run study test test-core test-engine test-all check report clean clean-venv
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
+
+setup: ## make .venv with everything in it (2-4 minutes once, then a second; PYTHON=python3.11)
+	@test -n "$(PYTHON)" || { echo "set-up failed: no Python found: install Python 3.11" >&2; exit 2; }
+	@"$(PYTHON)" scripts/setup_env.py
+
+run: setup ## the main job: three real cells of the KL ablation, table, figures (QUICK=1: 3 steps; SEEDS= STEPS= RESULTS=)
+	@$(PY) -m harness.run ablation=kl_penalty scale=$(SCALE) seeds=$(or $(SEEDS),1) $(PASSED)
+
+study: setup ## a full study, resumable (ABLATION=kl_penalty SCALE=micro SEEDS= STEPS= RESULTS=)
+	@$(PY) -m harness.run ablation=$(ABLATION) scale=$(SCALE) $(if $(SEEDS),seeds=$(SEEDS)) $(PASSED)
+
+report: setup ## write tables, figures and REPORT.md again from the stored cells (ABLATION= SCALE= RESULTS=)
+	@$(PY) -m harness.report ablation=$(ABLATION) scale=$(SCALE) $(if $(RESULTS),results_dir=$(RESULTS))
+
+test: setup check test-core test-engine ## set-up, style, types, core tests and real two-step cells
+
+test-core: setup ## the tests that need no engine (under a minute)
+	@$(PYTEST) -m "not engine and not slow"
+
+test-engine: setup ## the tests that run torch, verl, vLLM and Ray for real (minutes)
+	@$(PYTEST) -m "engine and not slow"
+
+test-all: setup check ## every test there is, slow ones too; writes docs/lab/test-all.md
+	@$(PY) scripts/record_tests.py docs/lab/test-all.md
+
+check: setup ## formatting, lint and types
+	@$(PY) -m ruff format --check $(CODE)
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m mypy $(CODE)
+
+clean: ## remove caches and build leftovers; results and .venv stay
+	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .benchmarks
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+clean-venv: ## remove .venv
+	@rm -rf .venv

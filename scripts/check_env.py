@@ -1,0 +1,95 @@
+"""Import everything the suite needs and say what does not load; run by .venv's own Python.
+
+Prints ``importing NAME`` before each import (so that a crash names its culprit) and one ``FAIL``
+line per fault. Exit code 0: all is well; 1: at least one fault.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from setup_state import REQUIREMENT_FILES, UNWANTED, Pin, read_pins
+
+# In this order: an engine that fails is named before those that import it.
+IMPORTS = (
+    *("numpy", "scipy.stats", "pandas", "pyarrow.parquet", "duckdb", "yaml", "psutil", "filelock"),
+    *("omegaconf", "hydra", "matplotlib.pyplot", "seaborn"),
+    *("torch", "tensordict", "safetensors.torch", "tokenizers", "transformers", "datasets"),
+    *("math_verify", "ray", "transfer_queue", "vllm", "vllm.engine.arg_utils"),
+    *("verl", "verl.trainer.main_ppo"),
+    *("pytest", "ruff", "mypy", "harness"),
+)
+# The only requirements of an installed package that are left open on purpose.
+DECLARED_MISSING = frozenset(UNWANTED)
+
+
+def import_faults(names: tuple[str, ...] = IMPORTS) -> list[str]:
+    """Import modules one after the other; return one sentence for each that fails."""
+    faults = []
+    for name in names:
+        print(f"importing {name}", flush=True)
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a broken build raises anything: RuntimeError, OSError, ...
+            reason = " ".join(str(error).split())[:200]
+            faults.append(f"{name} does not import: {type(error).__name__}: {reason}")
+    return faults
+
+
+def torch_faults(version: str) -> list[str]:
+    """Return a fault if a torch version is not a ``+cpu`` build."""
+    return [] if version.endswith("+cpu") else [f"torch is {version}, expected a +cpu build"]
+
+
+def unwanted_faults(names: tuple[str, ...] = UNWANTED) -> list[str]:
+    """Return a fault for each package that must not be there."""
+    return [f"{name} must not be installed" for name in names if importlib.util.find_spec(name)]
+
+
+def requirement_faults(
+    pins: list[Pin], allowed_missing: frozenset[str] = DECLARED_MISSING
+) -> list[str]:
+    """Compare what the locked packages ask of each other with what is there, like ``pip check``."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    faults = []
+    for name, _ in pins:
+        for text in importlib.metadata.requires(name) or ():
+            wanted = Requirement(text)
+            if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+                continue
+            if canonicalize_name(wanted.name) in allowed_missing:
+                continue
+            try:
+                found = importlib.metadata.version(wanted.name)
+            except importlib.metadata.PackageNotFoundError:
+                faults.append(f"{name} needs {wanted}, which is not installed")
+                continue
+            if not wanted.specifier.contains(found, prereleases=True):
+                faults.append(f"{name} needs {wanted}, found {found}")
+    return faults
+
+
+def main() -> int:
+    """Run every check and print the faults."""
+    import platform
+
+    os.environ.update(VLLM_NO_USAGE_STATS="1", RAY_USAGE_STATS_ENABLED="0", HF_HUB_OFFLINE="1")
+    requirements = Path(__file__).resolve().parent.parent / "requirements"
+    pins = [p for f in REQUIREMENT_FILES for p in read_pins(requirements / f, platform.machine())]
+    faults = [*unwanted_faults(), *requirement_faults(pins), *import_faults()]
+    if "torch" in sys.modules:
+        faults += torch_faults(importlib.metadata.version("torch"))
+    for fault in faults:
+        print(f"FAIL {fault}", flush=True)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
