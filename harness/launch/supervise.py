@@ -101,15 +101,15 @@ class Supervisor:
         self.grace_s = grace_s
         self.status: int | None = None
 
-    def reap(self) -> None:
-        """Collect ended children; remember how the trainer ended."""
+    def reap(self) -> bool:
+        """Collect ended children and remember how the trainer ended; True if no child is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return True
             if pid == 0:
-                return
+                return False
             if pid == self.trainer:
                 self.status = os.waitstatus_to_exitcode(status)
 
@@ -142,12 +142,14 @@ class Supervisor:
             signal_all([self.trainer], signal.SIGTERM)
             self.wait_until(lambda: self.status is not None, self.grace_s)
         signal_all(self.below(), signal.SIGTERM)
-        if self.wait_until(lambda: not self.below(), self.grace_s / 2):
+        # An orphan becomes our child, so none of the tree is left when no child is left; zombies
+        # included, which nobody might collect after us.
+        if self.wait_until(self.reap, self.grace_s / 2):
             return
         end = time.monotonic() + KILL_WAIT_S
-        while self.below() and time.monotonic() < end:
+        while not self.reap() and time.monotonic() < end:
             signal_all(self.below(), signal.SIGKILL)
-            self.wait_until(lambda: not self.below(), 0.2)
+            self.wait_until(self.reap, 0.2)
 
 
 def end_like(status: int | None) -> int:
