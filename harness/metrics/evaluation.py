@@ -1,0 +1,203 @@
+"""Evaluation rows: from generations/<step>.jsonl to sample rows, and from those to metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.metrics.columns import EVALUATION, REFLECTION_WORDS, short_split
+from harness.metrics.streams import RunFiles, generation_files, read_lines
+from harness.schema import DamagedError
+
+OUTCOMES = ("correct", "wrong", "unparsable", "truncated")
+
+TEXT_QUESTIONS = 8
+"""Text is kept for the first 8 questions of a split, sample 0, at the first and last step only."""
+
+TEXT_LIMIT = 2000
+"""Longest text kept, in characters; what is cut ends in an ellipsis."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Which evaluation rows a finished run must have.
+
+    Attributes:
+        steps: evaluated steps, the last training step among them.
+        questions: split -> number of questions; empty if the spec does not say.
+        samples: samples per question.
+    """
+
+    steps: tuple[int, ...]
+    questions: Mapping[str, int]
+    samples: int
+
+    @property
+    def rows(self) -> float:
+        """Number of rows of all steps and splits; NaN if the spec does not say."""
+        if not self.questions:
+            return math.nan
+        return float(len(self.steps) * self.samples * sum(self.questions.values()))
+
+
+@dataclass(slots=True)
+class Samples:
+    """The sample rows of one run, and what was wrong with its files.
+
+    Attributes:
+        rows: one mapping per sample that was scored.
+        torn: torn last lines dropped.
+        unscored: rows without our reward's fields (a session that failed): not results.
+    """
+
+    rows: list[dict[str, Any]]
+    torn: int = 0
+    unscored: int = 0
+
+
+def evaluation_plan(spec: Mapping[str, Any]) -> Plan:
+    """Return which rows the resolved config of a run asks for.
+
+    The splits are the stems of `verl.data.val_files`; their sizes are `evaluation.questions`
+    (split -> number) where that is given, else `dataset.eval_size` for each.
+    """
+    config = spec["config"]
+    verl = config["verl"]
+    trainer = verl["trainer"]
+    last, every = int(trainer["total_training_steps"]), int(trainer.get("test_freq", -1))
+    steps = {0} if trainer.get("val_before_train", True) else set()
+    if every > 0:
+        steps |= {*range(every, last + 1, every), last}
+    files = verl["data"].get("val_files") or []
+    splits = [Path(str(name)).stem for name in ([files] if isinstance(files, str) else files)]
+    size = config.get("dataset", {}).get("eval_size")
+    questions = config.get("evaluation", {}).get("questions")
+    if questions is None:
+        questions = {split: int(size) for split in splits} if size is not None else {}
+    return Plan(
+        steps=tuple(sorted(steps)),
+        questions=dict(questions),
+        samples=int(verl["actor_rollout_ref"]["rollout"]["val_kwargs"]["n"]),
+    )
+
+
+def read_samples(run: RunFiles) -> Samples:
+    """Read the sample rows of a run's last attempt, sorted by step, split, question and sample.
+
+    Raises:
+        DamagedError: a sample appears twice, or a field has a value that it cannot have.
+    """
+    files = generation_files(run)
+    samples = Samples([])
+    for step, path in files:
+        lines = read_lines(path)
+        samples.torn += lines.torn
+        scored = [row for row in lines.rows if row.get("question_id") is not None]
+        samples.unscored += len(lines.rows) - len(scored)
+        with_text = step in (files[0][0], files[-1][0])
+        samples.rows += _step_rows(run, step, path, scored, with_text=with_text)
+    return samples
+
+
+def is_reflecting(response: str) -> bool:
+    """Return whether a response contains one of `REFLECTION_WORDS`, in any case."""
+    text = response.lower()
+    return any(word in text for word in REFLECTION_WORDS)
+
+
+def evaluation_values(frame: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
+    """Yield (step, metric, value) of the sample rows of one run.
+
+    Accuracy is the mean over questions of the mean over samples; the others are means over samples.
+    A step or split without rows yields nothing: it is missing, not 0.
+
+    Args:
+        frame: rows of the samples table of one run.
+    """
+    for (step, split), rows in frame.groupby(["step", "split"], observed=True, sort=True):
+        values = {
+            "accuracy": rows.groupby("question_id", observed=True)["correct"].mean().mean(),
+            "format": rows["format_ok"].mean(),
+            "response_tokens": rows["response_tokens"].mean(),
+            **{o: (rows["outcome"] == o).mean() for o in OUTCOMES[1:]},
+            "reflection": rows["reflection"].mean(),
+            "samples": len(rows),
+        }
+        for column in EVALUATION:
+            yield int(step), f"{column.name}_{short_split(str(split))}", float(values[column.name])
+
+
+def _step_rows(
+    run: RunFiles, step: int, path: Path, scored: list[dict[str, Any]], *, with_text: bool
+) -> list[dict[str, Any]]:
+    """Return the table rows of one evaluation."""
+    keyed = {}
+    for row in scored:
+        key = (str(row["split"]), str(row["question_id"]), int(row["sample"]))
+        if key in keyed:
+            raise DamagedError(
+                f"sample {key[2]} of question {key[1]} ({key[0]}) appears twice in {path}: expected"
+                " one row per sample; run the cell again"
+            )
+        keyed[key] = row
+    chosen = _text_questions(keyed) if with_text else set()
+    rows = []
+    for key in sorted(keyed):
+        text = keyed[key] if key in chosen else {}
+        rows.append({**_fields(path, keyed[key]), **_identity(run, step, key), **_text(text)})
+    return rows
+
+
+def _identity(run: RunFiles, step: int, key: tuple[str, str, int]) -> dict[str, Any]:
+    split, question, sample = key
+    return {
+        "row_id": f"{run.short_id}/{step}/{split}/{question}/{sample}",
+        "run_id": run.run_id,
+        "arm": run.record.arm,
+        "seed": run.record.seed,
+        "step": step,
+        "split": split,
+        "question_id": question,
+        "sample": sample,
+    }
+
+
+def _fields(path: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    if row.get("outcome") not in OUTCOMES or row.get("correct") not in (0, 1):
+        raise DamagedError(
+            f"question {row['question_id']} in {path} has outcome {row.get('outcome')!r} and"
+            f" correct {row.get('correct')!r}: expected one of {', '.join(OUTCOMES)}, and 0 or 1"
+        )
+    return {
+        "correct": int(row["correct"]),
+        "format_ok": int(row["format_ok"]),
+        "outcome": row["outcome"],
+        "finish_reason": str(row.get("finish_reason")),
+        "response_tokens": int(row["response_tokens"]),
+        "reflection": is_reflecting(str(row["output"])),
+        "score": float(row["score"]),
+    }
+
+
+def _text_questions(keys: Mapping[tuple[str, str, int], Any]) -> set[tuple[str, str, int]]:
+    """Return the keys whose text is kept: sample 0 of the first questions of each split."""
+    kept: set[tuple[str, str, int]] = set()
+    for split in {split for split, _, _ in keys}:
+        questions = sorted({q for s, q, _ in keys if s == split})[:TEXT_QUESTIONS]
+        kept |= {(split, question, 0) for question in questions}
+    return kept
+
+
+def _text(row: Mapping[str, Any]) -> dict[str, str | None]:
+    return {"prompt": _capped(row.get("input")), "response": _capped(row.get("output"))}
+
+
+def _capped(text: str | None) -> str | None:
+    if text is None or len(text) <= TEXT_LIMIT:
+        return text
+    return f"{text[: TEXT_LIMIT - 1]}…"

@@ -1,0 +1,298 @@
+"""The tidy tables of a study: runs, steps and samples; every row has a row_id that stays.
+
+`runs`: one row per cell, failed ones with their reason. `steps`: one row per (run, step, metric),
+training and evaluation. `samples`: one row per evaluated sample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.metrics.columns import FINAL_TRAINING_STEPS, SPLIT_PREFIX, column_of, split_of
+from harness.metrics.evaluation import Samples, evaluation_plan, evaluation_values, read_samples
+from harness.metrics.streams import RunFiles, Training, read_training
+from harness.schema import SCHEMA_VERSION, DamagedError, RunRecord, computed_items, content_hash
+
+RUN_KEYS = ("row_id", "run_id", "cell_id", "arm", "seed", "status", "reason", "is_included")
+STEP_TYPES = {
+    "row_id": "str",
+    "run_id": "category",
+    "arm": "category",
+    "seed": "int16",
+    "step": "int32",
+    "metric": "category",
+    "value": "float64",
+}
+SAMPLE_TYPES = {
+    "row_id": "str",
+    "run_id": "category",
+    "arm": "category",
+    "seed": "int16",
+    "step": "int32",
+    "split": "category",
+    "question_id": "category",
+    "sample": "int16",
+    "correct": "int8",
+    "format_ok": "int8",
+    "outcome": "category",
+    "finish_reason": "category",
+    "response_tokens": "int32",
+    "reflection": "bool",
+    "score": "float32",
+    "prompt": "str",
+    "response": "str",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The three tables of a study; rows of failed runs are in all of them."""
+
+    runs: pd.DataFrame
+    steps: pd.DataFrame
+    samples: pd.DataFrame
+
+
+def build_tables(runs: Sequence[RunFiles]) -> Tables:
+    """Read the streams of runs into tables.
+
+    Raises:
+        DamagedError: a stream is damaged elsewhere than in its last line, a sample appears twice,
+            or a finished run lacks a required metric.
+    """
+    run_rows: list[dict[str, Any]] = []
+    step_rows: list[dict[str, Any]] = []
+    sample_rows: list[dict[str, Any]] = []
+    for run in runs:
+        training, samples = read_training(run), read_samples(run)
+        run_rows.append(_run_row(run, training, samples))
+        step_rows += _step_rows(run, training, _typed(samples.rows, SAMPLE_TYPES))
+        sample_rows += samples.rows
+    return Tables(
+        runs=pd.DataFrame(run_rows) if run_rows else pd.DataFrame(columns=list(RUN_KEYS)),
+        steps=_typed(step_rows, STEP_TYPES),
+        samples=_typed(sample_rows, SAMPLE_TYPES),
+    )
+
+
+def final_values(tables: Tables, metrics: Sequence[str]) -> pd.DataFrame:
+    """Return each finished run's value at the end of training, per metric.
+
+    Only runs that are done enter: the metrics of a failed run are shown, never aggregated.
+
+    Args:
+        tables: of a study.
+        metrics: full names, for example `reward`, `accuracy_easy`.
+
+    Returns:
+        Columns row_id, run_id, arm, seed, metric, value, points (values averaged), first_step,
+        last_step. The window of each metric is `Column.window`; a run without any value in it has
+        NaN and 0 points.
+    """
+    included = tables.runs[tables.runs["is_included"].astype(bool)]
+    rows = [
+        _final_row(run, metric, tables.steps)
+        for metric in metrics
+        for run in included.to_dict("records")
+    ]
+    columns = ["row_id", "run_id", "arm", "seed", "metric", "value", "points"]
+    return pd.DataFrame(rows, columns=[*columns, "first_step", "last_step"])
+
+
+def score_array(tables: Tables, arm: str, seeds: Sequence[int], metric: str) -> np.ndarray:
+    """Return per-sample scores of one arm at the last evaluation, shape (seeds, questions, samples).
+
+    Args:
+        tables: of a study.
+        arm: which arm.
+        seeds: in the wanted order; each must have a finished run.
+        metric: an accuracy, for example `accuracy_easy`.
+
+    Returns:
+        0 or 1, NaN where a sample is missing. Questions are in the order of their ids over all
+        arms, so that arrays of two arms align.
+    """
+    split = SPLIT_PREFIX + split_of(metric)[1]
+    rows = tables.samples
+    rows = rows[rows["split"].astype(str).isin([split, split.removeprefix(SPLIT_PREFIX)])]
+    questions = {name: place for place, name in enumerate(sorted(set(rows["question_id"])))}
+    samples = int(rows["sample"].max()) + 1 if len(rows) else 0
+    scores = np.full((len(seeds), len(questions), samples), np.nan)
+    last = dict(zip(tables.runs["run_id"], tables.runs["steps"], strict=True))
+    done = set(tables.runs.loc[tables.runs["is_included"].astype(bool), "run_id"])
+    rows = rows[rows["arm"].astype(str) == arm]
+    rows = rows[
+        [r in done and s == last[r] for r, s in zip(rows["run_id"], rows["step"], strict=True)]
+    ]
+    for place, seed in enumerate(seeds):
+        own = rows[rows["seed"] == seed]
+        index = [questions[name] for name in own["question_id"]]
+        scores[place, index, own["sample"].to_numpy()] = own["correct"].to_numpy()
+    return scores
+
+
+def protocol_hash(spec: Mapping[str, Any]) -> str:
+    """Return the hash of what a run's numbers depend on besides seed, code and versions.
+
+    Runs of one arm with different seeds share it; other steps, data or sizes change it.
+    """
+    inputs = spec["inputs"]
+    return content_hash(
+        {
+            "config": dict(protocol_items(spec)),
+            "data": inputs["data"],
+            "model": inputs["model"],
+        }
+    )
+
+
+def protocol_items(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the flattened config of a run without what its training seed decides."""
+    return {key: value for key, value in computed_items(spec["config"]) if not _is_seed(key)}
+
+
+def write_parquet(
+    frame: pd.DataFrame, path: Path, *, prefixed: Sequence[str] = ("row_id",)
+) -> None:
+    """Write a table, compact and the same bytes for the same rows.
+
+    Args:
+        frame: the rows.
+        path: to write; its directory exists.
+        prefixed: text columns whose neighbours share long prefixes, stored as differences.
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
+    shared = [name for name in prefixed if name in frame.columns]
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        compression_level=19,
+        use_dictionary=[name for name in table.column_names if name not in shared],
+        column_encoding=dict.fromkeys(shared, "DELTA_BYTE_ARRAY") or None,
+    )
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Read a table written by `write_parquet`.
+
+    Raises:
+        DamagedError: it is not there, not a table, or of another schema version.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DamagedError(f"{path} cannot be read as a table: write it again") from error
+    version = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
+    if version != str(SCHEMA_VERSION):
+        raise DamagedError(
+            f"{path} has schema version {version}, this suite reads {SCHEMA_VERSION}: write it again"
+        )
+    return table.to_pandas()
+
+
+def _run_row(run: RunFiles, training: Training, samples: Samples) -> dict[str, Any]:
+    """Return the row of one cell in `runs`."""
+    record, plan = run.record, evaluation_plan(run.spec)
+    code = record.provenance.get("code", {})
+    found = len(samples.rows)
+    return {
+        "row_id": run.short_id,
+        "run_id": run.run_id,
+        "cell_id": record.cell_id,
+        "ablation": record.ablation,
+        "scale": record.scale,
+        "arm": record.arm,
+        "seed": record.seed,
+        "status": str(record.status),
+        "reason": record.reason,
+        "is_included": run.is_done,
+        "attempts": len(record.attempts),
+        "steps": run.steps,
+        "last_step": max((value.step for value in training.values), default=math.nan),
+        "wall_s": _wall_seconds(record),
+        "started": record.attempts[0].started if record.attempts else "",
+        "rows_expected": plan.rows,
+        "rows_found": found,
+        "rows_missing": plan.rows - found,
+        "rows_unscored": samples.unscored,
+        "torn_lines": training.torn + samples.torn,
+        "commit": code.get("commit", "absent"),
+        "dirty": code.get("dirty", "absent"),
+        "protocol": protocol_hash(run.spec),
+    }
+
+
+def _step_rows(run: RunFiles, training: Training, samples: pd.DataFrame) -> list[dict[str, Any]]:
+    values = [*training.values, *evaluation_values(samples)]
+    return [
+        {
+            "row_id": f"{run.short_id}/{step}/{metric}",
+            "run_id": run.run_id,
+            "arm": run.record.arm,
+            "seed": run.record.seed,
+            "step": step,
+            "metric": metric,
+            "value": value,
+        }
+        for step, metric, value in sorted(values, key=lambda item: (item[1], item[0]))
+    ]
+
+
+def _final_row(run: Mapping[str, Any], metric: str, steps: pd.DataFrame) -> dict[str, Any]:
+    end = run["steps"]
+    first = end if column_of(metric).source == "evaluation" else end - FINAL_TRAINING_STEPS + 1
+    rows = steps[(steps["run_id"] == run["run_id"]) & (steps["metric"] == metric)]
+    rows = rows[(rows["step"] >= max(first, 1)) & (rows["step"] <= end)]
+    return {
+        "row_id": f"{run['row_id']}/final/{metric}",
+        "run_id": run["run_id"],
+        "arm": run["arm"],
+        "seed": run["seed"],
+        "metric": metric,
+        # an undefined step makes the window undefined: leaving it out would flatter the run
+        "value": rows["value"].mean(skipna=False) if len(rows) else math.nan,
+        "points": len(rows),
+        "first_step": rows["step"].min() if len(rows) else math.nan,
+        "last_step": rows["step"].max() if len(rows) else math.nan,
+    }
+
+
+def _wall_seconds(record: RunRecord) -> float:
+    """Return the seconds of all attempts that were seen to end; NaN if none was."""
+    ended = [(a.started, a.ended) for a in record.attempts if a.started and a.ended]
+    if not ended:
+        return math.nan
+    return sum(
+        (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+        for start, end in ended
+        if end is not None
+    )
+
+
+def _is_seed(key: str) -> bool:
+    """Return whether a dotted config key holds something that the training seed decides."""
+    last = key.rpartition(".")[2]
+    return key.startswith("environment.HARNESS_SEED") or (
+        key.startswith("verl.") and (last == "seed" or last.endswith("_seed"))
+    )
+
+
+def _typed(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:
+    """Return rows as a frame with exactly the stated columns and types, also if there are none."""
+    frame = pd.DataFrame(list(rows), columns=list(types))
+    try:
+        return frame.astype(dict(types))
+    except (TypeError, ValueError) as error:
+        raise DamagedError(f"a table has a value of the wrong type: {error}") from error

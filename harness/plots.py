@@ -1,0 +1,153 @@
+"""Figures of curves: one line per arm, the seeds as a band; the same bytes for the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, told apart by colour-blind readers; yellow is left out, too light on white
+COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+BAND_NOTE = "Line: mean over seeds. Band: lowest to highest seed. Thin lines: single seeds."
+
+_STYLE = {
+    "svg.hashsalt": "reasoner-zero-bench",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One metric against the training step.
+
+    Attributes:
+        rows: columns arm, seed, step, value; finished runs only.
+        label: of the vertical axis, without the unit.
+        unit: of the values.
+        has_markers: mark the points (evaluations are few, training steps are many).
+    """
+
+    rows: pd.DataFrame
+    label: str
+    unit: str
+    has_markers: bool = False
+
+
+def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") -> Figure:
+    """Return one metric against step, one line per arm, with title, legend and caption.
+
+    Args:
+        panel: what to draw.
+        arms: all arms in their order: an arm has the same colour in every figure.
+        title: of the figure.
+        note: further words of the caption, for example a warning.
+    """
+    with mpl.rc_context(_STYLE):
+        figure, axes = _new_figure(1, width=6.4, height=4.3)
+        draw_panel(axes[0], panel, arms)
+        axes[0].legend(loc="best", fontsize=9)
+        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        _caption(figure, [panel], arms, note)
+    return figure
+
+
+def overview_figure(panels: Sequence[Panel], arms: Sequence[str], title: str, note: str) -> Figure:
+    """Return several metrics side by side under one legend."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _new_figure(len(panels), width=3.9 * len(panels), height=3.9)
+        for place, panel in zip(axes, panels, strict=True):
+            draw_panel(place, panel, arms)
+        handles, names = axes[0].get_legend_handles_labels()
+        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        if handles:
+            figure.legend(handles, names, loc="outside upper right", ncols=len(names), fontsize=9)
+        _caption(figure, panels, arms, note)
+    return figure
+
+
+def draw_panel(axes: Axes, panel: Panel, arms: Sequence[str]) -> None:
+    """Draw one metric into axes: mean, band from lowest to highest seed, and the single seeds."""
+    rows = panel.rows.dropna(subset=["value"])
+    for place, arm in enumerate(arms):
+        own = rows[rows["arm"].astype(str) == arm]
+        if not own.empty:
+            _draw_arm(axes, own, arm, place, has_markers=panel.has_markers)
+    unit = "" if panel.unit == "1" else f" [{panel.unit}]"
+    axes.set_xlabel("training step")
+    axes.set_ylabel(f"{panel.label}{unit}")
+    axes.margins(x=0.02)
+    if rows.empty:
+        axes.text(0.5, 0.5, "no finished run", transform=axes.transAxes, ha="center")
+
+
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as SVG and PNG, without dates, so that the same figure is the same bytes."""
+    written = []
+    with mpl.rc_context(_STYLE):
+        for ending, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
+            path = stem.with_suffix(ending)
+            figure.savefig(path, metadata=metadata)
+            written.append(path)
+    return written
+
+
+def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, place: int, *, has_markers: bool) -> None:
+    colour = COLOURS[place % len(COLOURS)]
+    seeds = rows["seed"].nunique()
+    for _, own in rows.groupby("seed", observed=True):
+        axes.plot(own["step"], own["value"], color=colour, linewidth=0.6, alpha=0.35, zorder=2)
+    across = rows.groupby("step", observed=True)["value"].agg(["mean", "min", "max"])
+    if seeds > 1:
+        axes.fill_between(
+            across.index, across["min"], across["max"], color=colour, alpha=0.13, linewidth=0
+        )
+    sns.lineplot(
+        x=across.index,
+        y=across["mean"],
+        ax=axes,
+        color=colour,
+        linewidth=1.9,
+        marker=MARKERS[place % len(MARKERS)] if has_markers else None,
+        label=f"{arm} (n={seeds})",
+        legend=False,
+        zorder=3,
+    )
+
+
+def _new_figure(count: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    # not through pyplot: it keeps figures alive and picks a backend by the environment
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, count, squeeze=False)
+    return figure, list(axes[0])
+
+
+def _caption(figure: Figure, panels: Sequence[Panel], arms: Sequence[str], note: str) -> None:
+    seeds = [
+        panel.rows.loc[panel.rows["arm"].astype(str) == arm, "seed"].nunique()
+        for panel in panels
+        for arm in arms
+    ]
+    most = max(seeds, default=0)
+    band = BAND_NOTE if most > 1 else "One seed per arm: no band, and no spread to judge by."
+    figure.supxlabel(f"{band} {note}".strip(), fontsize=8, color="#444444", x=0.01, ha="left")

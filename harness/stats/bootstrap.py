@@ -1,0 +1,111 @@
+"""Hierarchical bootstrap: training seed > question > sample.
+
+Axis letters: ``S`` training seeds, ``Q`` questions, ``K`` samples of a question, ``B`` draws.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.stats.intervals import Interval
+
+DRAWS = 2000
+"""Default number of resamples: the Monte Carlo error of a 95 % bound is then about 1 % of the width."""
+
+LEAST_DRAWS = 200
+"""Fewer draws leave fewer than five beyond each 95 % bound and are refused."""
+
+
+def accuracy(score_SQK: np.ndarray) -> np.ndarray:
+    """Mean over questions of the mean over samples, per seed.
+
+    Args:
+        score_SQK: scores in any unit, shape (seeds, questions, samples); NaN is a sample that is
+            not there.
+
+    Returns:
+        Shape (seeds,); a question without any sample is left out, a seed without any is NaN.
+    """
+    score_SQ = _mean(score_SQK, axis=2)
+    return _mean(score_SQ, axis=1)
+
+
+def paired_bootstrap(
+    treat_SQK: np.ndarray,
+    control_SQK: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+    level: float = 0.95,
+) -> Interval:
+    """Gain of treat over control, resampling seeds, questions and samples.
+
+    Seeds and questions are drawn with the same indices in both arms, so that what a (seed, question)
+    pair does to both cancels; samples are drawn within each question of each arm. For a number per
+    seed (training reward), pass shape (seeds, 1, 1): seeds alone are then resampled.
+
+    With 3 seeds this is known to be too narrow (3 values have 10 distinct resamples): it is the
+    second number of a report, `harness.stats.intervals.paired_t` the first.
+
+    Args:
+        treat_SQK: scores, shape (seeds, questions, samples); NaN is a sample that is not there.
+        control_SQK: same shape, seeds and questions aligned with `treat_SQK`.
+        rng: source of the resampling indices; the caller owns the seed.
+        draws: number of resamples, at least 200.
+        level: two-sided coverage, in (0, 1).
+
+    Returns:
+        Gain in the unit of the scores with a percentile interval.
+
+    Raises:
+        ValueError: shapes differ or have other than three axes, fewer than two seeds, too few
+            draws, or a seed without any scored question.
+
+    Source:
+        Two-way bootstrap of Agarwal et al. 2021 (arXiv:2108.13264), with a level for samples.
+    """
+    _check(treat_SQK, control_SQK, draws)
+    gain_SQ = _mean(treat_SQK, axis=2) - _mean(control_SQK, axis=2)
+    point = float(_mean(gain_SQ, axis=1).mean())
+    if not np.isfinite(point):
+        raise ValueError("a seed has no question that was scored in both arms")
+    gain_B = np.array([_one_draw(treat_SQK, control_SQK, rng) for _ in range(draws)])
+    tail = (1.0 - level) / 2.0
+    low, high = np.nanquantile(gain_B, [tail, 1.0 - tail])
+    return Interval(point, float(low), float(high))
+
+
+def _one_draw(treat_SQK: np.ndarray, control_SQK: np.ndarray, rng: np.random.Generator) -> float:
+    """Gain of one resample."""
+    seeds, questions, samples = treat_SQK.shape
+    seed_S = rng.integers(seeds, size=seeds)
+    question_Q = rng.integers(questions, size=questions)
+    drawn = np.ix_(seed_S, question_Q)
+    means = []
+    for score_SQK in (treat_SQK, control_SQK):
+        score = score_SQK[drawn]
+        if samples > 1:
+            sample_SQK = rng.integers(samples, size=score.shape)
+            score = np.take_along_axis(score, sample_SQK, axis=2)
+        means.append(_mean(score, axis=2))
+    return float(np.nanmean(_mean(means[0] - means[1], axis=1)))
+
+
+def _mean(array: np.ndarray, *, axis: int) -> np.ndarray:
+    """Mean without the NaNs; NaN where there is nothing else (and no warning about it)."""
+    there = ~np.isnan(array)
+    count = there.sum(axis=axis)
+    total = np.where(there, array, 0.0).sum(axis=axis)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def _check(treat_SQK: np.ndarray, control_SQK: np.ndarray, draws: int) -> None:
+    if treat_SQK.shape != control_SQK.shape or treat_SQK.ndim != 3:
+        raise ValueError(
+            f"arms must align on (seeds, questions, samples): got {treat_SQK.shape} "
+            f"and {control_SQK.shape}"
+        )
+    if treat_SQK.shape[0] < 2:
+        raise ValueError(f"need at least 2 seeds for an interval, got {treat_SQK.shape[0]}")
+    if draws < LEAST_DRAWS:
+        raise ValueError(f"need at least {LEAST_DRAWS} draws, got {draws}")
