@@ -16,8 +16,8 @@ from typing import Callable, Iterator, NamedTuple
 
 _NETWORK = re.compile(
     r"NewConnectionError|ConnectTimeout|ReadTimeout|Max retries exceeded|Connection refused"
-    r"|Connection reset|Name or service not known|Temporary failure in name resolution|Network is unreachable"
-    r"|connection broken by|ProxyError|SSLError|IncompleteRead|ProtocolError|HTTP error 5\d\d"
+    r"|Connection reset|Name or service not known|Temporary failure in name resolution"
+    r"|Network is unreachable|connection broken by|ProxyError|SSLError|IncompleteRead|ProtocolError|HTTP error 5\d\d"
 )
 _NO_MATCH = re.compile(r"No matching distribution found for (\S+)")
 _FETCHED = re.compile(r"^(Collecting|Processing|Requirement already satisfied)\b")

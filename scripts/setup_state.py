@@ -1,7 +1,8 @@
 """What a virtual environment holds, read from its files alone: no import, no pip, milliseconds.
 
 The installed packages are read from their ``*.dist-info`` folders, so that an interrupted set-up
-goes on with what is missing and a damaged one is noticed. Standard library only; starts on Python 3.8.
+goes on with what is missing and a damaged one is noticed.
+Standard library only; starts on Python 3.8.
 """
 
 from __future__ import annotations
