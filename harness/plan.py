@@ -12,9 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.application import run_application
+from harness.cost import estimate_cell, finished_runs, minutes
+from harness.execution import data_dir, pending_cells
 from harness.launch.command import Places, build_command
 from harness.places import model_dir
 from harness.schema import CellSpec, ExitCode
+from harness.store.ledger import RunStore
 from harness.study import Study, make_study
 
 SCRATCH = Path("/tmp/scratch")
@@ -24,6 +27,7 @@ SCRATCH = Path("/tmp/scratch")
 def print_plan(study: Study) -> None:
     """Print the matrix as a table, then every cell's command, one per line."""
     print(describe_study(study))
+    print(cost_line(study))
     print()
     print(matrix_table(study))
     for cell in study.cells:
@@ -42,13 +46,27 @@ def describe_study(study: Study) -> str:
 
 def matrix_table(study: Study) -> str:
     """Return the aligned table of the cells: arm, seed, id, state, run directory."""
+    store = RunStore(study.root)
     rows = [("arm", "seed", "id", "state", "run directory")]
     for cell in study.cells:
-        directory = study.root / "runs" / cell.run_name
-        rows.append(
-            (cell.arm, str(cell.seed), cell.cell_id[:8], "pending", str(directory))
-        )
+        state, directory = str(store.status(cell)), str(store.run_dir(cell))
+        rows.append((cell.arm, str(cell.seed), cell.cell_id[:8], state, directory))
     return aligned(rows)
+
+
+def cost_line(study: Study) -> str:
+    """Return one line: what is left to run and how long it takes."""
+    cells = pending_cells(study, RunStore(study.root))
+    if not cells:
+        return f"all {len(study.cells)} cells are done: nothing is launched"
+    estimate = estimate_cell(
+        cells[0],
+        study.request.launcher["estimate"],
+        finished_runs(study.request.results_dir / study.request.scale),
+    )
+    count = f"{len(cells)} of {len(study.cells)} cells to run"
+    each, total = minutes(estimate.cell_s), minutes(estimate.cell_s * len(cells))
+    return f"{count}, {each} each: {total} in all ({estimate.source})"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -63,11 +81,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 def shell_line(study: Study, cell: CellSpec) -> str:
     """Return the command of a cell's next attempt, quoted for a shell."""
-    attempt = (study.root / "runs" / cell.run_name / "attempt-0").absolute()
+    store = RunStore(study.root)
     places = Places(
         model=model_dir(cell.config["model"]),
-        data=(study.request.results_dir / ".data" / cell.inputs.data[:16]).absolute(),
-        attempt=attempt,
+        data=data_dir(store, cell),
+        attempt=(store.run_dir(cell) / "attempt-0").absolute(),
         scratch=SCRATCH,
     )
     command = build_command(cell, places)

@@ -1,0 +1,84 @@
+"""What is looked at before a study starts: each wrong thing is one sentence, and nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from harness.launch.watchdog import Limits
+from harness.metrics.columns import column_of
+from harness.names import near
+from harness.places import verify_model
+from harness.provenance import ABSENT, package_versions
+from harness.schema import UsageError
+from harness.store.files import MIB, check_writable
+from harness.store.ledger import RunStore
+from harness.study import Study
+
+CELL_BYTES = 32 * MIB
+"""What the streams of a cell may take, generously; a disk with less is refused beforehand."""
+
+ENGINES = ("verl", "torch", "ray", "TransferQueue")
+"""Packages without which no cell can start."""
+
+
+def check_request(study: Study, store: RunStore, environment: Mapping[str, str]) -> None:
+    """Look at what matters even if nothing is left to run.
+
+    Raises:
+        HarnessError: a stray Ray cluster, an unknown metric or limit, or records that this version
+            cannot read.
+    """
+    check_environment(environment)
+    for metric in study.ablation.primary_metrics:
+        column_of(metric)
+    watchdog_limits(study)
+    for _ in store.runs():
+        # reading refuses the records of another version
+        continue
+
+
+def check_launch(study: Study, store: RunStore) -> None:
+    """Look at what a launch needs.
+
+    Raises:
+        HarnessError: no engine, a damaged base model, a cell at work elsewhere, or a results
+            directory that takes no files.
+    """
+    absent = [name for name, found in package_versions(ENGINES).items() if found == ABSENT]
+    if absent:
+        raise UsageError(
+            f"the training engines are not installed ({', '.join(absent)} missing): run `make setup`"
+            " and use the Python of .venv"
+        )
+    verify_model(study.cells[0].config["model"])
+    store.check_free(study.cells)
+    check_writable(store.root, CELL_BYTES * len(study.cells))
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Refuse an environment that names a Ray cluster: every cell starts its own private one.
+
+    Raises:
+        UsageError: RAY_ADDRESS is set.
+    """
+    address = environment.get("RAY_ADDRESS")
+    if address:
+        raise UsageError(
+            f"RAY_ADDRESS={address} is set in the environment, and a cell never joins a cluster:"
+            " unset RAY_ADDRESS and run this again"
+        )
+
+
+def watchdog_limits(study: Study) -> Limits:
+    """Return the watchdog's limits of a request, `launcher.limits` over its defaults.
+
+    Raises:
+        UsageError: there is no such limit.
+    """
+    given = study.request.launcher.get("limits") or {}
+    names = [field.name for field in fields(Limits)]
+    for name in given:
+        if name not in names:
+            raise UsageError(f"unknown limit launcher.limits.{name}: {near(name, names)}")
+    return Limits(**given)

@@ -1,0 +1,146 @@
+"""Carries out a study: data, then cells one after the other. What is done is not done again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import config as configs
+from harness.checks import check_launch, watchdog_limits
+from harness.launch.cleanup import end_leftovers, scratch_directory
+from harness.launch.command import Places, build_command
+from harness.launch.local import AttemptEnd, run_attempt
+from harness.launch.progress import CellLine, Display
+from harness.launch.stop import catch_stop
+from harness.metrics.evaluation import evaluation_plan, read_samples
+from harness.metrics.streams import RunFiles
+from harness.places import model_dir, write_data
+from harness.provenance import collect
+from harness.schema import Attempt, CellSpec, RunRecord, Status
+from harness.seeds import derived_seeds
+from harness.store.ledger import RunStore
+from harness.store.records import spec_document
+from harness.study import Study
+
+DATA = ".data"
+"""Directory of the data sets, beside the runs that read them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a study in this session.
+
+    Attributes:
+        launched: cells that were started.
+        unfinished: cells of the request that are not done now.
+        is_stopped: the user asked for the end.
+    """
+
+    launched: int
+    unfinished: tuple[CellSpec, ...]
+    is_stopped: bool
+
+
+def pending_cells(study: Study, store: RunStore) -> list[CellSpec]:
+    """Return the cells that are not done, in the order in which they run."""
+    return [cell for cell in study.cells if store.status(cell) is not Status.DONE]
+
+
+def data_dir(store: RunStore, spec: CellSpec) -> Path:
+    """Return the directory of a cell's data set, which need not exist."""
+    return (store.runs_dir / DATA / spec.inputs.data[:16]).absolute()
+
+
+def run_cells(study: Study, store: RunStore) -> Outcome:
+    """Run every cell that is not done; a failed one does not stop the others.
+
+    Raises:
+        HarnessError: something that every cell needs is missing; nothing was started.
+    """
+    waiting = pending_cells(study, store)
+    if not waiting:
+        return Outcome(launched=0, unfinished=(), is_stopped=False)
+    check_launch(study, store)
+    provenance = collect(configs.ROOT)
+    display = Display(len(study.cells), len(waiting))
+    launched = 0
+    with catch_stop() as stop:
+        for cell in waiting:
+            if stop.is_set:
+                break
+            line = display.cell(study.cells.index(cell) + 1, f"{cell.arm} s{cell.seed}")
+            launched += _run_cell(study, store, cell, provenance, line)
+        is_stopped = stop.is_set
+    return Outcome(
+        launched=launched,
+        unfinished=tuple(pending_cells(study, store)),
+        is_stopped=is_stopped,
+    )
+
+
+def _run_cell(
+    study: Study,
+    store: RunStore,
+    cell: CellSpec,
+    provenance: Mapping[str, Any],
+    line: CellLine,
+) -> bool:
+    """Run one cell under its lock; return whether it was started."""
+    with store.claim(cell) as record:
+        if record.status is Status.DONE:
+            # another process was faster
+            return False
+        directory = store.run_dir(cell)
+        for attempt in record.attempts:
+            end_leftovers(directory / f"attempt-{attempt.number}")
+        data = write_data(cell.config["dataset"], store.runs_dir / DATA).absolute()
+        seeds = derived_seeds(cell.seed)
+        path = store.begin_attempt(cell, record, seeds=seeds, provenance=provenance)
+        try:
+            end = _attempt(study, store, cell, path.absolute(), data, line)
+        except BaseException as error:
+            # the record must not say "running" when nothing runs, whatever went wrong here
+            reason = f"the harness failed: {type(error).__name__}: {error}"
+            store.end_attempt(cell, record, Attempt(number=0, status=Status.FAILED, reason=reason))
+            raise
+        _finish(store, cell, record, end)
+        line.close(end.status, end.reason, end.tail, str(end.log))
+    return True
+
+
+def _attempt(
+    study: Study, store: RunStore, cell: CellSpec, path: Path, data: Path, line: CellLine
+) -> AttemptEnd:
+    with scratch_directory() as scratch:
+        places = Places(
+            model=model_dir(cell.config["model"]), data=data, attempt=path, scratch=scratch
+        )
+        command = build_command(cell, places)
+        store.write_command(path, command.argv, command.environment)
+        return run_attempt(
+            command,
+            path,
+            steps=study.steps,
+            limits=watchdog_limits(study),
+            observe=line.observe,
+            scratch=scratch,
+        )
+
+
+def _finish(store: RunStore, cell: CellSpec, record: RunRecord, end: AttemptEnd) -> None:
+    ended = Attempt(
+        number=record.attempts[-1].number,
+        status=end.status,
+        reason=end.reason,
+        exit_code=end.exit_code,
+        last_step=end.last_step,
+        torn_lines=end.torn_lines,
+    )
+    run = RunFiles(path=store.run_dir(cell), spec=spec_document(cell), record=record)
+    rows = {
+        "expected": int(evaluation_plan(run.spec).rows),
+        "found": len(read_samples(run).rows),
+    }
+    store.end_attempt(cell, record, ended, rows)

@@ -1,0 +1,134 @@
+"""Files that are whole or not there, and streams whose last line may be torn."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.schema import DamagedError, UsageError
+
+MIB = 1 << 20
+
+
+class Rows(NamedTuple):
+    """A JSON-lines stream: its rows, and the number of torn last lines that were dropped."""
+
+    rows: list[Any]
+    torn: int
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file under a temporary name, sync it, and give it its name.
+
+    Whoever reads the name sees the old content or the new one, never a part.
+
+    Raises:
+        UsageError: the directory cannot be written or the disk is full; the old content stays.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        _remove_quietly(temporary)
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}; free space, or give results_dir=<writable"
+            " directory>"
+        ) from error
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document atomically, readable, in its own key order."""
+    write_atomic(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON document.
+
+    Raises:
+        DamagedError: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DamagedError(
+            f"{path} cannot be read ({error}): move its directory away, and the cell runs again"
+        ) from error
+
+
+def read_jsonl(path: Path) -> Rows:
+    """Read a JSON-lines stream of another process, complete or cut off anywhere.
+
+    Args:
+        path: the stream; one that does not exist has no rows.
+
+    Raises:
+        DamagedError: a line other than the last one is not JSON.
+    """
+    if not path.exists():
+        return Rows([], 0)
+    lines = [line for line in path.read_bytes().split(b"\n") if line.strip()]
+    rows: list[Any] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            if number == len(lines):
+                return Rows(rows, 1)
+            raise DamagedError(
+                f"line {number} of {path} is not JSON ({error}): remove the attempt's directory,"
+                " and the cell runs again"
+            ) from error
+    return Rows(rows, 0)
+
+
+def check_writable(directory: Path, needed_bytes: int) -> None:
+    """Make a directory if it is not there, and check that it takes files.
+
+    Args:
+        directory: of the results.
+        needed_bytes: free space that must be left on its disk.
+
+    Raises:
+        UsageError: it cannot be made or written, or its disk has too little space.
+    """
+    remedy = "give results_dir=<writable directory>"
+    probe = directory / f".write-{os.getpid()}.tmp"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"\n")
+        probe.unlink()
+        free = shutil.disk_usage(directory).free
+    except OSError as error:
+        raise UsageError(
+            f"the results directory {directory} cannot be written: {error.strerror}; {remedy}"
+        ) from error
+    if free < needed_bytes:
+        raise UsageError(
+            f"the disk of the results directory {directory} has {free // MIB} MiB left,"
+            f" {needed_bytes // MIB} MiB are needed: free space, or {remedy}"
+        )
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_quietly(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        # the disk that refused the file may refuse this as well; the name says what it is
+        return
