@@ -30,6 +30,7 @@ import psutil
 
 from harness.launch.processes import end_processes, find_process, tagged
 from harness.schema import UsageError
+from harness.store.files import write_json
 
 PROCESS_FILE = "process.json"
 SCRATCH_PREFIX = "rz-"
@@ -236,13 +237,7 @@ class ProcessNote:
 
 def write_note(attempt_dir: Path, note: ProcessNote) -> None:
     """Write process.json; it stands there only while the attempt runs."""
-    path = attempt_dir / PROCESS_FILE
-    temporary = path.with_suffix(".json.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(asdict(note), file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_json(attempt_dir / PROCESS_FILE, asdict(note))
 
 
 def read_note(attempt_dir: Path) -> ProcessNote | None:

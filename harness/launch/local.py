@@ -124,15 +124,17 @@ def run_attempt(
             removal is the caller's.
 
     Raises:
-        OSError: the log or process.json cannot be written; nothing is left running.
+        OSError: the log cannot be written; nothing was started.
+        UsageError: process.json cannot be written; nothing is left running.
     """
     with catch_stop() as stop:
         attempt = _Attempt(command, attempt_dir.absolute(), steps, limits, scratch)
         try:
             finding = attempt.watch(observe, stop)
+            log, tail = attempt.evidence(finding)
         finally:
             attempt.end()
-        return attempt.describe(finding)
+        return attempt.describe(finding, log, tail)
 
 
 class _Attempt:
@@ -268,14 +270,20 @@ class _Attempt:
         self.leftovers.remove()
         remove_note(self.dir)
 
-    def describe(self, finding: Finding) -> AttemptEnd:
-        """Return how it ended; keeps Ray's own logs of a failure beside the trainer's log."""
-        self.log.close()
-        self.metrics.read()
-        is_done = finding.status is Status.DONE
+    def evidence(self, finding: Finding) -> tuple[Path, tuple[str, ...]]:
+        """Return the log that tells most and its last lines; keeps Ray's logs of a failure.
+
+        Taken before the end, because processes that are being ended write much that tells nothing.
+        """
         log = self.dir / LOG_FILE
         if finding.status is Status.FAILED and self.scratch is not None:
             log = keep_ray_logs(self.scratch, self.dir, finding.log) or log
+        return log, () if finding.status is Status.DONE else last_lines(log)
+
+    def describe(self, finding: Finding, log: Path, tail: tuple[str, ...]) -> AttemptEnd:
+        """Return how it ended, with what was still written to the metrics at the end."""
+        self.metrics.close()
+        is_done = finding.status is Status.DONE
         return AttemptEnd(
             status=finding.status,
             reason=f"{finding.reason} ({log.relative_to(self.dir.parent)})" if not is_done else "",
@@ -283,5 +291,5 @@ class _Attempt:
             last_step=self.metrics.last_step,
             torn_lines=self.metrics.torn,
             log=log,
-            tail=() if is_done else last_lines(log),
+            tail=tail,
         )

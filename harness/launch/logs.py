@@ -22,7 +22,9 @@ RAY_LOGS = "ray_logs"
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 RAY_PREFIX = re.compile(r"^\((?:[^()]*\bpid=\d+[^()]*)\)\s?")
 VLLM_PREFIX = re.compile(r"^\((?:EngineCore|Worker|APIServer)[^()]*\)\s?")
-LOG_LEVEL = re.compile(r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)[: ]")
+LOG_LEVEL = re.compile(
+    r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)[: ]|^\[?\d{4}-\d\d-\d\d[ T][\d:,.]+ "
+)
 EXCEPTION = re.compile(
     r"^(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*(?:Error|Exception|Exit|Interrupt)|AssertionError)(?:\(\w+\))?"
     r"(?::\s|\s*$)"
@@ -44,11 +46,11 @@ NOISE = re.compile(
 
 PHASES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Ray", re.compile(r"ray init kwargs|Started a local Ray instance")),
-    ("configuration", re.compile(r"\(TaskRunner pid=")),
-    ("model", re.compile(r"\(WorkerDict|Model config after override|\(\w*Worker\w* pid=")),
-    ("vLLM engine", re.compile(r"vLLMHttpServer|Initializing a V1 LLM engine|\(EngineCore")),
-    ("validation", re.compile(r"Dumped generations to|init engine \(profile, create kv cache")),
-    ("first step", re.compile(r"Training Progress:|Initial validation metrics")),
+    ("configuration and data", re.compile(r"\(TaskRunner\w* pid=")),
+    ("models", re.compile(r"\(WorkerDict\w* pid=")),
+    ("vLLM engine", re.compile(r"reward loop manager initialized|\(vLLMHttpServer pid=")),
+    ("first validation", re.compile(r"ready to fit|Creating file logger at")),
+    ("first step", re.compile(r"Initial validation metrics|Training Progress:")),
 )
 """Phases of a start in the order in which they come, each with the text that first shows it."""
 
@@ -162,7 +164,7 @@ class MetricsFollower:
     Attributes:
         last_step: largest step seen; None before the first row.
         latest: newest value of every metric; null (undefined) replaces an older value by None.
-        torn: complete lines that could not be read.
+        torn: lines that could not be read; after `close` also a last line without its end.
     """
 
     def __init__(self, path: Path) -> None:
@@ -183,6 +185,12 @@ class MetricsFollower:
         *complete, self._rest = (self._rest + new).split(b"\n")
         steps = [step for raw in complete if raw.strip() and (step := self._take(raw)) is not None]
         return steps
+
+    def close(self) -> None:
+        """Take in what is left; a last line without its end is torn."""
+        self.read()
+        self.torn += bool(self._rest.strip())
+        self._rest = b""
 
     def _take(self, raw: bytes) -> int | None:
         try:

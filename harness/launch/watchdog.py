@@ -40,7 +40,7 @@ class Limits:
     rss_bytes: int | None = None
     available_bytes: int = 300 * MIB
     disk_bytes: int = 200 * MIB
-    poll_s: float = 0.5
+    poll_s: float = 1.0
     grace_s: float = 10.0
 
 

@@ -113,6 +113,7 @@ def test_a_good_trainer_is_done(attempt: Path) -> None:
 def test_exit_code_0_with_fewer_steps_fails(attempt: Path) -> None:
     end = run(attempt, "stops_early")
     assert (end.status, end.exit_code, end.last_step) == (Status.FAILED, 0, STEPS - 1)
+    assert end.torn_lines == 1
     assert end.reason == (
         "the trainer ended with exit code 0 after step 2 of 3 (attempt-0/log.txt)"
     )

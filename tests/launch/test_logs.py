@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.launch.logs import (
+    PHASES,
     LogFollower,
     MetricsFollower,
     clean,
@@ -48,7 +49,7 @@ SystemExit: 1
         ("(TaskRunner pid=7) torch.OutOfMemoryError: no\n", "torch.OutOfMemoryError: no"),
         ("AssertionError\n", "AssertionError"),
         ("INFO: fine\nSegmentation fault\n  File x\n", "Segmentation fault"),
-        ("INFO: fine\n", ""),
+        ("INFO: fine\n2026-11-22 21:57:12,447 - WARNING - transfer_queue - 8 threads\n", ""),
         ("", ""),
     ],
 )
@@ -98,6 +99,40 @@ def test_phases_only_go_forward() -> None:
     assert phase_index("nothing", -1) == -1
 
 
+REAL_START = (
+    ("Ray", "ray init kwargs: {'num_cpus': 16, 'runtime_env': {'env_vars': {"),
+    ("Ray", "2026-11-22 21:49:15,302\tINFO worker.py:2038 -- Started a local Ray instance."),
+    (
+        "configuration and data",
+        "\x1b[36m(TaskRunnerV1 pid=6207)\x1b[0m Using dataset class: RLHFDataset",
+    ),
+    ("models", "\x1b[36m(WorkerDict pid=6390)\x1b[0m Qwen2ForCausalLM contains 888.83K parameters"),
+    ("models", "(TaskRunnerV1 pid=6207) INFO:2026-11-22 21:50:02,114:actor and ref model engine"),
+    (
+        "vLLM engine",
+        "(TaskRunnerV1 pid=6207) INFO:2026-11-22 21:50:02,175:reward loop manager initialized",
+    ),
+    (
+        "vLLM engine",
+        "(vLLMHttpServer pid=6488) (EngineCore pid=6604) WARNING 11-22 21:51:15 [vllm.py:652]",
+    ),
+    (
+        "first validation",
+        "(TaskRunnerV1 pid=62) INFO:2026-11-22 21:51:17,426:all initialize finished, ready to fit",
+    ),
+    ("first validation", "(WorkerDict pid=6390) [transformers] falling back"),
+    ("first step", "Training Progress:   0%|          | 0/6 [00:00<?, ?it/s]"),
+)
+"""Lines of a start of verl 0.9.1 with vLLM 0.28 on a CPU, and the phase after each."""
+
+
+def test_the_phases_of_a_real_start() -> None:
+    phase = -1
+    for name, line in REAL_START:
+        phase = phase_index(line, phase)
+        assert PHASES[phase][0] == name
+
+
 def test_the_log_is_followed_over_progress_bars_and_half_lines(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     log = LogFollower(path)
@@ -132,6 +167,14 @@ def test_broken_rows_are_counted_and_are_no_step(tmp_path: Path) -> None:
     metrics = MetricsFollower(path)
     assert metrics.read() == []
     assert (metrics.last_step, metrics.torn) == (None, 4)
+
+
+def test_a_last_line_without_its_end_is_torn(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "data": {}}\n{"step": 2, "data": {}}')
+    metrics = MetricsFollower(path)
+    metrics.close()
+    assert (metrics.last_step, metrics.torn) == (1, 1)
 
 
 def test_the_last_lines_of_a_long_log(tmp_path: Path) -> None:
