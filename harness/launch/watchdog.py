@@ -172,6 +172,9 @@ def part_died(sight: Sight, limits: Limits) -> Finding | None:
         first = sight.lost[0]
         detail = f": {sight.engine_death}" if sight.engine_death and not first.log else ""
         return _fail(f"{first.role} (pid {first.pid}) died {_where(sight)}{detail}", first.log)
+    if sight.last_row is not None and sight.last_row > sight.death_since:
+        # Only a line says so, and steps came after it: what it tells of was not needed.
+        return None
     if sight.engine_death:
         return _fail(f"vLLM's engine died {_where(sight)}: {sight.engine_death}")
     return _fail(f"a part of Ray was lost {_where(sight)}: {sight.ray_death}", "raylet")

@@ -5,13 +5,13 @@ writes the streams which verl writes, and starts processes under the names which
 """
 
 import json
+import mmap
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from multiprocessing import resource_tracker, shared_memory
 from pathlib import Path
 
 SLEEP = shutil.which("sleep") or "sleep"
@@ -56,11 +56,11 @@ def daemon() -> None:
         time.sleep(0.01)
 
 
-def segment(name: str) -> None:
-    """Leave a shared-memory segment that nobody removes."""
-    memory = shared_memory.SharedMemory(name=name, create=True, size=64)
-    resource_tracker.unregister(f"/{memory.name}", "shared_memory")
-    memory.close()
+def segment(name: str) -> mmap.mmap:
+    """Make a shared-memory segment that nobody removes; it is held until its map is closed."""
+    with Path("/dev/shm", name).open("w+b") as file:
+        file.truncate(64)
+        return mmap.mmap(file.fileno(), 64)
 
 
 def finishes(steps: int) -> None:
@@ -155,8 +155,8 @@ def shuts_down(steps: int) -> None:
 def leaves_everything(steps: int) -> None:
     """End well and leave a daemon, segments and a file in the temporary directory."""
     daemon()
-    segment(f"psm_{os.environ['FAKE_NAME']}")
-    segment(f"verl_weights_{os.environ['FAKE_NAME']}")
+    for prefix in ("psm_", "verl_weights_"):
+        segment(prefix + os.environ["FAKE_NAME"]).close()
     Path(os.environ["TMPDIR"], "left").write_text("x")
     rows(steps)
 
@@ -164,12 +164,11 @@ def leaves_everything(steps: int) -> None:
 def holds_all(steps: int) -> None:
     """Hold a daemon, a segment with a name of its own and a raylet, until it is ended."""
     daemon()
-    held = shared_memory.SharedMemory(name=os.environ["FAKE_NAME"], create=True, size=64)
-    resource_tracker.unregister(f"/{held.name}", "shared_memory")
-    named("raylet", FOREVER)
-    row(1)
-    print("ready", flush=True)
-    stay()
+    with segment(os.environ["FAKE_NAME"]):
+        named("raylet", FOREVER)
+        row(1)
+        print("ready", flush=True)
+        stay()
 
 
 if __name__ == "__main__":

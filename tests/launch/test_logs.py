@@ -93,7 +93,7 @@ def test_prefixes_and_colours_are_taken_off() -> None:
 
 def test_phases_only_go_forward() -> None:
     first = phase_index("ray init kwargs: {}", -1)
-    engine = phase_index("Initializing a V1 LLM engine (v0.28)", first)
+    engine = phase_index("(vLLMHttpServer pid=6) [serve", first)
     assert engine > first >= 0
     assert phase_index("Started a local Ray instance.", engine) == engine
     assert phase_index("nothing", -1) == -1

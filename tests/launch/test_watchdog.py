@@ -12,7 +12,7 @@ LIMITS = Limits(start_s=100, step_s=50, exit_s=20, settle_s=10, rss_bytes=1000 *
 RUNNING = Sight(now=60.0, steps=10, last_step=3, last_row=55.0)
 ENGINE = Watched("vLLM's EngineCore process", 42, "")
 RAYLET = Watched("Ray's raylet", 43, "raylet")
-DEAD = replace(RUNNING, death_since=50.0)
+DEAD = replace(RUNNING, last_row=45.0, death_since=50.0)
 
 
 def reason(sight: Sight) -> str:
@@ -76,6 +76,11 @@ def test_the_exit_tells_the_line_of_the_log() -> None:
         (
             replace(DEAD, engine_death="EngineDeadError", last_step=10),
             replace(DEAD, engine_death="EngineDeadError"),
+            "vLLM's engine died after step 3 of 10: EngineDeadError",
+        ),
+        (
+            replace(DEAD, engine_death="EngineDeadError", last_row=51.0),
+            replace(DEAD, engine_death="EngineDeadError", last_row=49.0),
             "vLLM's engine died after step 3 of 10: EngineDeadError",
         ),
         (
