@@ -23,7 +23,7 @@ from harness.schema import Status
 
 HERE = Path(__file__).parent
 STEPS = 3
-WAIT_S = 8.0
+WAIT_S = 30.0
 LIMITS = {"poll_s": 0.05, "grace_s": 1.0, "settle_s": 0.15}
 
 
