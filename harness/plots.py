@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -13,13 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart by colour-blind readers; yellow is left out, too light on white
+# Okabe and Ito's colours, told apart by colour-blind readers; without yellow, too light on white
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 BAND_NOTE = "Line: mean over seeds. Band: lowest to highest seed. Thin lines: single seeds."
 
-_STYLE = {
+_STYLE: Any = {
     "svg.hashsalt": "reasoner-zero-bench",
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",

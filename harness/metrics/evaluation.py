@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -119,7 +119,8 @@ def evaluation_values(frame: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
     Args:
         frame: rows of the samples table of one run.
     """
-    for (step, split), rows in frame.groupby(["step", "split"], observed=True, sort=True):
+    for key, rows in frame.groupby(["step", "split"], observed=True, sort=True):
+        step, split = cast(tuple[int, str], key)
         values = {
             "accuracy": rows.groupby("question_id", observed=True)["correct"].mean().mean(),
             "format": rows["format_ok"].mean(),

@@ -18,6 +18,10 @@ Every number of a table has one of these names. Undefined is NaN, missing has no
 {evaluation}.
 """
 
+_EVALUATION_NOTE = """Computed from the rows of generations/<step>.jsonl, never from verl's own;
+means over samples, except accuracy. `<split>` is `easy` or `hard` at micro scale.
+"""
+
 
 def glossary() -> str:
     """Return the text of docs/metrics.md."""
@@ -30,8 +34,7 @@ def glossary() -> str:
             _table("verl's key", TRAINING, ""),
             "",
             "## Evaluation, one value per evaluated step and split",
-            "Computed from the rows of generations/<step>.jsonl, never from verl's aggregates;"
-            " means over samples, except accuracy. `<split>` is `easy` or `hard` at micro scale.\n",
+            _EVALUATION_NOTE,
             _table("field of a row", EVALUATION, "_<split>"),
             "",
         ]

@@ -110,7 +110,7 @@ def final_values(tables: Tables, metrics: Sequence[str]) -> pd.DataFrame:
 
 
 def score_array(tables: Tables, arm: str, seeds: Sequence[int], metric: str) -> np.ndarray:
-    """Return per-sample scores of one arm at the last evaluation, shape (seeds, questions, samples).
+    """Return per-sample scores of an arm at the last evaluation: (seeds, questions, samples).
 
     Args:
         tables: of a study.
@@ -197,9 +197,11 @@ def read_parquet(path: Path) -> pd.DataFrame:
     version = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
     if version != str(SCHEMA_VERSION):
         raise DamagedError(
-            f"{path} has schema version {version}, this suite reads {SCHEMA_VERSION}: write it again"
+            f"{path} has schema version {version}, this suite reads {SCHEMA_VERSION}: write it"
+            " again"
         )
-    return table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def _run_row(run: RunFiles, training: Training, samples: Samples) -> dict[str, Any]:
@@ -250,7 +252,7 @@ def _step_rows(run: RunFiles, training: Training, samples: pd.DataFrame) -> list
     ]
 
 
-def _final_row(run: Mapping[str, Any], metric: str, steps: pd.DataFrame) -> dict[str, Any]:
+def _final_row(run: Mapping[Any, Any], metric: str, steps: pd.DataFrame) -> dict[str, Any]:
     end = run["steps"]
     first = end if column_of(metric).source == "evaluation" else end - FINAL_TRAINING_STEPS + 1
     rows = steps[(steps["run_id"] == run["run_id"]) & (steps["metric"] == metric)]

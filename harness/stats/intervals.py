@@ -51,7 +51,7 @@ def mean_interval(value_S: np.ndarray, *, level: float = 0.95) -> Interval:
 def paired_t(treat_S: np.ndarray, control_S: np.ndarray, *, level: float = 0.95) -> Interval:
     """Mean of treat minus control over seeds that both arms have, with a t interval.
 
-    Arms share prompts, their order and the sampling seeds, so that what a seed does to both cancels.
+    Arms share prompts, their order and the sampling seeds: what a seed does to both cancels.
 
     Args:
         treat_S: one value per seed, shape (seeds,).

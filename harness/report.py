@@ -1,0 +1,237 @@
+"""`python -m harness.report ablation=<name> [scale=] [results_dir=] [partial=]`: writes the report.
+
+Reads the stored cells of a request again and writes its tables, figures, verdict and REPORT.md.
+`partial=` names a request that is less than the whole study, as the folder below `partial/` does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.config import ABLATIONS, load_ablation
+from harness.matrix import arm_differences
+from harness.metrics.streams import RunFiles
+from harness.metrics.tables import read_parquet, write_parquet
+from harness.names import near
+from harness.reports.console import summary
+from harness.reports.document import document
+from harness.reports.figures import write_figures
+from harness.reports.origin import rule_origin
+from harness.reports.results import Asked, Results, assemble
+from harness.schema import SCHEMA_VERSION, CellSpec, ExitCode, HarnessError, RunRecord, UsageError
+from harness.store.files import write_atomic, write_json
+from harness.store.ledger import RunStore
+from harness.store.records import spec_document, spec_from
+
+TABLES = ("runs", "steps", "samples")
+WORDS = {"scale": "micro", "results_dir": "results", "partial": ""}
+
+
+def write_results(
+    root: Path,
+    out: Path,
+    cells: Sequence[CellSpec],
+    ablation: Mapping[str, Any],
+    *,
+    command: str = "",
+) -> Results:
+    """Write the tables, the figures, the verdict and the report of a request.
+
+    Args:
+        root: `results_dir/scale/ablation`; the runs are below it.
+        out: where to write: `root` for the whole study, `root/partial/<label>` for less.
+        cells: what was asked for, at least one cell, whether it ran or not.
+        ablation: the ablation file as a mapping.
+        command: the command line that makes the same again; "" derives it from the label.
+
+    Returns:
+        What was written, for `harness.reports.console.summary` and `harness.compare`.
+
+    Raises:
+        HarnessError: a stream is damaged, or `out` cannot be written.
+    """
+    store = RunStore(root)
+    label = "" if out == root else out.name
+    place = ABLATIONS / f"{root.name}.yaml"
+    asked = Asked(
+        ablation=root.name,
+        scale=root.parent.name,
+        document=ablation,
+        label=label,
+        command=command or _command(root, label),
+        place=f"ablations/{place.name}",
+        differences=[(item.key, item.values) for item in arm_differences(cells)],
+        origin=rule_origin(place, root.parent.name, ablation),
+    )
+    results = assemble([_run_files(store, cell) for cell in cells], asked)
+    out.mkdir(parents=True, exist_ok=True)
+    for name in TABLES:
+        write_parquet(getattr(results.tables, name), out / f"{name}.parquet")
+    write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
+    write_json(out / "verdicts.json", verdict_document(results))
+    write_figures(results, out)
+    write_atomic(out / "REPORT.md", document(results))
+    return results
+
+
+def print_summary(results: Results, out: Path) -> None:
+    """Print the tables, the verdict and the paths of a request."""
+    print(summary(results, out))
+
+
+def verdict_document(results: Results) -> dict[str, Any]:
+    """Return what stands in verdicts.json; an undefined number is null."""
+    rule, verdict, origin = results.rule, results.verdict, results.asked.origin
+    rows = []
+    if rule is not None and verdict is not None:
+        rows.append(
+            {
+                "row_id": f"{results.asked.ablation}:{results.asked.scale}",
+                "verdict": str(verdict.word),
+                "reason": verdict.reason,
+                "label": verdict.label,
+                "is_exploratory": bool(results.exploratory_reason()),
+                "exploratory_reason": results.exploratory_reason(),
+                "claim": rule.claim,
+                "rule": rule.text(),
+                "rule_commit": origin.commit or None,
+                "rule_date": origin.date or None,
+                "metric": rule.metric,
+                "level": rule.level,
+                "seeds": list(verdict.seeds),
+                "differences": [
+                    {"arm": rule.arm, "minus": other, **_finite(gain._asdict())}
+                    for other, gain in verdict.differences.items()
+                ],
+            }
+        )
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": results.asked.command,
+        "label": results.asked.label,
+        "rows": rows,
+    }
+
+
+def stored_cells(store: RunStore, out: Path, steps: int) -> list[CellSpec]:
+    """Return the cells of a request that ran earlier.
+
+    They are those of its tables; where there are none (the session was killed), the runs with the
+    number of steps of the whole study.
+
+    Raises:
+        UsageError: nothing is stored, or two runs claim the same arm and seed.
+    """
+    stored = {run.path.name: run.path for run in store.runs()}
+    listed = out / "runs.parquet"
+    if listed.is_file():
+        names = [str(name) for name in read_parquet(listed)["run_id"]]
+    else:
+        names = [name for name, path in stored.items() if _steps(store, path) == steps]
+    here = [name for name in names if name in stored]
+    if not here:
+        raise UsageError(
+            f"{store.runs_dir} holds no run of this request: run it first"
+            " (python -m harness.run), or name its folder below partial/ by partial="
+        )
+    cells = [spec_from(store.load(stored[name])[0]) for name in here]
+    _check_single(store, cells)
+    return cells
+
+
+def read_words(words: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Read `key=value` words, `ablation` among them.
+
+    Args:
+        words: the command line.
+        known: optional key -> default.
+
+    Raises:
+        UsageError: a word is not of that form, a key is unknown or `ablation` is missing.
+    """
+    given = dict(known)
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign or key not in (*known, "ablation"):
+            hint = near(key, [*known, "ablation"])
+            raise UsageError(f"unknown word {word!r}: {hint}; the form is key=value")
+        given[key] = value
+    if not given.get("ablation"):
+        raise UsageError("no ablation was named: give ablation=<name>")
+    return given
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    if {"-h", "--help"} & set(words):
+        print(__doc__)
+        return ExitCode.OK
+    try:
+        given = read_words(words, WORDS)
+        ablation = load_ablation(given["ablation"])
+        root = Path(given["results_dir"], given["scale"], given["ablation"])
+        out = root / "partial" / given["partial"] if given["partial"] else root
+        cells = stored_cells(RunStore(root), out, int(ablation["steps"]))
+        results = write_results(root, out, cells, ablation, command=_stored_command(out))
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print_summary(results, out)
+    return ExitCode.OK
+
+
+def _run_files(store: RunStore, cell: CellSpec) -> RunFiles:
+    """Return the files of a cell; one that never ran has a record without attempts."""
+    record = store.record(cell)
+    if record is None:
+        record = RunRecord(
+            cell_id=cell.cell_id,
+            arm=cell.arm,
+            seed=cell.seed,
+            ablation=cell.ablation,
+            scale=cell.scale,
+        )
+    # a record says "running" after its process was killed; the lock knows better
+    record.status = store.status(cell)
+    return RunFiles(path=store.run_dir(cell), spec=spec_document(cell), record=record)
+
+
+def _steps(store: RunStore, path: Path) -> int:
+    spec, _ = store.load(path)
+    return int(spec["config"]["verl"]["trainer"]["total_training_steps"])
+
+
+def _check_single(store: RunStore, cells: Sequence[CellSpec]) -> None:
+    seen: dict[tuple[str, int], str] = {}
+    for cell in cells:
+        other = seen.setdefault((cell.arm, cell.seed), cell.run_name)
+        if other != cell.run_name:
+            raise UsageError(
+                f"{store.runs_dir} holds two runs of {cell.arm} seed {cell.seed}, {other} and"
+                f" {cell.run_name}: run the request again (finished cells stay), it knows its own"
+            )
+
+
+def _stored_command(out: Path) -> str:
+    path = out / "verdicts.json"
+    if not path.is_file():
+        return ""
+    return str(json.loads(path.read_text()).get("command", ""))
+
+
+def _command(root: Path, label: str) -> str:
+    words = [f"ablation={root.name}", f"scale={root.parent.name}", *filter(None, label.split(","))]
+    return f"python -m harness.run {' '.join(words)}"
+
+
+def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    return {key: value if math.isfinite(value) else None for key, value in numbers.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
