@@ -56,8 +56,6 @@ def verl_seed_keys(seed: int) -> dict[str, int]:
 def seed_environment(seed: int) -> dict[str, str]:
     """Return the variables that the plugins read, for the seeds that verl has no key for."""
     return {
-        "HARNESS_SEED": str(seed),
         "HARNESS_SEED_REQUEST": str(derive(seed, "request")),
         "HARNESS_SEED_CRITIC_INIT": str(derive(seed, "critic_init")),
-        "HARNESS_SEED_TORCH": str(derive(seed, "torch")),
     }
