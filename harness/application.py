@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import hydra
@@ -99,10 +99,14 @@ def one_line(error: Exception) -> str:
     """Return the first telling line of one of Hydra's errors, without its advice on Hydra."""
     cause = error.__cause__ or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return re.sub(r"\s+", " ", lines[0]) if lines else type(cause).__name__
+    text = re.sub(r"\s+", " ", lines[0]) if lines else type(cause).__name__
+    ambiguous = re.fullmatch(r"Ambiguous value for argument '([^=]+)=(.*)'", text)
+    if ambiguous:
+        return f"{ambiguous[1]}={ambiguous[2]} is several values: write {ambiguous[1]}=[{ambiguous[2]}]"
+    return text
 
 
-def _check_choice(change: configs.Change, choices: Sequence[str]) -> None:
+def _check_choice(change: configs.Change, choices: Collection[str]) -> None:
     if not isinstance(change.value, str) or change.value not in choices:
         folder = "ablations" if change.name == "ablation" else f"harness/conf/{change.name}"
         raise UsageError(

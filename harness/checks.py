@@ -1,4 +1,4 @@
-"""What is looked at before a study starts: each wrong thing is one sentence, and nothing changes."""
+"""What is looked at before a study starts: each wrong thing is one sentence, nothing changes."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def check_launch(study: Study, store: RunStore) -> None:
     absent = [name for name, found in package_versions(ENGINES).items() if found == ABSENT]
     if absent:
         raise UsageError(
-            f"the training engines are not installed ({', '.join(absent)} missing): run `make setup`"
-            " and use the Python of .venv"
+            f"the training engines are not installed ({', '.join(absent)} missing): run `make"
+            " setup` and use the Python of .venv"
         )
     verify_model(study.cells[0].config["model"])
     store.check_free(study.cells)

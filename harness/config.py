@@ -5,9 +5,11 @@ Hydra and OmegaConf stay in here and in the command lines: what leaves is plain 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -139,9 +141,7 @@ def read_words(words: Sequence[str]) -> tuple[Change, ...]:
             raise UsageError(f"{word!r} is not of the form key=value: {first}") from error
         name = override.key_or_group
         is_added = override.is_add() or override.is_force_add()
-        changes.append(
-            Change(name, name in groups, is_added, override.value(), word)
-        )
+        changes.append(Change(name, name in groups, is_added, override.value(), word))
     return tuple(changes)
 
 
@@ -153,7 +153,7 @@ def read_request(words: Sequence[str]) -> Request:
     Raises:
         UsageError: a root key has a value of the wrong kind.
     """
-    tree = _plain(compose(CONFIG_NAME, overrides=list(words)))
+    tree = _plain(_composed(tuple(words)))
     seeds = _whole_or_list("seeds", tree["seeds"])
     steps = tree["steps"]
     if steps is not None and (not isinstance(steps, int) or steps < 1):
@@ -189,7 +189,7 @@ def arm_config(
     """
     chosen = [f"{group}={name}" for group, name in choose.items()]
     kept = [word for word in words if word.partition("=")[0] not in choose]
-    config = compose(CONFIG_NAME, overrides=[*kept, *chosen])
+    config = copy.deepcopy(_composed((*kept, *chosen)))
     OmegaConf.set_struct(config, False)
     for key, value in {**settings, "verl.trainer.total_training_steps": steps}.items():
         OmegaConf.update(config, key, value, force_add=True)
@@ -205,7 +205,7 @@ def composed_keys(groups: Sequence[str]) -> frozenset[str]:
 
     Needs a `session` around it.
     """
-    config = compose(CONFIG_NAME, overrides=list(groups))
+    config = _composed(tuple(groups))
     tree = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
     return frozenset(_all_keys(tree))
 
@@ -226,6 +226,12 @@ def _all_keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{key}"
         if isinstance(value, Mapping):
             yield from _all_keys(value, f"{prefix}{key}.")
+
+
+@lru_cache(maxsize=64)
+def _composed(words: tuple[str, ...]) -> DictConfig:
+    """Compose once per command line: Hydra reads and merges a dozen files each time."""
+    return compose(CONFIG_NAME, overrides=list(words))
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from harness.names import near
 from harness.schema import CellSpec, Inputs, UsageError, computed_items
 from harness.seeds import SEEDS, seed_environment, verl_seed_keys
 
+ABSENT = "(absent)"
+"""Stands for the value of a key that an arm does not have; null is a value."""
+
 
 class Arm(NamedTuple):
     """One combination of levels, with everything that it changes."""
@@ -24,7 +27,7 @@ class Arm(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A config key whose value is not the same in all arms: arm name -> value, None if absent."""
+    """A config key whose value is not the same in all arms: arm name -> value, or `ABSENT`."""
 
     key: str
     values: Mapping[str, Any]
@@ -149,7 +152,7 @@ def build_cells(
 
 
 def with_seed(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return a config with every seed key and seed variable set; the critic's only if there is one."""
+    """Return a config with every seed key and variable set; the critic's only if there is one."""
     has_critic = config["verl"].get("critic", {}).get("enable", True)
     result = dict(config)
     result["environment"] = {**config.get("environment", {}), **seed_environment(seed)}
@@ -165,10 +168,9 @@ def differences(configs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Differ
     keys = dict.fromkeys(itertools.chain.from_iterable(flat.values()))
     found = []
     for key in keys:
-        values = {name: items.get(key) for name, items in flat.items()}
-        present = {key in items for items in flat.values()}
+        values = {name: items.get(key, ABSENT) for name, items in flat.items()}
         first = next(iter(values.values()))
-        if len(present) > 1 or any(value != first for value in values.values()):
+        if any(value != first for value in values.values()):
             found.append(Difference(key, values))
     return found
 
@@ -179,9 +181,7 @@ def arm_differences(cells: Sequence[CellSpec]) -> list[Difference]:
     return differences([(cell.arm, cell.config) for cell in cells if cell.seed == first])
 
 
-def check_declared(
-    ablation: Ablation, configs: Sequence[tuple[Arm, Mapping[str, Any]]]
-) -> None:
+def check_declared(ablation: Ablation, configs: Sequence[tuple[Arm, Mapping[str, Any]]]) -> None:
     """Refuse arms that differ in a key that neither a factor nor a consequence declares.
 
     Raises:

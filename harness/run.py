@@ -1,4 +1,4 @@
-"""`python -m harness.run ablation=<name> [...]`: runs an ablation, from the config to the report."""
+"""`python -m harness.run ablation=<name> [...]`: an ablation, from the config to the report."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def conclude(study: Study, outcome: Outcome) -> int:
         return ExitCode.CELLS_FAILED
     if unfinished:
         names = ", ".join(cell.run_name for cell in outcome.unfinished)
-        print(f"{unfinished} of {len(study.cells)} cells failed ({names}): the same command tries again")
+        print(
+            f"{unfinished} of {len(study.cells)} cells failed ({names}):"
+            " the same command tries again"
+        )
         return ExitCode.CELLS_FAILED
     return ExitCode.OK
 

@@ -163,6 +163,9 @@ def _refuse_touched_factors(request: configs.Request, ablation: Ablation, steps:
     groups = [change for change in request.changes if change.is_group]
     keys = [change.name for change in request.changes if not change.is_group]
     words = [change.text for change in groups]
+    if not any(key.split(".")[0] in configs.CELL_KEYS for key in keys):
+        check_overrides(ablation, keys, [change.name for change in groups], [])
+        return
     # without the command line's keys, so that one which makes two arms equal is seen as well
     bare = [
         (arm_name(arm.levels), configs.arm_config(words, arm.choose, arm.settings, steps))

@@ -153,7 +153,7 @@ def _quoted(text: str) -> str:
 
 
 def _ray_settings(device: str) -> dict[str, Any]:
-    """A private Ray head: never a cluster found by chance, nothing outside the scratch directory."""
+    """Ask for a private Ray head: no cluster found by chance, no file outside the scratch."""
     settings: dict[str, Any] = {
         "ray_kwargs.ray_init.address": "local",
         "ray_kwargs.ray_init.include_dashboard": False,

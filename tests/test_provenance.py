@@ -1,0 +1,63 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import provenance
+
+
+def repository(path: Path) -> Path:
+    path.mkdir()
+    (path / "a.txt").write_text("a\n")
+    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+    for arguments in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "first"]):
+        subprocess.run(["git", "-C", str(path), *arguments], check=True)
+    return path
+
+
+def test_a_clean_checkout_names_its_commit(tmp_path: Path) -> None:
+    state = provenance.code_state(repository(tmp_path / "r"))
+    assert len(state["commit"]) == 40
+    assert (state["dirty"], state["diff_sha256"]) == ("no", "")
+
+
+def test_a_changed_file_makes_it_dirty_and_changes_the_hash(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r")
+    (root / "a.txt").write_text("b\n")
+    one = provenance.code_state(root)
+    (root / "a.txt").write_text("c\n")
+    two = provenance.code_state(root)
+    assert one["dirty"] == two["dirty"] == "yes"
+    assert one["diff_sha256"] != two["diff_sha256"]
+
+
+def test_no_repository_and_no_git_are_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert provenance.code_state(tmp_path)["commit"] == provenance.ABSENT
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert provenance.code_state(tmp_path)["dirty"] == provenance.ABSENT
+
+
+def test_a_package_that_is_not_installed_is_absent() -> None:
+    assert provenance.package_versions(["no-such-package"]) == {"no-such-package": "absent"}
+
+
+def test_source_hashes_follow_imports(tmp_path: Path) -> None:
+    package = tmp_path / "harness"
+    package.mkdir()
+    (package / "one.py").write_text("from harness import two\nimport os\n")
+    (package / "two.py").write_text("from harness.three import x\n")
+    (package / "three.py").write_text("x = 1\n")
+    (package / "alone.py").write_text("")
+    found = provenance.source_hashes(tmp_path, [package / "one.py"])
+    assert list(found) == ["harness/one.py", "harness/three.py", "harness/two.py"]
+    (package / "three.py").write_text("x = 2\n")
+    changed = provenance.source_hashes(tmp_path, [package / "one.py"])
+    assert [name for name in found if found[name] != changed[name]] == ["harness/three.py"]
+
+
+def test_everything_is_collected_as_plain_data(tmp_path: Path) -> None:
+    found = provenance.collect(tmp_path)
+    assert {"code", "versions", "python", "platform", "hardware", "written"} <= found.keys()
+    assert found["hardware"]["cores"] >= 1
