@@ -9,10 +9,10 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 # Okabe and Ito's colours, told apart by colour-blind readers; without yellow, too light on white
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -22,7 +22,6 @@ BAND_NOTE = "Line: mean over seeds. Band: lowest to highest seed. Thin lines: si
 
 _STYLE: Any = {
     "svg.hashsalt": "reasoner-zero-bench",
-    "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.spines.top": False,
@@ -122,22 +121,22 @@ def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, place: int, *, has_marke
         axes.fill_between(
             across.index, across["min"], across["max"], color=colour, alpha=0.13, linewidth=0
         )
-    sns.lineplot(
-        x=across.index,
-        y=across["mean"],
-        ax=axes,
+    axes.plot(
+        across.index,
+        across["mean"],
         color=colour,
-        linewidth=1.9,
+        linewidth=1.7,
         marker=MARKERS[place % len(MARKERS)] if has_markers else None,
+        markersize=6,
+        markeredgecolor="white",
         label=f"{arm} (n={seeds})",
-        legend=False,
         zorder=3,
     )
 
 
 def _new_figure(count: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
     # not through pyplot: it keeps figures alive and picks a backend by the environment
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08))
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, count, squeeze=False)
     return figure, list(axes[0])

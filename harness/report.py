@@ -144,12 +144,31 @@ def stored_cells(store: RunStore, out: Path, steps: int) -> list[CellSpec]:
     return cells
 
 
-def read_words(words: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+def load_results(given: Mapping[str, str]) -> tuple[Results, Path]:
+    """Write the results of a request that ran earlier again; return them and their directory.
+
+    Args:
+        given: ablation, scale, results_dir and partial.
+
+    Raises:
+        HarnessError: there is no such ablation, nothing is stored, or a file is damaged.
+    """
+    ablation = load_ablation(given["ablation"])
+    root = Path(given["results_dir"], given["scale"], given["ablation"])
+    out = root / "partial" / given["partial"] if given["partial"] else root
+    cells = stored_cells(RunStore(root), out, int(ablation["steps"]))
+    return write_results(root, out, cells, ablation, command=_stored_command(out)), out
+
+
+def read_words(
+    words: Sequence[str], known: Mapping[str, str], *, is_ablation_needed: bool = True
+) -> dict[str, str]:
     """Read `key=value` words, `ablation` among them.
 
     Args:
         words: the command line.
         known: optional key -> default.
+        is_ablation_needed: refuse a command line without it.
 
     Raises:
         UsageError: a word is not of that form, a key is unknown or `ablation` is missing.
@@ -161,7 +180,7 @@ def read_words(words: Sequence[str], known: Mapping[str, str]) -> dict[str, str]
             hint = near(key, [*known, "ablation"])
             raise UsageError(f"unknown word {word!r}: {hint}; the form is key=value")
         given[key] = value
-    if not given.get("ablation"):
+    if is_ablation_needed and not given.get("ablation"):
         raise UsageError("no ablation was named: give ablation=<name>")
     return given
 
@@ -172,12 +191,7 @@ def main(words: Sequence[str]) -> int:
         print(__doc__)
         return ExitCode.OK
     try:
-        given = read_words(words, WORDS)
-        ablation = load_ablation(given["ablation"])
-        root = Path(given["results_dir"], given["scale"], given["ablation"])
-        out = root / "partial" / given["partial"] if given["partial"] else root
-        cells = stored_cells(RunStore(root), out, int(ablation["steps"]))
-        results = write_results(root, out, cells, ablation, command=_stored_command(out))
+        results, out = load_results(read_words(words, WORDS))
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -1,0 +1,67 @@
+"""`python -m harness.compare ablation=<name> [baseline=<name>@v<N>] [scale=] [results_dir=]`.
+
+Compares the stored runs of a request with a baseline, the latest of its scale and ablation if none
+is named, and says for each run whether it lies inside or outside the band of the stored seeds.
+`partial=` names a request that is less than the whole study. Exit code 12: nothing is comparable.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.baseline import BASELINES
+from harness.report import load_results, read_words
+from harness.reports.bundle import find_bundle, read_bundle, versions
+from harness.reports.comparison import Comparison, compare_with_bundle, comparison_text
+from harness.reports.results import Results
+from harness.schema import ExitCode, HarnessError
+
+WORDS = {
+    "scale": "micro",
+    "results_dir": "results",
+    "partial": "",
+    "baseline": "",
+    "baselines_dir": "",
+}
+
+
+def compare_with_latest(results: Results, baselines: Path = BASELINES) -> Comparison | None:
+    """Compare a request with the latest baseline of its scale and ablation; None if none is stored.
+
+    Raises:
+        DamagedError: a file of the baseline is missing or changed.
+    """
+    study = f"{results.asked.scale}/{results.asked.ablation}"
+    if not versions(baselines / study):
+        return None
+    return compare_with_bundle(results, read_bundle(find_bundle(study, baselines)))
+
+
+def print_comparison(comparison: Comparison | None) -> None:
+    """Print a comparison, or that there is nothing to compare with."""
+    print("no stored study to compare with" if comparison is None else comparison_text(comparison))
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    if {"-h", "--help"} & set(words):
+        print(__doc__)
+        return ExitCode.OK
+    try:
+        given = read_words(words, WORDS)
+        baselines = Path(given["baselines_dir"] or BASELINES)
+        name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
+        bundle = read_bundle(find_bundle(name, baselines))
+        results, _ = load_results(given)
+        comparison = compare_with_bundle(results, bundle)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print_comparison(comparison)
+    return comparison.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

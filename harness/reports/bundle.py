@@ -1,0 +1,144 @@
+"""Baselines on disk: finding, reading and checking them. A baseline is never changed.
+
+baselines/runs/<scale>/<ablation>/v<N>/ holds manifest.json, curves.parquet (every declared metric
+of every finished run) and scores.parquet (the last evaluation, per question).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.metrics.tables import SAMPLE_TYPES, Tables, final_values, read_parquet
+from harness.schema import SCHEMA_VERSION, DamagedError, UsageError, content_hash
+
+MANIFEST, CURVES, SCORES = "manifest.json", "curves.parquet", "scores.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A stored study, verified.
+
+    Attributes:
+        name: `<scale>/<ablation>@v<N>`.
+        manifest: what it holds and where it comes from.
+        curves: columns row_id, run_id, arm, seed, step, metric, value.
+        scores: columns row_id, run_id, arm, seed, split, question_id, samples, correct.
+    """
+
+    name: str
+    manifest: Mapping[str, Any]
+    curves: pd.DataFrame
+    scores: pd.DataFrame
+
+    @property
+    def steps(self) -> int:
+        """Training steps of its runs."""
+        return int(self.manifest["protocol"]["steps"])
+
+    def finals(self, metrics: Sequence[str]) -> pd.DataFrame:
+        """Return each stored run's metrics at the end of training, as `final_values`."""
+        runs = pd.DataFrame(
+            [
+                {**cell, "row_id": cell["cell_id"][:8], "steps": self.steps, "is_included": True}
+                for cell in self.manifest["cells"]
+                if cell["status"] == "done"
+            ]
+        )
+        samples = pd.DataFrame(columns=list(SAMPLE_TYPES))
+        return final_values(Tables(runs=runs, steps=self.curves, samples=samples), metrics)
+
+
+def read_bundle(directory: Path) -> Bundle:
+    """Read a baseline and check every byte against its manifest.
+
+    Raises:
+        UsageError: it is not there.
+        DamagedError: a file is missing or changed.
+    """
+    manifest = read_manifest(directory)
+    for name, entry in manifest["files"].items():
+        path = directory / name
+        found = sha256(path) if path.is_file() else "no file"
+        if found != entry["sha256"]:
+            raise DamagedError(
+                f"{path} has sha256 {found[:16]}, its manifest says {entry['sha256'][:16]}: restore"
+                " the file from git; a baseline is never changed"
+            )
+    return Bundle(
+        name=manifest["name"],
+        manifest=manifest,
+        curves=read_parquet(directory / CURVES),
+        scores=read_parquet(directory / SCORES),
+    )
+
+
+def versions(folder: Path) -> list[int]:
+    """Return the versions that are stored below `baselines/runs/<scale>/<ablation>`, in order."""
+    found = (re.fullmatch(r"v([1-9]\d*)", path.name) for path in folder.glob("v*"))
+    return sorted(int(match[1]) for match in found if match)
+
+
+def find_bundle(name: str, baselines: Path) -> Path:
+    """Return the directory of a baseline by its name, or of the latest one without a version.
+
+    Args:
+        name: `micro/kl_penalty@v1` or `micro/kl_penalty`.
+        baselines: directory of all baselines.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    study, _, version = name.partition("@")
+    stored = versions(baselines / study)
+    wanted = version or (f"v{stored[-1]}" if stored else "")
+    if not wanted or not (baselines / study / wanted / MANIFEST).is_file():
+        there = ", ".join(bundle_names(baselines)) or "none yet"
+        raise UsageError(f"there is no baseline {name!r} below {baselines}: there are {there}")
+    return baselines / study / wanted
+
+
+def bundle_names(baselines: Path) -> list[str]:
+    """Return the names of all stored baselines."""
+    return [
+        f"{folder.parent.name}/{folder.name}@v{version}"
+        for folder in sorted(baselines.glob("*/*"))
+        for version in versions(folder)
+    ]
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """Read the manifest of a baseline, without its digest, and check it against that.
+
+    Raises:
+        DamagedError: it cannot be read, or was changed.
+        UsageError: another version of the suite wrote it.
+    """
+    path = directory / MANIFEST
+    try:
+        manifest = json.loads(path.read_text())
+        digest = manifest.pop("digest")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise DamagedError(
+            f"{path} is not the manifest of a baseline: restore the folder from git"
+        ) from error
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise UsageError(
+            f"{path} has schema version {manifest.get('schema_version')}, this suite reads"
+            f" {SCHEMA_VERSION}: use the version of the suite that wrote it"
+        )
+    if content_hash(manifest) != digest:
+        raise DamagedError(f"{path} was changed after it was stored: restore it from git")
+    return dict(manifest)
+
+
+def sha256(path: Path) -> str:
+    """Return the sha256 of a file, hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
