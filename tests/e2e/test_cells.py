@@ -5,6 +5,7 @@ cores. Both are run once and looked at by every test here.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +21,16 @@ WORDS = ("scale=micro", "seeds=1", "steps=2")
 
 def run_suite(results: Path, *words: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "harness.run", f"results_dir={results}", *WORDS, *words]
+    # the test command limits threads for the small tests; a cell takes what its scale asks for
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
 
 
