@@ -21,7 +21,7 @@ from harness.launch.logs import LogFollower, MetricsFollower, keep_ray_logs, las
 from harness.launch.processes import TAG, Family, end_processes, tagged
 from harness.launch.progress import Pace, Progress
 from harness.launch.stop import StopRequest, catch_stop
-from harness.launch.watchdog import Finding, Limits, Sight, judge
+from harness.launch.watchdog import Finding, Limits, Sight, judge, name_of_the_dead
 from harness.schema import Status
 
 LOG_FILE = "log.txt"
@@ -151,12 +151,12 @@ class _Attempt:
         self.dir, self.steps, self.limits, self.scratch = attempt_dir, steps, limits, scratch
         self.tag = uuid.uuid4().hex
         self.leftovers = Leftovers()
-        self.log = LogFollower(attempt_dir / LOG_FILE)
+        self.log, self.pace = LogFollower(attempt_dir / LOG_FILE), Pace()
         self.metrics = MetricsFollower(attempt_dir / METRICS_FILE)
-        self.pace = Pace()
         self.last_row: float | None = None
         self.death_since: float | None = None
         self.exit_code: int | None = None
+        self.died_first = ""
         self.started = time.monotonic()
         self.process = self._start(command)
         try:
@@ -219,8 +219,11 @@ class _Attempt:
         self.family.look()
         self.leftovers.look(process.pid for process in self.family.members)
         lost = self.family.lost()
-        is_dead = bool(lost or self.log.engine_death or self.log.ray_death)
-        self.death_since = (self.death_since or now) if is_dead else None
+        dead = name_of_the_dead(lost, self.log.engine_death, self.log.ray_death)
+        self.death_since = (self.death_since or now) if dead else None
+        before = () if self.log.is_failing else lost
+        dead = name_of_the_dead(before, self.log.engine_death, self.log.ray_death)
+        self.died_first = self.died_first or dead
         sight = Sight(
             now=now,
             steps=self.steps,
@@ -231,6 +234,7 @@ class _Attempt:
             engine_death=self.log.engine_death,
             ray_death=self.log.ray_death,
             death_since=self.death_since,
+            died_first=self.died_first,
             rss_bytes=self.family.rss_bytes() if self.limits.rss_bytes is not None else 0,
             available_bytes=psutil.virtual_memory().available,
             disk_bytes=shutil.disk_usage(self.dir).free,

@@ -39,6 +39,8 @@ RAY_DEATH = re.compile(
     r"The node with node id: \S+ .*has been marked dead|raylet (?:process )?(?:died|has died)"
     r"|Failed to connect to GCS within \d+ seconds|RaySystemError: System error: Failed to"
 )
+DRIVER_FAILURE = re.compile(r"^(?:Traceback \(most recent call last\)|Error executing job)")
+"""The trainer's own process fails; what other processes print comes behind Ray's prefix."""
 NOISE = re.compile(
     r"^(?:\s|Traceback|File \"|\^+|During handling|The above exception|Set the environment variable"
     r"|Error executing job|For full logs|\d+%\||\[repeated)"
@@ -110,7 +112,9 @@ class LogFollower:
     Attributes:
         lines: the last lines, uncleaned, oldest first.
         phase: index into `PHASES`, -1 before the first.
-        engine_death / ray_death: the first line that reported it, cleaned; empty if none did.
+        is_failing: the trainer's own process has begun to fail.
+        engine_death / ray_death: the first line that reported it before that, cleaned; empty if
+            none did. What dies later is taken down by the failing trainer and tells nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -118,6 +122,7 @@ class LogFollower:
         self.path = path
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
         self.phase = -1
+        self.is_failing = False
         self.engine_death = ""
         self.ray_death = ""
         self._offset = 0
@@ -147,6 +152,9 @@ class LogFollower:
             return
         self.lines.append(line)
         self.phase = phase_index(line, self.phase)
+        self.is_failing = self.is_failing or DRIVER_FAILURE.match(ANSI.sub("", line)) is not None
+        if self.is_failing:
+            return
         if not self.engine_death and engine_death(line):
             self.engine_death = _shorten(clean(line).strip())
         if not self.ray_death and ray_death(line):

@@ -7,7 +7,7 @@ says nothing or gives a `Finding`. So every rule is tested without a process.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.launch.processes import Watched
@@ -58,6 +58,7 @@ class Sight:
         lost: processes of this attempt that must not die and did.
         engine_death / ray_death: line of the log that reports it; empty if none.
         death_since: time at which the oldest of these was first seen; None if none was.
+        died_first: what died before the trainer itself began to fail; empty if nothing did.
         rss_bytes, available_bytes, disk_bytes: as in `Limits`.
     """
 
@@ -71,6 +72,7 @@ class Sight:
     engine_death: str = ""
     ray_death: str = ""
     death_since: float | None = None
+    died_first: str = ""
     rss_bytes: int = 0
     available_bytes: int = 1 << 62
     disk_bytes: int = 1 << 62
@@ -124,6 +126,15 @@ def exit_name(code: int) -> str:
         return f"signal {-code}"
 
 
+def name_of_the_dead(lost: Sequence[Watched], engine_death: str, ray_death: str) -> str:
+    """Return what died, for a reason; empty if nothing did."""
+    if lost:
+        return f"{lost[0].role} (pid {lost[0].pid})"
+    if engine_death:
+        return "vLLM's engine"
+    return "a part of Ray" if ray_death else ""
+
+
 def ended(sight: Sight, _limits: Limits) -> Finding | None:
     """The trainer ended: done only with exit code 0 and the metrics of every step."""
     if sight.exit_code is None:
@@ -133,6 +144,8 @@ def ended(sight: Sight, _limits: Limits) -> Finding | None:
             return Finding(Status.DONE, "")
         return _fail(f"the trainer ended with exit code 0 {_where(sight)}")
     how = f"the trainer ended with {exit_name(sight.exit_code)} {_where(sight)}"
+    if sight.died_first:
+        how = f"{sight.died_first} died, then {how}"
     if sight.failure:
         return _fail(f"{how}: {sight.failure}")
     if sight.exit_code == -signal.SIGKILL:
@@ -168,16 +181,16 @@ def part_died(sight: Sight, limits: Limits) -> Finding | None:
         return None
     if sight.now - sight.death_since < limits.settle_s:
         return None
+    what = name_of_the_dead(sight.lost, sight.engine_death, sight.ray_death)
     if sight.lost:
-        first = sight.lost[0]
-        detail = f": {sight.engine_death}" if sight.engine_death and not first.log else ""
-        return _fail(f"{first.role} (pid {first.pid}) died {_where(sight)}{detail}", first.log)
+        log = sight.lost[0].log
+        detail = f": {sight.engine_death}" if sight.engine_death and not log else ""
+        return _fail(f"{what} died {_where(sight)}{detail}", log)
     if sight.last_row is not None and sight.last_row > sight.death_since:
         # Only a line says so, and steps came after it: what it tells of was not needed.
         return None
-    if sight.engine_death:
-        return _fail(f"vLLM's engine died {_where(sight)}: {sight.engine_death}")
-    return _fail(f"a part of Ray was lost {_where(sight)}: {sight.ray_death}", "raylet")
+    log = "" if sight.engine_death else "raylet"
+    return _fail(f"{what} died {_where(sight)}: {sight.engine_death or sight.ray_death}", log)
 
 
 def hung(sight: Sight, limits: Limits) -> Finding | None:

@@ -129,6 +129,7 @@ def test_exit_code_0_with_fewer_steps_fails(attempt: Path) -> None:
         ("hangs_at_end", {"exit_s": 0.4}, "the trainer did not end within 0.4 s of its last step"),
         ("loses_engine", {}, "vLLM's EngineCore process"),
         ("reports_dead_engine", {}, "vLLM's engine died before any of 3 steps: vllm.v1.engine."),
+        ("fails_after_engine", {"settle_s": 5.0}, "died, then the trainer ended with exit code 1"),
         ("fails_after_engine", {"settle_s": 5.0}, "RuntimeError: the actor lost its engine"),
         ("holds_all", {"rss_bytes": 1 << 20, "grace_s": 0.4}, "MiB of memory, allowed are 1 MiB"),
         ("hangs_at_start", {"available_bytes": 1 << 60}, "MiB must stay free"),

@@ -147,6 +147,19 @@ def test_the_log_is_followed_over_progress_bars_and_half_lines(tmp_path: Path) -
     assert log.failure.startswith("ValueError: late")
 
 
+def test_a_death_after_the_trainer_began_to_fail_tells_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    death = "(Actor pid=3) vllm.v1.engine.exceptions.EngineDeadError: EngineCore\n"
+    others = "(Actor pid=3) Traceback (most recent call last):\n"
+    own = "Traceback (most recent call last):\n"
+    for text, is_told in ((others + death + own, True), (others + own + death, False)):
+        path.write_text(text)
+        log = LogFollower(path)
+        log.read()
+        assert log.is_failing
+        assert bool(log.engine_death) is is_told
+
+
 def test_metrics_are_read_row_by_row_and_a_torn_line_waits(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     metrics = MetricsFollower(path)

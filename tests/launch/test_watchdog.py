@@ -86,7 +86,7 @@ def test_the_exit_tells_the_line_of_the_log() -> None:
         (
             replace(DEAD, ray_death="it has died", death_since=55.0),
             replace(DEAD, ray_death="it has died"),
-            "a part of Ray was lost after step 3 of 10: it has died",
+            "a part of Ray died after step 3 of 10: it has died",
         ),
         (
             replace(RUNNING, rss_bytes=1000 * MIB),
@@ -113,8 +113,10 @@ def test_each_rule_speaks_at_its_limit_and_not_before(
 
 
 def test_a_trainer_that_ended_tells_more_than_its_dead_parts() -> None:
-    both = replace(DEAD, lost=(ENGINE,), exit_code=1, failure="RuntimeError: lost my engine")
-    assert reason(both).endswith("RuntimeError: lost my engine")
+    both = replace(DEAD, lost=(ENGINE,), exit_code=1, failure="RuntimeError: no samples")
+    told = "the trainer ended with exit code 1 after step 3 of 10: RuntimeError: no samples"
+    assert reason(both) == told
+    assert reason(replace(both, died_first="vLLM's engine")) == f"vLLM's engine died, then {told}"
 
 
 def test_the_log_of_a_lost_part_of_ray_is_its_own() -> None:
