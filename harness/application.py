@@ -102,7 +102,8 @@ def one_line(error: Exception) -> str:
     text = re.sub(r"\s+", " ", lines[0]) if lines else type(cause).__name__
     ambiguous = re.fullmatch(r"Ambiguous value for argument '([^=]+)=(.*)'", text)
     if ambiguous:
-        return f"{ambiguous[1]}={ambiguous[2]} is several values: write {ambiguous[1]}=[{ambiguous[2]}]"
+        key, values = ambiguous.groups()
+        return f"{key}={values} is several values: write {key}=[{values}] for a list"
     return text
 
 

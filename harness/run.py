@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 from harness.application import run_application
 from harness.checks import check_request
+from harness.compare import compare_with_latest, print_comparison
 from harness.execution import Outcome, run_cells
 from harness.plan import cost_line, describe_study, print_plan
+from harness.report import print_summary, write_results
 from harness.schema import ExitCode
 from harness.store.ledger import RunStore
 from harness.study import Study, make_study
@@ -25,15 +28,27 @@ def run(words: list[str]) -> int:
     print(describe_study(study))
     print(cost_line(study), flush=True)
     outcome = run_cells(study, store)
+    if outcome.is_stopped:
+        unfinished = len(outcome.unfinished)
+        print(f"stopped: {unfinished} cells are not done; the same command goes on from here")
+        return ExitCode.CELLS_FAILED
+    report(study)
     return conclude(study, outcome)
+
+
+def report(study: Study) -> None:
+    """Write the tables and the report of a request, print them, and compare with what is stored."""
+    command = f"python -m harness.run {shlex.join(study.request.words)}"
+    results = write_results(
+        study.root, study.tables, study.cells, study.ablation.document, command=command
+    )
+    print_summary(results, study.tables)
+    print_comparison(compare_with_latest(results))
 
 
 def conclude(study: Study, outcome: Outcome) -> int:
     """Say how the session ended and return its exit code."""
     unfinished = len(outcome.unfinished)
-    if outcome.is_stopped:
-        print(f"stopped: {unfinished} cells are not done; the same command goes on from here")
-        return ExitCode.CELLS_FAILED
     if unfinished:
         names = ", ".join(cell.run_name for cell in outcome.unfinished)
         print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -94,21 +95,22 @@ def _write_streams(attempt_dir: Path, steps: int) -> None:
     (attempt_dir / "metrics.jsonl").write_text(text)
     (attempt_dir / "generations").mkdir()
     for step in (0, steps):
-        lines = [_sample(step, question, sample) for question in ("q0", "q1") for sample in (0, 1)]
+        asked = itertools.product(("eval_easy", "eval_hard"), ("q0", "q1"), (0, 1))
+        lines = [_sample(step, *item) for item in asked]
         path = attempt_dir / "generations" / f"{step}.jsonl"
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def _sample(step: int, question: str, sample: int) -> dict[str, Any]:
+def _sample(step: int, split: str, question: str, sample: int) -> dict[str, Any]:
     return {
         "input": "1+1=?",
         "output": " 2 </think> <answer> \\boxed{2} </answer>",
         "gts": "2",
         "score": 1.0,
         "step": step,
-        "question_id": question,
+        "question_id": f"{split}-{question}",
         "sample": sample,
-        "split": "eval_easy",
+        "split": split,
         "correct": 1,
         "format_ok": 1,
         "outcome": "correct",

@@ -143,7 +143,7 @@ def test_a_key_that_only_one_arm_has_is_a_difference() -> None:
     ablation = two_factors()
     pairs = configs_of(ablation)
     pairs[1] = (pairs[1][0], set_key(pairs[1][1], "verl.extra", None))
-    with pytest.raises(UsageError, match="undeclared difference .* verl.extra"):
+    with pytest.raises(UsageError, match=r"undeclared difference .* verl.extra"):
         build_cells(ablation, "micro", pairs, (1,), lambda _: INPUTS)
 
 
@@ -169,12 +169,12 @@ def test_equal_configs_have_no_differences() -> None:
 
 @pytest.mark.parametrize("key", [USE_KL, "verl.actor_rollout_ref.actor", f"{USE_KL}.deeper"])
 def test_an_override_of_a_factor_is_refused(key: str) -> None:
-    with pytest.raises(UsageError, match="touches a factor of ablations/x.yaml"):
+    with pytest.raises(UsageError, match=r"touches a factor of ablations/x.yaml"):
         check_overrides(two_factors(), [key], [], [])
 
 
 def test_an_override_of_what_a_group_choice_decides_is_refused() -> None:
-    with pytest.raises(UsageError, match="verl.critic.enable touches a factor"):
+    with pytest.raises(UsageError, match=r"verl.critic.enable touches a factor"):
         check_overrides(two_factors(), ["verl.critic.enable"], [], ["verl.critic.enable"])
 
 

@@ -103,12 +103,12 @@ def test_an_override_of_a_factor_is_refused() -> None:
 def test_an_undeclared_consequence_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     document = {**configs.load_ablation("algorithm"), "consequences": ["verl.critic"]}
     monkeypatch.setattr(configs, "load_ablation", lambda name: document)
-    with pytest.raises(UsageError, match="undeclared difference .* verl.algorithm.adv_estimator"):
+    with pytest.raises(UsageError, match=r"undeclared difference .* verl.algorithm.adv_estimator"):
         make_study(["ablation=algorithm"])
 
 
 def test_an_added_key_that_verl_does_not_know_is_refused() -> None:
-    with pytest.raises(UsageError, match="did you mean trainer.log_val_generations"):
+    with pytest.raises(UsageError, match=r"did you mean trainer.log_val_generations"):
         make_study([*BASE, "+verl.trainer.log_val_generation=2"])
     make_study([*BASE, "+verl.trainer.log_val_generations=2"])
 

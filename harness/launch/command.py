@@ -33,6 +33,9 @@ QUIET_ENVIRONMENT = {
 }
 """Nothing calls home; errors and output arrive whole and at once."""
 
+HYDRA_WORDS = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=stdout")
+"""veRL's own Hydra then writes no file: its output is in log.txt, its config in spec.yaml."""
+
 _PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./:-]*")
 _READ_AS_OTHER = frozenset({"null", "true", "false", "nan", "inf"})
 
@@ -81,7 +84,7 @@ def build_command(spec: CellSpec, places: Places) -> Command:
         "VERL_FILE_LOGGER_PATH": str(places.attempt / "metrics.jsonl"),
         "PYTHONPATH": str(ROOT),
     }
-    argv = (sys.executable, "-m", "verl.trainer.main_ppo", *words)
+    argv = (sys.executable, "-m", "verl.trainer.main_ppo", *words, *HYDRA_WORDS)
     return Command(argv=argv, environment=environment)
 
 

@@ -75,9 +75,7 @@ def test_a_directory_that_takes_files_is_left_as_it_was(tmp_path: Path) -> None:
 
 def test_a_directory_that_takes_no_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        UsageError, match=r"results directory .*file/x cannot be written.*results_dir="
-    ):
+    with pytest.raises(UsageError, match=r"directory .*file/x cannot be written.*results_dir="):
         check_writable(tmp_path / "file" / "x", 1)
 
 

@@ -29,9 +29,8 @@ def start_attempt(store: RunStore, status: Status = Status.DONE) -> Path:
     spec = make_spec()
     with store.claim(spec) as record:
         path = store.begin_attempt(spec, record, seeds={"torch": 1}, provenance={"python": "3"})
-        store.end_attempt(
-            spec, record, Attempt(number=0, status=status), {"expected": 4, "found": 4}
-        )
+        end = Attempt(number=0, status=status)
+        store.end_attempt(spec, record, end, {"expected": 4, "found": 4})
     return path
 
 

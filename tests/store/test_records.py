@@ -48,9 +48,7 @@ def test_a_record_survives_the_file(tmp_path: Path) -> None:
 def test_another_version_is_refused(tmp_path: Path, version: int | None) -> None:
     path = tmp_path / "record.json"
     write_json(path, {**record_document(record()), "schema_version": version})
-    with pytest.raises(
-        UsageError, match=rf"record.json has schema version {version}.*results_dir="
-    ):
+    with pytest.raises(UsageError, match=rf"has schema version {version}.*results_dir="):
         read_record(path)
     spec = tmp_path / "spec.yaml"
     spec.write_text(yaml.safe_dump({**spec_document(make_spec()), "schema_version": version}))
