@@ -1,0 +1,53 @@
+import pytest
+
+from harness.metrics.columns import (
+    EVALUATION,
+    TRAINING,
+    column_of,
+    label_of,
+    short_split,
+    split_of,
+)
+from harness.metrics.glossary import PATH, glossary
+from harness.schema import UsageError
+
+
+def test_names_and_paths_are_distinct():
+    columns = [*TRAINING, *EVALUATION]
+
+    assert len({column.name for column in columns}) == len(columns)
+    assert len({(column.source, column.path) for column in columns}) == len(columns)
+
+
+def test_every_column_says_what_it_is():
+    for column in (*TRAINING, *EVALUATION):
+        assert column.unit
+        assert column.help.strip()
+        assert column.label
+
+
+def test_no_path_is_one_of_verls_validation_aggregates():
+    assert not [column.path for column in TRAINING if column.path.startswith("val")]
+
+
+def test_the_glossary_is_up_to_date():
+    assert PATH.read_text() == glossary(), "run python -m harness.metrics.glossary"
+
+
+def test_the_glossary_test_would_see_a_change():
+    assert PATH.read_text().replace("fraction", "percent", 1) != glossary()
+
+
+def test_a_metric_is_found_by_its_full_name():
+    assert column_of("reward").path == "critic/score/mean"
+    assert column_of("accuracy_easy").path == "correct"
+    assert column_of("response_tokens_hard").unit == "tokens"
+    assert split_of("accuracy_easy") == ("accuracy", "easy")
+    assert short_split("eval_easy") == "easy"
+    assert label_of("accuracy_hard") == "accuracy (hard questions)"
+
+
+@pytest.mark.parametrize("name", ["acuracy_easy", "accuracy", "reward_easy", "accuracy_", ""])
+def test_an_unknown_metric_is_refused_with_the_names_there_are(name):
+    with pytest.raises(UsageError, match="accuracy_<split>"):
+        column_of(name)

@@ -1,0 +1,159 @@
+import json
+
+import pandas as pd
+import pytest
+
+from harness.metrics.evaluation import (
+    TEXT_LIMIT,
+    TEXT_QUESTIONS,
+    evaluation_plan,
+    evaluation_values,
+    is_reflecting,
+    read_samples,
+)
+from harness.report import _run_files
+from harness.schema import DamagedError
+from harness.store.ledger import RunStore
+from harness.store.records import spec_document
+from tests.synthetic_runs import Shape, make_cell, write_run
+
+SHAPE = Shape(questions=10)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    cell = make_cell("none", 1, SHAPE)
+    attempt = write_run(tmp_path, cell, SHAPE)
+    return _run_files(RunStore(tmp_path), cell), attempt / "generations"
+
+
+def rewrite(path, change):
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(row) + "\n" for row in change(rows)))
+
+
+def test_the_plan_counts_steps_questions_and_samples():
+    plan = evaluation_plan(spec_document(make_cell("none", 1, Shape(steps=60, every=25))))
+
+    assert plan.steps == (0, 25, 50, 60)
+    assert plan.questions == {"eval_easy": 8, "eval_hard": 8}
+    assert plan.rows == 4 * 16 * 4
+
+
+def test_the_plan_knows_what_is_not_evaluated():
+    spec = spec_document(make_cell("none", 1, SHAPE))
+    spec["config"]["verl"]["trainer"] |= {"test_freq": -1, "val_before_train": False}
+    assert evaluation_plan(spec).rows == 0
+
+    del spec["config"]["dataset"]["eval_size"]
+    assert pd.isna(evaluation_plan(spec).rows)
+
+
+def test_every_expected_row_is_found(stored):
+    run, _ = stored
+    samples = read_samples(run)
+
+    assert len(samples.rows) == evaluation_plan(run.spec).rows
+    assert len({row["row_id"] for row in samples.rows}) == len(samples.rows)
+
+
+def test_a_row_that_is_missing_is_missed_and_not_wrong(stored):
+    run, folder = stored
+    rewrite(folder / "12.jsonl", lambda rows: [r for r in rows if r["correct"]])
+    samples = read_samples(run)
+
+    assert len(samples.rows) < evaluation_plan(run.spec).rows
+    values = values_of(samples)
+    assert values[12, "accuracy_easy"] == 1.0
+    assert values[12, "wrong_easy"] == 0.0
+
+
+def test_rows_without_our_fields_are_counted_and_no_results(stored):
+    run, folder = stored
+    rewrite(
+        folder / "12.jsonl", lambda rows: [{"input": "", "output": "", "score": 0.0}, *rows[1:]]
+    )
+    samples = read_samples(run)
+
+    assert samples.unscored == 1
+    assert len(samples.rows) == evaluation_plan(run.spec).rows - 1
+
+
+def test_a_sample_that_appears_twice_is_refused(stored):
+    run, folder = stored
+    rewrite(folder / "12.jsonl", lambda rows: [*rows, rows[0]])
+
+    with pytest.raises(DamagedError, match="twice"):
+        read_samples(run)
+
+
+@pytest.mark.parametrize("change", [{"outcome": "maybe"}, {"correct": 0.5}, {"correct": None}])
+def test_a_field_with_an_impossible_value_is_refused(stored, change):
+    run, folder = stored
+    rewrite(folder / "12.jsonl", lambda rows: [{**rows[0], **change}, *rows[1:]])
+
+    with pytest.raises(DamagedError, match="expected one of correct, wrong"):
+        read_samples(run)
+
+
+def test_accuracy_is_the_mean_over_questions_and_shares_are_means_over_samples():
+    frame = pd.DataFrame(
+        {
+            "step": 0,
+            "split": "eval_easy",
+            "question_id": ["a", "b", "b", "b"],
+            "correct": [1, 0, 0, 1],
+            "format_ok": [1, 1, 0, 0],
+            "outcome": ["correct", "wrong", "truncated", "correct"],
+            "response_tokens": [10, 20, 30, 40],
+            "reflection": [False, False, False, True],
+        }
+    )
+    values = {metric: value for _, metric, value in evaluation_values(frame)}
+
+    assert values["accuracy_easy"] == pytest.approx((1 + 1 / 3) / 2)
+    assert values["accuracy_easy"] != pytest.approx(0.5)
+    assert values["format_easy"] == 0.5
+    assert values["response_tokens_easy"] == 25
+    assert (values["wrong_easy"], values["truncated_easy"]) == (0.25, 0.25)
+    assert values["unparsable_easy"] == 0.0
+    assert values["reflection_easy"] == 0.25
+    assert values["samples_easy"] == 4
+
+
+def test_a_step_without_rows_has_no_value(stored):
+    run, folder = stored
+    (folder / "6.jsonl").write_text("")
+
+    assert {step for step, _ in values_of(read_samples(run))} == {0, 12}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Wait, no", True),
+        ("HOWEVER, 3", True),
+        ("I recheck", True),
+        ("await 3", False),
+        ("", False),
+    ],
+)
+def test_reflection_words(text, expected):
+    assert is_reflecting(text) is expected
+
+
+def test_text_is_kept_for_few_samples_and_cut(stored):
+    run, folder = stored
+    long = "x" * (TEXT_LIMIT + 1)
+    rewrite(folder / "0.jsonl", lambda rows: [{**row, "output": long} for row in rows])
+    rows = read_samples(run).rows
+    kept = [row for row in rows if row["response"] is not None]
+
+    assert {row["step"] for row in kept} == {0, 12}
+    assert {row["sample"] for row in kept} == {0}
+    assert len(kept) == 2 * 2 * TEXT_QUESTIONS
+    assert {len(row["response"]) for row in kept if row["step"] == 0} == {TEXT_LIMIT}
+
+
+def values_of(samples):
+    return {(s, m): v for s, m, v in evaluation_values(pd.DataFrame(samples.rows))}

@@ -1,0 +1,82 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.plots import COLOURS, Panel, curve_figure, overview_figure, save_figure
+
+ARMS = ("kl=none", "kl=loss")
+
+
+def panel(seeds=3, arms=ARMS, shift=0.0):
+    rng = np.random.default_rng(0)
+    rows = [
+        {"arm": arm, "seed": seed, "step": step, "value": step * 0.1 + rng.random() + shift}
+        for arm in arms
+        for seed in range(seeds)
+        for step in range(5)
+    ]
+    columns = ["arm", "seed", "step", "value"]
+    return Panel(rows=pd.DataFrame(rows, columns=columns), label="accuracy", unit="fraction")
+
+
+def written(tmp_path, name, made):
+    return [
+        path.read_bytes() for path in save_figure(curve_figure(made, ARMS, "t"), tmp_path / name)
+    ]
+
+
+def test_the_same_rows_are_the_same_bytes_and_others_are_not(tmp_path):
+    first, again = written(tmp_path, "a", panel()), written(tmp_path, "b", panel())
+    other = written(tmp_path, "c", panel(shift=0.1))
+
+    assert first == again
+    assert first[0] != other[0]
+    assert first[1] != other[1]
+
+
+def test_lines_band_units_and_counts_are_there():
+    (axes,) = curve_figure(panel(), ARMS, "t").axes
+
+    assert axes.get_ylabel() == "accuracy [fraction]"
+    assert axes.get_xlabel() == "training step"
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["kl=none (n=3)", "kl=loss (n=3)"]
+    assert len(axes.collections) == 2
+    assert len(axes.lines) == 2 * (3 + 1)
+
+
+def test_an_arm_keeps_its_colour_when_another_is_missing():
+    (axes,) = curve_figure(panel(arms=ARMS[1:]), ARMS, "t").axes
+
+    assert {line.get_color() for line in axes.lines} == {COLOURS[1]}
+
+
+def test_one_seed_has_no_band_and_the_caption_says_so():
+    figure = curve_figure(panel(seeds=1), ARMS, "t", "Too little for any verdict.")
+
+    assert len(figure.axes[0].collections) == 0
+    assert "no band" in figure.get_supxlabel()
+    assert "Too little" in figure.get_supxlabel()
+    assert "Band: lowest to highest seed" in curve_figure(panel(), ARMS, "t").get_supxlabel()
+
+
+def test_without_a_finished_run_the_figure_says_so():
+    (axes,) = overview_figure([panel(seeds=0)], ARMS, "t", "").axes
+
+    assert [text.get_text() for text in axes.texts] == ["no finished run"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_overview_has_a_panel_per_metric(count, tmp_path):
+    figure = overview_figure([panel()] * count, ARMS, "t", "")
+
+    assert len(figure.axes) == count
+    assert [path.suffix for path in save_figure(figure, tmp_path / "o")] == [".svg", ".png"]
+
+
+def test_undefined_values_are_left_out():
+    made = panel(seeds=1)
+    made.rows.loc[0, "value"] = np.nan
+    (axes,) = curve_figure(made, ARMS, "t").axes
+
+    assert [len(line.get_xdata()) for line in axes.lines] == [4, 4, 5, 5]
