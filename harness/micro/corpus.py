@@ -29,17 +29,23 @@ class Mix(NamedTuple):
     malformed_worked: float
 
 
-FIRST_MIX = Mix(
-    styles={"direct": 0.10, "worked": 0.80, "slip": 0.10},
-    operations={1: 1, 2: 1, 3: 1, 4: 2, 5: 2, 6: 2, 7: 0.5, 8: 0.5},
+SHORT_MIX = Mix(
+    styles={"direct": 0.05, "worked": 0.90, "slip": 0.05},
+    operations={1: 1, 2: 2, 3: 2, 4: 2},
+    malformed_direct=0.05,
+    malformed_worked=0.02,
+)
+LONG_MIX = Mix(
+    styles={"direct": 0.10, "worked": 0.78, "slip": 0.12},
+    operations={2: 1, 3: 1, 4: 2, 5: 2, 6: 2, 7: 1, 8: 1},
     malformed_direct=0.05,
     malformed_worked=0.02,
 )
 FINAL_MIX = Mix(
-    styles={"direct": 0.68, "worked": 0.23, "slip": 0.09},
-    operations={4: 2, 5: 2, 6: 2, 7: 0.5, 8: 0.5},
+    styles={"direct": 0.70, "worked": 0.22, "slip": 0.08},
+    operations={4: 2, 5: 2, 6: 2, 7: 0.7, 8: 0.7},
     malformed_direct=0.38,
-    malformed_worked=0.18,
+    malformed_worked=0.10,
 )
 MALFORMATIONS = {
     "no_think_close": 5,
@@ -75,9 +81,7 @@ def draw_document(mix: Mix, *axes: str | int) -> Document:
     return Document(render_prompt(problem.text), response, finished)
 
 
-def write_response(
-    problem: Problem, style: str, kind: str, rng: random.Random
-) -> tuple[str, bool]:
+def write_response(problem: Problem, style: str, kind: str, rng: random.Random) -> tuple[str, bool]:
     """Write a response in a style (see the module) with a malformation or ``well_formed``.
 
     Returns:

@@ -76,9 +76,7 @@ def write_datasets(
     return paths
 
 
-def dataset_hash(
-    *, train_size: int = TRAIN_SIZE, seed: int = 0, eval_size: int = EVAL_SIZE
-) -> str:
+def dataset_hash(*, train_size: int = TRAIN_SIZE, seed: int = 0, eval_size: int = EVAL_SIZE) -> str:
     """The sha256 of the rows that `write_datasets` writes: content, not file bytes."""
     sizes = {split: train_size if split == "train" else eval_size for split in SOURCES}
     content = {split: rows_of(split, size, seed) for split, size in sizes.items()}

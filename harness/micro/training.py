@@ -5,16 +5,17 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from harness.micro.corpus import FINAL_MIX, FIRST_MIX, Document, draw_document
+from harness.micro.corpus import FINAL_MIX, LONG_MIX, SHORT_MIX, Document, Mix, draw_document
 from harness.micro.hashing import axis_hash
 from harness.micro.tokenizer import MAX_POSITIONS
 
-BATCH_DOCUMENTS = 128
-MICRO_BATCHES = 4
+BATCH_DOCUMENTS = 64
+MICRO_BATCHES = 3
 PEAK_RATE = 3e-3
 FLOOR_RATE = 3e-5
 WARM_UP_STEPS = 40
-FINAL_SHARE = 0.3
+SHORT_UNTIL = 0.25
+LONG_UNTIL = 0.75
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 1.0
 IGNORED = -100
@@ -57,9 +58,16 @@ def build_model(vocabulary: int, end_token: int, seed: int) -> Any:
     return Qwen2ForCausalLM(config)
 
 
+def mix_of_step(step: int, steps: int) -> Mix:
+    """Short worked chains first, then long ones, and the shares of the base model at the end."""
+    if step < steps * SHORT_UNTIL:
+        return SHORT_MIX
+    return LONG_MIX if step < steps * LONG_UNTIL else FINAL_MIX
+
+
 def documents_of_step(step: int, steps: int, seed: int) -> list[Document]:
-    """The documents of one step: mostly worked ones first, the final mix at the end."""
-    mix = FINAL_MIX if step >= steps * (1 - FINAL_SHARE) else FIRST_MIX
+    """The documents of one step, each from its own named axes."""
+    mix = mix_of_step(step, steps)
     return [draw_document(mix, seed, step, row) for row in range(BATCH_DOCUMENTS)]
 
 

@@ -1,0 +1,44 @@
+"""A short prefix of pre-training, rebuilt from the seed."""
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.micro.base_model import base_model_dir
+from harness.micro.training import build_model, rate_of_step, train
+
+pytestmark = pytest.mark.engine
+
+REBUILT_STEPS = 10
+RELATIVE_TOLERANCE = 1e-3
+"""Sums are ordered differently on other CPUs; ten steps amplify that to about 1e-4."""
+
+
+def manifest() -> dict[str, Any]:
+    return json.loads((base_model_dir() / "manifest.json").read_text())
+
+
+def rebuilt_losses(seed: int) -> list[float]:
+    from harness.micro.tokenizer import build_tokenizer
+
+    tokenizer = build_tokenizer()
+    model = build_model(len(tokenizer), tokenizer.eos_token_id, seed)
+    steps = manifest()["steps"]
+    return train(model, tokenizer, steps=steps, seed=seed, stop_after=REBUILT_STEPS)
+
+
+def test_first_losses_are_the_recorded_ones() -> None:
+    recorded = manifest()["first_losses"][:REBUILT_STEPS]
+    assert rebuilt_losses(manifest()["seed"]) == pytest.approx(recorded, rel=RELATIVE_TOLERANCE)
+
+
+def test_another_seed_gives_other_losses() -> None:
+    recorded = manifest()["first_losses"][:REBUILT_STEPS]
+    assert rebuilt_losses(manifest()["seed"] + 1) != pytest.approx(recorded, rel=RELATIVE_TOLERANCE)
+
+
+def test_rate_warms_up_and_falls() -> None:
+    rates = [rate_of_step(step, 1000) for step in range(1000)]
+    assert rates[0] < rates[10] < max(rates)
+    assert rates[-1] < 0.02 * max(rates)

@@ -1,0 +1,64 @@
+"""The tokenizer that is shipped with the base model."""
+
+from typing import Any
+
+import pytest
+
+from harness.micro.base_model import base_model_dir
+from harness.micro.corpus import FINAL_MIX, draw_document
+from harness.micro.dataset import rows_of
+from harness.micro.tokenizer import TAGS, build_tokenizer
+
+PROMPT_LIMIT_TOKENS = 40
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(base_model_dir())
+
+
+def test_shipped_tokenizer_is_the_one_that_is_built(tokenizer: Any) -> None:
+    assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
+
+
+def test_every_text_survives(tokenizer: Any) -> None:
+    texts = [
+        "\n",
+        "  two  spaces , a .b n't\t",
+        " \n</think>  \nwait,  wait ,<answer>",
+        "héllo 中 \U0001f600",
+        "".join(map(chr, range(1, 256))),
+        *(row["prompt"][0]["content"] for row in rows_of("eval_hard", 20)),
+        *(draw_document(FINAL_MIX, "survive", i).response for i in range(200)),
+    ]
+    for text in texts:
+        ids = tokenizer(text)["input_ids"]
+        assert ids
+        assert tokenizer.decode(ids) == text
+        assert tokenizer.decode(ids, skip_special_tokens=True) == text
+
+
+def test_digits_and_tags_are_single_tokens_and_tags_are_not_special(tokenizer: Any) -> None:
+    for text in (*"0123456789", *TAGS):
+        assert len(tokenizer(text)["input_ids"]) == 1
+    assert len(tokenizer("1234")["input_ids"]) == 4
+    assert tokenizer.all_special_tokens == ["<|endoftext|>"]
+    assert tokenizer.eos_token == tokenizer.pad_token == "<|endoftext|>"
+    assert tokenizer.chat_template is None
+
+
+def test_prompts_are_short(tokenizer: Any) -> None:
+    for row in rows_of("eval_hard", 50):
+        assert len(tokenizer(row["prompt"][0]["content"])["input_ids"]) <= PROMPT_LIMIT_TOKENS
+
+
+def test_model_vocabulary_equals_the_tokenizer_s(tokenizer: Any) -> None:
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(base_model_dir())
+    assert config.vocab_size == len(tokenizer)
+    assert config.eos_token_id == tokenizer.eos_token_id
