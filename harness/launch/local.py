@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -93,6 +94,8 @@ def trainer_environment(
     kept["PYTHONUNBUFFERED"] = "1"
     # Process titles must not be written over the environment: the tag would be lost with it.
     kept["SPT_NOENV"] = "1"
+    # Ray would make a token and keep it in the user's home; this one dies with the attempt.
+    kept["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     if scratch is not None:
         kept["TMPDIR"] = kept["RAY_TMPDIR"] = str(scratch)
     return {**kept, **command, TAG: tag}
