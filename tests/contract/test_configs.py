@@ -1,0 +1,119 @@
+"""Every config and ablation file on disk is loaded: the files are the registry."""
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from harness import config as configs
+from harness.ablation import read_ablation
+from harness.checks import watchdog_limits
+from harness.matrix import arm_differences
+from harness.metrics.columns import column_of
+from harness.options import first_comment
+from harness.schema import UsageError
+from harness.study import make_study
+
+ABLATIONS = sorted(configs.ablation_files())
+CHOICES = [
+    (group, name)
+    for group, choices in configs.group_choices().items()
+    if group != "ablation"
+    for name in choices
+]
+
+
+@pytest.fixture(autouse=True)
+def session() -> Iterator[None]:
+    with configs.session():
+        yield
+
+
+def test_the_two_ablations_are_found() -> None:
+    assert {"kl_penalty", "algorithm"} <= set(ABLATIONS)
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_ablation_makes_its_cells(name: str) -> None:
+    study = make_study([f"ablation={name}"])
+    assert study.label == ""
+    assert len(study.cells) == len(study.arms) * study.ablation.seeds
+    assert len({cell.cell_id for cell in study.cells}) == len(study.cells)
+    assert len({cell.run_name for cell in study.cells}) == len(study.cells)
+    assert study.arms[0].levels == study.ablation.control
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_ablation_names_metrics_that_there_are(name: str) -> None:
+    metrics = make_study([f"ablation={name}"]).ablation.primary_metrics
+    assert metrics
+    for metric in metrics:
+        column_of(metric)
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_declared_consequence_is_needed(name: str) -> None:
+    study = make_study([f"ablation={name}"])
+    keys = [difference.key for difference in arm_differences(study.cells)]
+    for prefix in study.ablation.consequences:
+        assert any(key == prefix or key.startswith(f"{prefix}.") for key in keys)
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_no_override_collapses_two_arms(name: str) -> None:
+    """Whatever differs between arms cannot be set from the command line."""
+    study = make_study([f"ablation={name}", "seeds=1"])
+    known = configs.composed_keys([f"ablation={name}"])
+    for difference in arm_differences(study.cells):
+        if difference.key not in study.ablation.factor_keys or difference.key not in known:
+            continue
+        with pytest.raises(UsageError, match="touches a factor"):
+            make_study([f"ablation={name}", f"{difference.key}=null"])
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_every_choice_of_every_group_composes(group: str, name: str) -> None:
+    used_by = "algorithm" if group != "algorithm" else "kl_penalty"
+    study = make_study([f"ablation={used_by}", "seeds=1", f"{group}={name}"])
+    assert study.cells
+    watchdog_limits(study)
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_every_choice_has_its_help_line_and_goes_to_the_root(group: str, name: str) -> None:
+    path = configs.group_choices()[group][name]
+    assert path.read_text().startswith("# @package _global_\n# ")
+    assert first_comment(path)[0].islower() or first_comment(path)[0].isalnum()
+    assert len(first_comment(path)) <= 100
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_ablation_has_its_help_line(name: str) -> None:
+    assert first_comment(configs.ablation_files()[name])
+
+
+def test_a_reward_has_its_module() -> None:
+    for name, path in configs.group_choices()["reward"].items():
+        document = yaml.safe_load(path.read_text())
+        assert document["reward"]["name"] == name
+        function = document["verl"]["reward"]["custom_reward_function"]
+        assert function["path"] == f"pkg://harness.rewards.{name}"
+        assert (configs.ROOT / "harness" / "rewards" / f"{name}.py").is_file()
+
+
+def test_a_scale_changes_neither_algorithm_nor_reward() -> None:
+    for path in configs.group_choices()["scale"].values():
+        verl = yaml.safe_load(path.read_text())["verl"]
+        assert "algorithm" not in verl
+        assert "custom_reward_function" not in verl.get("reward", {})
+
+
+def test_the_file_that_collapses_two_arms_is_refused() -> None:
+    document = configs.load_ablation("kl_penalty")
+    levels = document["factors"]["kl"]
+    levels["loss"] = levels["none"]
+    ablation = read_ablation("kl_penalty", document)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(configs, "load_ablation", lambda name: ablation.document)
+        with pytest.raises(UsageError, match="same work"):
+            make_study(["ablation=kl_penalty"])

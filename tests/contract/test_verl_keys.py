@@ -1,0 +1,64 @@
+"""veRL's own key names: our list of them is that of the installed veRL, and our configs use it."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness import config as configs
+from harness.launch.command import verl_keys
+from harness.schema import flatten
+from harness.seeds import verl_seed_keys
+from harness.study import make_study
+
+GENERATED = Path("trainer", "config", "_generated_ppo_trainer.yaml")
+
+
+def generated_keys() -> set[str]:
+    """Keys of the installed veRL's generated config, read without importing veRL."""
+    spec = importlib.util.find_spec("verl")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("veRL is not installed")
+    path = Path(spec.submodule_search_locations[0]) / GENERATED
+    document = yaml.safe_load(path.read_text())
+    return {key for key, _ in flatten(document) if not key.endswith("_target_")}
+
+
+@pytest.fixture(autouse=True)
+def session() -> Iterator[None]:
+    with configs.session():
+        yield
+
+
+def unknown_keys(used: set[str], known: set[str], added: set[str]) -> set[str]:
+    """Keys that neither veRL lists nor a config declares as added."""
+    return used - known - added
+
+
+def used_keys() -> set[str]:
+    used: set[str] = set(verl_seed_keys(1))
+    for name in configs.ablation_files():
+        for cell in make_study([f"ablation={name}", "seeds=1"]).cells:
+            used |= {key for key, _ in flatten(cell.config["verl"])}
+    return used
+
+
+def test_our_list_is_that_of_the_installed_verl() -> None:
+    assert set(verl_keys()) == generated_keys()
+
+
+def test_every_key_is_verls_or_declared_as_added() -> None:
+    added = set(configs.read_request(["ablation=kl_penalty"]).added_keys)
+    assert unknown_keys(used_keys(), set(verl_keys()), added) == set()
+
+
+def test_every_added_key_is_used_and_is_not_in_verls_list() -> None:
+    added = set(configs.read_request(["ablation=kl_penalty"]).added_keys)
+    assert added <= used_keys()
+    assert not added & verl_keys()
+
+
+def test_a_misspelt_key_is_found() -> None:
+    assert unknown_keys({"trainer.tset_freq"}, set(verl_keys()), set()) == {"trainer.tset_freq"}
