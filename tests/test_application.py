@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from harness.application import run_application
@@ -64,7 +66,7 @@ def test_cfg_shows_the_resolved_config(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_dry_run_prints_the_matrix_and_every_command(
-    capsys: pytest.CaptureFixture[str], tmp_path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code, out, _ = outcome(capsys, "ablation=kl_penalty", "dry_run=true", "seeds=2")
@@ -75,7 +77,7 @@ def test_a_dry_run_prints_the_matrix_and_every_command(
 
 
 def test_a_stray_ray_cluster_is_refused(
-    capsys: pytest.CaptureFixture[str], tmp_path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     code, _, err = outcome(capsys, "ablation=kl_penalty", f"results_dir={tmp_path}")
