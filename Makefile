@@ -5,8 +5,10 @@ SHELL := bash
 .NOTPARALLEL:
 
 # The Python that makes .venv: the first one that starts. scripts/setup_env.py says so if it is too old.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
+ifndef PYTHON
+PYTHON := $(shell for p in python3.11 python3.12 python3 python; do \
 	if "$$p" -c '' >/dev/null 2>&1; then echo "$$p"; break; fi; done)
+endif
 PY := .venv/bin/python
 
 ABLATION ?= kl_penalty

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Sequence
 
 import setup_pip
 import setup_state
@@ -35,8 +36,13 @@ from setup_steps import (
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def ensure_venv(env: Environment) -> None:
-    """Make the virtual environment, go on with the one that is there, or replace a broken one."""
+def ensure_venv(env: Environment, options: Sequence[str] = ()) -> None:
+    """Make the virtual environment, go on with the one that is there, or replace a broken one.
+
+    Args:
+        env: where it belongs.
+        options: more arguments for Python's ``venv``.
+    """
     report = setup_state.inspect_venv(env.venv, env.root)
     if report.kind is VenvKind.USABLE and not _ensure_pip(env):
         report = report._replace(kind=VenvKind.BROKEN, reason="has no working pip")
@@ -46,7 +52,7 @@ def ensure_venv(env: Environment) -> None:
         raise SetupError(f"{env.venv} is no virtual environment, it {report.reason}: move it away")
     if report.kind is VenvKind.BROKEN:
         print(f"set-up: .venv {report.reason}: making it anew", flush=True)
-    command = [sys.executable, "-m", "venv", "--clear", str(env.venv)]
+    command = [sys.executable, "-m", "venv", "--clear", *options, str(env.venv)]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode != 0:
         last = (made.stdout + made.stderr).strip().splitlines()[-1:] or ["no message"]

@@ -17,8 +17,10 @@ from typing import Callable, Iterator, NamedTuple
 _NETWORK = re.compile(
     r"NewConnectionError|ConnectTimeout|ReadTimeout|Max retries exceeded|Connection refused"
     r"|Connection reset|Name or service not known|Temporary failure in name resolution"
-    r"|Network is unreachable|connection broken by|ProxyError|SSLError|IncompleteRead|ProtocolError|HTTP error 5\d\d"
+    r"|Network is unreachable|connection broken by"
+    r"|ProxyError|SSLError|IncompleteRead|ProtocolError|HTTP error 5\d\d"
 )
+_SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([^'\")]+)")
 _NO_MATCH = re.compile(r"No matching distribution found for (\S+)")
 _FETCHED = re.compile(r"^(Collecting|Processing|Requirement already satisfied)\b")
 _LIVE_SECONDS = 1.0
@@ -66,7 +68,8 @@ def diagnose(output: str) -> Failure:
     network = _NETWORK.search(output)
     absent = _NO_MATCH.search(output)
     if network:
-        return Failure("network", network.group(0))
+        cause = _SYSTEM_ERROR.search(output)
+        return Failure("network", cause.group(1) if cause else network.group(0))
     if absent:
         return Failure("absent", absent.group(1))
     tail = (
@@ -176,6 +179,8 @@ def _lines(child: subprocess.Popen[bytes], progress: Progress) -> Iterator[str]:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End a child that is still there: politely first."""
+    if child.stdout is not None:
+        child.stdout.close()
     if child.poll() is not None:
         return
     child.terminate()

@@ -50,7 +50,10 @@ def pip_install(
     progress = setup_pip.Progress(
         label, wanted, lambda: wanted - len(setup_state.missing(env.venv, pins))
     )
-    return setup_pip.run_pip(env.python, ["install", "--no-deps", *arguments], env.log, progress)
+    # Compiling every module of 4 GB takes longer than unpacking it; the import check compiles the
+    # ones that are used.
+    command = ["install", "--no-deps", "--no-compile", *arguments]
+    return setup_pip.run_pip(env.python, command, env.log, progress)
 
 
 def refuse(failure: setup_pip.Failure, what: str, env: Environment) -> SetupError:
@@ -64,7 +67,7 @@ def refuse(failure: setup_pip.Failure, what: str, env: Environment) -> SetupErro
         "hash": f"{what} came with another hash than the one in requirements/vllm.txt and was not "
         "installed: look for a tampered or replaced file in pip's sources",
         "absent": f"pip's sources have no {failure.detail} for Python "
-        f"{setup_state.ask_python(env.python)} on {platform.machine()}: check pip's configuration",
+        f"{setup_state.ask_python(env.python)} on {platform.machine()}, or cannot be reached: check pip's configuration and the network",
         "other": f"pip failed for {what}: {failure.detail} (whole output: {env.log})",
     }
     return SetupError(lines[failure.kind])
