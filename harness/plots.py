@@ -12,13 +12,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 # Okabe and Ito's colours, told apart by colour-blind readers; without yellow, too light on white
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 BAND_NOTE = "Line: mean over seeds. Band: lowest to highest seed. Thin lines: single seeds."
+
+_LEFT, _RIGHT, _BOTTOM, _GAP = 0.68, 0.12, 0.72, 0.72
+"""Margins, and the gap between panels, in inches."""
 
 _STYLE: Any = {
     "svg.hashsalt": "reasoner-zero-bench",
@@ -63,10 +65,11 @@ def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") 
         note: further words of the caption, for example a warning.
     """
     with mpl.rc_context(_STYLE):
-        figure, axes = _new_figure(1, width=6.4, height=4.3)
+        figure, axes = _new_figure(1, width=6.4, height=4.3, top=0.42)
         draw_panel(axes[0], panel, arms)
-        axes[0].legend(loc="best", fontsize=9)
-        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        if axes[0].get_legend_handles_labels()[0]:
+            axes[0].legend(loc="best", fontsize=9)
+        _title(figure, title)
         _caption(figure, [panel], arms, note)
     return figure
 
@@ -74,13 +77,21 @@ def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") 
 def overview_figure(panels: Sequence[Panel], arms: Sequence[str], title: str, note: str) -> Figure:
     """Return several metrics side by side under one legend."""
     with mpl.rc_context(_STYLE):
-        figure, axes = _new_figure(len(panels), width=3.9 * len(panels), height=3.9)
+        figure, axes = _new_figure(len(panels), width=3.9 * len(panels), height=3.8, top=0.72)
         for place, panel in zip(axes, panels, strict=True):
             draw_panel(place, panel, arms)
         handles, names = axes[0].get_legend_handles_labels()
-        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        _title(figure, title)
         if handles:
-            figure.legend(handles, names, loc="outside upper right", ncols=len(names), fontsize=9)
+            under_title = 1.0 - 0.3 / figure.get_figheight()
+            figure.legend(
+                handles,
+                names,
+                loc="upper left",
+                bbox_to_anchor=(0.0, under_title),
+                ncols=len(names),
+                fontsize=10,
+            )
         _caption(figure, panels, arms, note)
     return figure
 
@@ -134,12 +145,31 @@ def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, place: int, *, has_marke
     )
 
 
-def _new_figure(count: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    # not through pyplot: it keeps figures alive and picks a backend by the environment
-    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08))
+def _new_figure(
+    count: int, *, width: float, height: float, top: float
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with panels side by side; all sizes in inches, `top` is left for the title.
+
+    Not through pyplot, which keeps figures alive and picks a backend by the environment; with
+    margins of its own, since automatic ones take most of the time of drawing.
+    """
+    figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, count, squeeze=False)
+    panel = width / count - _GAP
+    figure.subplots_adjust(
+        left=_LEFT / width,
+        right=1.0 - _RIGHT / width,
+        bottom=_BOTTOM / height,
+        top=1.0 - top / height,
+        wspace=_GAP / panel,
+    )
     return figure, list(axes[0])
+
+
+def _title(figure: Figure, title: str) -> None:
+    y = 1.0 - 0.08 / figure.get_figheight()
+    figure.suptitle(title, fontsize=11, x=0.01, y=y, ha="left", va="top")
 
 
 def _caption(figure: Figure, panels: Sequence[Panel], arms: Sequence[str], note: str) -> None:
@@ -150,4 +180,11 @@ def _caption(figure: Figure, panels: Sequence[Panel], arms: Sequence[str], note:
     ]
     most = max(seeds, default=0)
     band = BAND_NOTE if most > 1 else "One seed per arm: no band, and no spread to judge by."
-    figure.supxlabel(f"{band} {note}".strip(), fontsize=8, color="#444444", x=0.01, ha="left")
+    figure.text(
+        0.01,
+        0.08 / figure.get_figheight(),
+        f"{band} {note}".strip(),
+        fontsize=8,
+        color="#444444",
+        va="bottom",
+    )

@@ -50,11 +50,31 @@ def write_results(
         command: the command line that makes the same again; "" derives it from the label.
 
     Returns:
-        What was written, for `harness.reports.console.summary` and `harness.compare`.
+        What was written, for `print_summary` and `harness.compare`.
 
     Raises:
         HarnessError: a stream is damaged, or `out` cannot be written.
     """
+    results = collect_results(root, out, cells, ablation, command=command)
+    out.mkdir(parents=True, exist_ok=True)
+    for name in TABLES:
+        write_parquet(getattr(results.tables, name), out / f"{name}.parquet")
+    write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
+    write_json(out / "verdicts.json", verdict_document(results))
+    write_figures(results, out)
+    write_atomic(out / "REPORT.md", document(results))
+    return results
+
+
+def collect_results(
+    root: Path,
+    out: Path,
+    cells: Sequence[CellSpec],
+    ablation: Mapping[str, Any],
+    *,
+    command: str = "",
+) -> Results:
+    """Compute what `write_results` writes; writes nothing. Arguments and errors are the same."""
     store = RunStore(root)
     label = "" if out == root else out.name
     place = ABLATIONS / f"{root.name}.yaml"
@@ -68,15 +88,7 @@ def write_results(
         differences=[(item.key, item.values) for item in arm_differences(cells)],
         origin=rule_origin(place, root.parent.name, ablation),
     )
-    results = assemble([_run_files(store, cell) for cell in cells], asked)
-    out.mkdir(parents=True, exist_ok=True)
-    for name in TABLES:
-        write_parquet(getattr(results.tables, name), out / f"{name}.parquet")
-    write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
-    write_json(out / "verdicts.json", verdict_document(results))
-    write_figures(results, out)
-    write_atomic(out / "REPORT.md", document(results))
-    return results
+    return assemble([_run_files(store, cell) for cell in cells], asked)
 
 
 def print_summary(results: Results, out: Path) -> None:

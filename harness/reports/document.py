@@ -44,6 +44,18 @@ def document(results: Results) -> str:
 
 def warning(results: Results) -> str:
     """Return what must be said before any number; "" if nothing must."""
+    return " ".join(filter(None, [_too_little(results), _not_done(results)]))
+
+
+def _not_done(results: Results) -> str:
+    count = sum(not run.is_done for run in results.runs)
+    if not count:
+        return ""
+    verb = "is" if count == 1 else "are"
+    return f"{count} of {len(results.runs)} runs {verb} not done (see Runs)."
+
+
+def _too_little(results: Results) -> str:
     if not results.is_too_little:
         return ""
     return (

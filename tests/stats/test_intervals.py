@@ -69,7 +69,7 @@ def test_one_seed_has_a_mean_and_no_interval_and_none_has_nothing():
     [([0.1, np.nan], 0.95), ([0.1, np.inf], 0.95), ([0.1, 0.2], 1.0), ([[0.1, 0.2]], 0.95)],
 )
 def test_what_has_no_interval_is_refused(values, level):
-    with pytest.raises(ValueError, match="seed|level|axis"):
+    with pytest.raises(ValueError, match=r"seed|level|axis"):
         mean_interval(np.array(values), level=level)
 
 

@@ -1,0 +1,63 @@
+import copy
+import subprocess
+
+import pytest
+import yaml
+
+from harness.reports.origin import rule_origin
+from tests.synthetic_runs import DOCUMENT
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "a test")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "a@test")
+    git(tmp_path, "init", "-q")
+    return tmp_path / "invented.yaml"
+
+
+def git(directory, *words):
+    done = subprocess.run(
+        ["git", "-C", str(directory), *words], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def commit(path, document, text=""):
+    path.write_text(text + yaml.safe_dump(document))
+    git(path.parent, "add", path.name)
+    git(path.parent, "commit", "-q", "-m", "x", "--allow-empty")
+    return git(path.parent, "rev-parse", "HEAD")
+
+
+def test_the_oldest_commit_with_the_rule_as_it_stands_counts(repository):
+    older = copy.deepcopy(DOCUMENT)
+    older["rule"]["micro"]["min_seeds"] = 2
+    commit(repository, older)
+    brought = commit(repository, DOCUMENT)
+    commit(repository, DOCUMENT | {"title": "renamed"}, "# a comment\n")
+
+    origin = rule_origin(repository, "micro", DOCUMENT)
+    assert origin.commit == brought
+    assert origin.date.startswith("20")
+
+
+def test_a_rule_that_went_and_came_back_counts_from_its_return(repository):
+    changed = copy.deepcopy(DOCUMENT)
+    changed["rule"]["micro"]["min_seeds"] = 2
+    commit(repository, DOCUMENT)
+    commit(repository, changed)
+    again = commit(repository, DOCUMENT)
+
+    assert rule_origin(repository, "micro", DOCUMENT).commit == again
+
+
+def test_a_rule_that_is_not_committed_has_no_origin(repository):
+    assert rule_origin(repository, "micro", DOCUMENT) == ("", "")
+    commit(repository, DOCUMENT)
+    changed = copy.deepcopy(DOCUMENT)
+    changed["rule"]["micro"]["min_seeds"] = 5
+
+    assert rule_origin(repository, "micro", changed) == ("", "")
+    assert rule_origin(repository.parent / "other" / "x.yaml", "micro", DOCUMENT) == ("", "")
