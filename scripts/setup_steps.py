@@ -67,7 +67,8 @@ def refuse(failure: setup_pip.Failure, what: str, env: Environment) -> SetupErro
         "hash": f"{what} came with another hash than the one in requirements/vllm.txt and was not "
         "installed: look for a tampered or replaced file in pip's sources",
         "absent": f"pip's sources have no {failure.detail} for Python "
-        f"{setup_state.ask_python(env.python)} on {platform.machine()}, or cannot be reached: check pip's configuration and the network",
+        f"{setup_state.ask_python(env.python)} on {platform.machine()}, or "
+        "cannot be reached: check pip's configuration and the network",
         "other": f"pip failed for {what}: {failure.detail} (whole output: {env.log})",
     }
     return SetupError(lines[failure.kind])
