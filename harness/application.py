@@ -42,6 +42,10 @@ def run_application(task: Callable[[list[str]], int], words: Sequence[str]) -> i
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        # while cells run, a stop is a request that they carry out; here nothing runs
+        print("stopped: the same command goes on from here", file=sys.stderr)
+        return ExitCode.CELLS_FAILED
 
 
 def _run(task: Callable[[list[str]], int], words: Sequence[str]) -> int:

@@ -139,6 +139,8 @@ def read_words(words: Sequence[str]) -> tuple[Change, ...]:
         except Exception as error:
             first = str(error).splitlines()[0]
             raise UsageError(f"{word!r} is not of the form key=value: {first}") from error
+        if override.is_delete():
+            raise UsageError(f"{word!r} removes a key: set the key to another value, or to null")
         name = override.key_or_group
         is_added = override.is_add() or override.is_force_add()
         changes.append(Change(name, name in groups, is_added, override.value(), word))

@@ -18,7 +18,7 @@ from harness.metrics.evaluation import evaluation_plan, read_samples
 from harness.metrics.streams import RunFiles
 from harness.places import model_dir, write_data
 from harness.provenance import collect
-from harness.schema import Attempt, CellSpec, RunRecord, Status
+from harness.schema import Attempt, CellSpec, DamagedError, RunRecord, Status
 from harness.seeds import derived_seeds
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document
@@ -105,8 +105,8 @@ def _run_cell(
             reason = f"the harness failed: {type(error).__name__}: {error}"
             store.end_attempt(cell, record, Attempt(number=0, status=Status.FAILED, reason=reason))
             raise
-        _finish(store, cell, record, end)
-        line.close(end.status, end.reason, end.tail, str(end.log))
+        ended = _finish(store, cell, record, end)
+        line.close(ended.status, ended.reason, end.tail, str(end.log))
     return True
 
 
@@ -129,7 +129,8 @@ def _attempt(
         )
 
 
-def _finish(store: RunStore, cell: CellSpec, record: RunRecord, end: AttemptEnd) -> None:
+def _finish(store: RunStore, cell: CellSpec, record: RunRecord, end: AttemptEnd) -> Attempt:
+    """Write how the attempt ended, with the number of its evaluation rows; return it."""
     ended = Attempt(
         number=record.attempts[-1].number,
         status=end.status,
@@ -139,8 +140,11 @@ def _finish(store: RunStore, cell: CellSpec, record: RunRecord, end: AttemptEnd)
         torn_lines=end.torn_lines,
     )
     run = RunFiles(path=store.run_dir(cell), spec=spec_document(cell), record=record)
-    rows = {
-        "expected": int(evaluation_plan(run.spec).rows),
-        "found": len(read_samples(run).rows),
-    }
+    rows = {"expected": int(evaluation_plan(run.spec).rows)}
+    try:
+        rows["found"] = len(read_samples(run).rows)
+    except DamagedError as error:
+        # a cell whose samples cannot be read has no result, however it ended
+        ended.status, ended.reason = Status.FAILED, ended.reason or str(error)
     store.end_attempt(cell, record, ended, rows)
+    return ended

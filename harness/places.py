@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -32,22 +31,23 @@ def write_data(settings: Mapping[str, Any], parent: Path) -> Path:
     """Write the data set below a directory, once for all cells, and return its directory.
 
     It gets its final name only when it is complete, and is never written again.
+
+    Raises:
+        UsageError: the directory cannot be written or the disk is full.
     """
     final = parent / data_hash(settings)[:16]
     if final.is_dir():
         return final
-    parent.mkdir(parents=True, exist_ok=True)
-    half = Path(tempfile.mkdtemp(prefix=".half-", dir=parent))
     try:
-        dataset.write_datasets(half, **_sizes(settings))
-        os.chmod(half, 0o755)
-        os.rename(half, final)
-    except OSError:
+        parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(settings, parent, final)
+    except OSError as error:
         # another process may have been faster: its content is the same
         if not final.is_dir():
-            raise
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
+            raise UsageError(
+                f"cannot write the data set to {final}: {error.strerror}; free space, or give"
+                " results_dir=<writable directory>"
+            ) from error
     return final
 
 
@@ -67,10 +67,12 @@ def model_hash(settings: Mapping[str, Any]) -> str:
     Raises:
         DamagedError: the manifest cannot be read.
     """
-    directory = model_dir(settings)
-    if not directory.is_dir():
-        return "absent"
-    return base_model.base_model_hash()
+    try:
+        return base_model.base_model_hash()
+    except (OSError, ValueError, KeyError):
+        # says which file it is, and what to do
+        verify_model(settings)
+        raise
 
 
 def verify_model(settings: Mapping[str, Any]) -> None:
@@ -80,6 +82,16 @@ def verify_model(settings: Mapping[str, Any]) -> None:
         DamagedError: naming the first file that is not what it was, and the remedy.
     """
     base_model.verify_base_model(model_dir(settings))
+
+
+def _write_whole(settings: Mapping[str, Any], parent: Path, final: Path) -> None:
+    half = Path(tempfile.mkdtemp(prefix=".half-", dir=parent))
+    try:
+        dataset.write_datasets(half, **_sizes(settings))
+        half.chmod(0o755)
+        half.rename(final)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
 
 
 @cache

@@ -8,10 +8,8 @@ import sys
 
 from harness.application import run_application
 from harness.checks import check_request
-from harness.compare import compare_with_latest, print_comparison
 from harness.execution import Outcome, run_cells
 from harness.plan import cost_line, describe_study, print_plan
-from harness.report import print_summary, write_results
 from harness.schema import ExitCode
 from harness.store.ledger import RunStore
 from harness.study import Study, make_study
@@ -38,6 +36,10 @@ def run(words: list[str]) -> int:
 
 def report(study: Study) -> None:
     """Write the tables and the report of a request, print them, and compare with what is stored."""
+    # plotting takes seconds to import, and an unknown ablation should be told at once
+    from harness.compare import compare_with_latest, print_comparison
+    from harness.report import print_summary, write_results
+
     command = f"python -m harness.run {shlex.join(study.request.words)}"
     results = write_results(
         study.root, study.tables, study.cells, study.ablation.document, command=command

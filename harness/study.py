@@ -31,6 +31,9 @@ NOT_THE_STUDY = frozenset(
 )
 """Words that do not change what a cell computes, or that a label names by themselves."""
 
+MAY_GROW = ("verl", "environment", "launcher")
+"""Root keys below which a command line may add keys."""
+
 _LONGEST_LABEL = 80
 
 
@@ -113,15 +116,20 @@ def inputs_of(config: Mapping[str, Any]) -> Inputs:
 
 
 def check_added_keys(request: configs.Request) -> None:
-    """Refuse a key added below `verl` that veRL does not know and no file declares.
+    """Refuse an added key that nobody reads: neither veRL's, nor a variable, nor a limit.
 
     Raises:
         UsageError: naming near keys.
     """
     known = verl_keys() | set(request.added_keys)
     for change in request.changes:
-        key = change.name.removeprefix("verl.")
-        if change.is_added and key != change.name and key not in known:
+        root, _, key = change.name.partition(".")
+        if change.is_added and root not in MAY_GROW:
+            raise UsageError(
+                f"+{change.name} adds a key that nothing reads: keys are added below"
+                f" {', '.join(MAY_GROW)} only"
+            )
+        if change.is_added and root == "verl" and key not in known:
             raise UsageError(
                 f"veRL has no key {key}: {near(key, known)}; if it takes the key all the same,"
                 " list it under verl_added_keys in harness/conf/config.yaml"

@@ -36,6 +36,9 @@ def outcome(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, 
             ["+verl.trainer.log_val_generations=2"],
         ),
         (["ablation=kl_penalty", "--multirun"], ["--multirun is not used here"]),
+        (["ablation=kl_penalty", "~verl.critic"], ["'~verl.critic' removes a key"]),
+        (["ablation=kl_penalty", "+sneed=1"], ["+sneed adds a key that nothing reads"]),
+        (["ablation=kl_penalty", "+dataset.sise=1"], ["verl, environment, launcher"]),
         (["ablation=nope", "--cfg", "job"], ["unknown ablation 'nope'"]),
     ],
 )
@@ -92,3 +95,11 @@ def test_an_error_of_ours_keeps_its_exit_code(capsys: pytest.CaptureFixture[str]
 
     assert run_application(fail, ["ablation=kl_penalty"]) == 2
     assert capsys.readouterr().err == "error: wrong\n"
+
+
+def test_a_ctrl_c_before_a_cell_runs_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def stop(words: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    assert run_application(stop, ["ablation=kl_penalty"]) == 20
+    assert capsys.readouterr().err.startswith("stopped: ")

@@ -1,5 +1,9 @@
+import dataclasses
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,6 +11,7 @@ from harness import config as configs
 from harness import execution
 from harness.checks import check_environment, check_request, watchdog_limits
 from harness.execution import Outcome, run_cells
+from harness.launch.local import AttemptEnd
 from harness.schema import DamagedError, Status, UsageError
 from harness.store.files import read_json, write_json
 from harness.store.ledger import RunStore
@@ -96,6 +101,45 @@ def test_a_failed_cell_does_not_stop_the_others_and_is_tried_again(
     assert again is not None
     assert [attempt.number for attempt in again.attempts] == [0, 1]
     assert outcome.unfinished == ()
+
+
+def test_a_cell_whose_samples_cannot_be_read_is_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study(tmp_path, "levels=[none]")
+    engine = fake_engine()
+
+    def twice(command: object, attempt_dir: Path, **given: Any) -> AttemptEnd:
+        end = engine(command, attempt_dir, **given)
+        path = attempt_dir / "generations" / "2.jsonl"
+        path.write_text(path.read_text() * 2)
+        return end
+
+    monkeypatch.setattr(execution, "run_attempt", twice)
+    outcome = run_cells(study, RunStore(study.root))
+    assert [cell.arm for cell in outcome.unfinished] == ["kl=none"]
+    record = RunStore(study.root).record(study.cells[0])
+    assert record is not None and record.status is Status.FAILED
+    assert "appears twice" in record.reason
+    assert record.evaluation_rows == {"expected": 32}
+
+
+def test_a_stop_leaves_the_rest_for_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study(tmp_path)
+    engine = fake_engine()
+
+    def interrupted(command: object, attempt_dir: Path, **given: Any) -> AttemptEnd:
+        os.kill(os.getpid(), signal.SIGINT)
+        end = engine(command, attempt_dir, **given)
+        return dataclasses.replace(end, status=Status.INTERRUPTED, reason="stopped by SIGINT")
+
+    monkeypatch.setattr(execution, "run_attempt", interrupted)
+    outcome = run_cells(study, RunStore(study.root))
+    assert (outcome.launched, outcome.is_stopped, len(outcome.unfinished)) == (1, True, 3)
+    statuses = [RunStore(study.root).status(cell) for cell in study.cells]
+    assert statuses == [Status.INTERRUPTED, Status.PENDING, Status.PENDING]
 
 
 def test_an_error_of_the_harness_is_recorded_and_raised(

@@ -8,9 +8,10 @@ import yaml
 from harness import config as configs
 from harness.ablation import read_ablation
 from harness.checks import watchdog_limits
-from harness.matrix import arm_differences
+from harness.matrix import arm_differences, check_overrides
 from harness.metrics.columns import column_of
 from harness.options import first_comment
+from harness.plan import cost_line
 from harness.schema import UsageError
 from harness.study import make_study
 
@@ -61,14 +62,15 @@ def test_every_declared_consequence_is_needed(name: str) -> None:
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_no_override_collapses_two_arms(name: str) -> None:
-    """Whatever differs between arms cannot be set from the command line."""
+    """Whatever a factor or its choice of a group decides cannot be set from the command line."""
     study = make_study([f"ablation={name}", "seeds=1"])
     known = configs.composed_keys([f"ablation={name}"])
-    for difference in arm_differences(study.cells):
-        if difference.key not in study.ablation.factor_keys or difference.key not in known:
-            continue
+    keys = [d.key for d in arm_differences(study.cells) if d.key in known]
+    for key in keys:
         with pytest.raises(UsageError, match="touches a factor"):
-            make_study([f"ablation={name}", f"{difference.key}=null"])
+            check_overrides(study.ablation, [key], [], keys)
+    with pytest.raises(UsageError, match="touches a factor"):
+        make_study([f"ablation={name}", f"{keys[0]}=null"])
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
@@ -77,6 +79,7 @@ def test_every_choice_of_every_group_composes(group: str, name: str) -> None:
     study = make_study([f"ablation={used_by}", "seeds=1", f"{group}={name}"])
     assert study.cells
     watchdog_limits(study)
+    assert "about" in cost_line(study)
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)

@@ -1,4 +1,7 @@
-"""veRL's own key names: our list of them is that of the installed veRL, and our configs use it."""
+"""veRL's own key names: our list of them is that of the installed veRL, and our configs use it.
+
+`python -m tests.contract.test_verl_keys` writes the list again; its diff is then reviewed.
+"""
 
 import importlib.util
 from collections.abc import Iterator
@@ -8,7 +11,7 @@ import pytest
 import yaml
 
 from harness import config as configs
-from harness.launch.command import verl_keys
+from harness.launch.command import KEY_LIST, verl_keys
 from harness.schema import flatten
 from harness.seeds import verl_seed_keys
 from harness.study import make_study
@@ -16,14 +19,14 @@ from harness.study import make_study
 GENERATED = Path("trainer", "config", "_generated_ppo_trainer.yaml")
 
 
-def generated_keys() -> set[str]:
-    """Keys of the installed veRL's generated config, read without importing veRL."""
+def generated_keys() -> dict[str, None]:
+    """Keys of the installed veRL's generated config in its order, read without importing veRL."""
     spec = importlib.util.find_spec("verl")
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("veRL is not installed")
     path = Path(spec.submodule_search_locations[0]) / GENERATED
     document = yaml.safe_load(path.read_text())
-    return {key for key, _ in flatten(document) if not key.endswith("_target_")}
+    return {key: None for key, _ in flatten(document) if not key.endswith("_target_")}
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +49,7 @@ def used_keys() -> set[str]:
 
 
 def test_our_list_is_that_of_the_installed_verl() -> None:
-    assert set(verl_keys()) == generated_keys()
+    assert set(verl_keys()) == set(generated_keys())
 
 
 def test_every_key_is_verls_or_declared_as_added() -> None:
@@ -62,3 +65,8 @@ def test_every_added_key_is_used_and_is_not_in_verls_list() -> None:
 
 def test_a_misspelt_key_is_found() -> None:
     assert unknown_keys({"trainer.tset_freq"}, set(verl_keys()), set()) == {"trainer.tset_freq"}
+
+
+if __name__ == "__main__":
+    head = [line for line in KEY_LIST.read_text().splitlines() if line.startswith("#")]
+    KEY_LIST.write_text("\n".join([*head, *generated_keys()]) + "\n")
