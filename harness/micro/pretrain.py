@@ -18,7 +18,7 @@ from harness.micro.tokenizer import save_tokenizer
 from harness.micro.training import Progress, build_model, train
 from harness.schema import HarnessError
 
-DEFAULT_STEPS = 4000
+DEFAULT_STEPS = 1800
 RECORDED_LOSSES = 20
 REPORT_EVERY = 50
 MANIFEST = "manifest.json"

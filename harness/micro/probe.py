@@ -51,10 +51,10 @@ def probe(
         limit: longest response in tokens; a longer one counts as truncated.
         seed: of the sampling.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     if not (directory / "config.json").is_file():
         raise UsageError(f"{directory} holds no model (no config.json): give model=<dir>")
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     tokenizer = AutoTokenizer.from_pretrained(directory)
     model = AutoModelForCausalLM.from_pretrained(directory, dtype="float32").eval()
     summaries = {}

@@ -41,6 +41,13 @@ def test_a_slip_is_wrong_once_and_then_corrected() -> None:
         assert "7+5=12,-3=9".endswith(right)
 
 
+def test_a_slip_stays_below_one_hundred_at_every_total() -> None:
+    problem = Problem((9, *[9] * 8), (1,) * 8)
+    for seed in range(30):
+        written = write_steps(problem, slip=True, rng=random.Random(seed))
+        assert all(int(step.split("=")[1]) <= 99 for step in written.split(",") if "=" in step)
+
+
 @pytest.mark.parametrize("style", ["direct", "worked", "slip"])
 @pytest.mark.parametrize("kind", MALFORMATIONS)
 def test_every_malformation_breaks_the_format_or_the_box(style: str, kind: str) -> None:
