@@ -1,13 +1,17 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from harness.plots import COLOURS, Panel, curve_figure, overview_figure, save_figure
 
 ARMS = ("kl=none", "kl=loss")
 
 
-def panel(seeds=3, arms=ARMS, shift=0.0):
+def panel(seeds: int = 3, arms: tuple[str, ...] = ARMS, shift: float = 0.0) -> Panel:
     rng = np.random.default_rng(0)
     rows = [
         {"arm": arm, "seed": seed, "step": step, "value": step * 0.1 + rng.random() + shift}
@@ -19,17 +23,17 @@ def panel(seeds=3, arms=ARMS, shift=0.0):
     return Panel(rows=pd.DataFrame(rows, columns=columns), label="accuracy", unit="fraction")
 
 
-def written(tmp_path, name, made):
+def written(tmp_path: Path, name: str, made: Panel) -> list[bytes]:
     return [
         path.read_bytes() for path in save_figure(curve_figure(made, ARMS, "t"), tmp_path / name)
     ]
 
 
-def caption(figure):
+def caption(figure: Figure) -> str:
     return " ".join(text.get_text() for text in figure.texts)
 
 
-def test_the_same_rows_are_the_same_bytes_and_others_are_not(tmp_path):
+def test_the_same_rows_are_the_same_bytes_and_others_are_not(tmp_path: Path) -> None:
     first, again = written(tmp_path, "a", panel()), written(tmp_path, "b", panel())
     other = written(tmp_path, "c", panel(shift=0.1))
 
@@ -38,7 +42,7 @@ def test_the_same_rows_are_the_same_bytes_and_others_are_not(tmp_path):
     assert first[1] != other[1]
 
 
-def test_lines_band_units_and_counts_are_there():
+def test_lines_band_units_and_counts_are_there() -> None:
     (axes,) = curve_figure(panel(), ARMS, "t").axes
 
     assert axes.get_ylabel() == "accuracy [fraction]"
@@ -49,13 +53,13 @@ def test_lines_band_units_and_counts_are_there():
     assert len(axes.lines) == 2 * (3 + 1)
 
 
-def test_an_arm_keeps_its_colour_when_another_is_missing():
+def test_an_arm_keeps_its_colour_when_another_is_missing() -> None:
     (axes,) = curve_figure(panel(arms=ARMS[1:]), ARMS, "t").axes
 
     assert {line.get_color() for line in axes.lines} == {COLOURS[1]}
 
 
-def test_one_seed_has_no_band_and_the_caption_says_so():
+def test_one_seed_has_no_band_and_the_caption_says_so() -> None:
     figure = curve_figure(panel(seeds=1), ARMS, "t", "Too little for any verdict.")
 
     assert len(figure.axes[0].collections) == 0
@@ -64,21 +68,21 @@ def test_one_seed_has_no_band_and_the_caption_says_so():
     assert "Band: lowest to highest seed" in caption(curve_figure(panel(), ARMS, "t"))
 
 
-def test_without_a_finished_run_the_figure_says_so():
+def test_without_a_finished_run_the_figure_says_so() -> None:
     (axes,) = overview_figure([panel(seeds=0)], ARMS, "t", "").axes
 
     assert [text.get_text() for text in axes.texts] == ["no finished run"]
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_overview_has_a_panel_per_metric(count, tmp_path):
+def test_the_overview_has_a_panel_per_metric(count: Any, tmp_path: Path) -> None:
     figure = overview_figure([panel()] * count, ARMS, "t", "")
 
     assert len(figure.axes) == count
     assert [path.suffix for path in save_figure(figure, tmp_path / "o")] == [".svg", ".png"]
 
 
-def test_undefined_values_are_left_out():
+def test_undefined_values_are_left_out() -> None:
     made = panel(seeds=1)
     made.rows.loc[0, "value"] = np.nan
     (axes,) = curve_figure(made, ARMS, "t").axes

@@ -119,18 +119,24 @@ def evaluation_values(frame: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
     Args:
         frame: rows of the samples table of one run.
     """
-    for key, rows in frame.groupby(["step", "split"], observed=True, sort=True):
+    if frame.empty:
+        return
+    keys = ["step", "split"]
+    questions = frame.groupby([*keys, "question_id"], observed=True)["correct"].mean()
+    means = {
+        "format": frame["format_ok"],
+        "response_tokens": frame["response_tokens"],
+        **{outcome: frame["outcome"] == outcome for outcome in OUTCOMES[1:]},
+        "reflection": frame["reflection"],
+    }
+    grouped = frame[keys].assign(**means).groupby(keys, observed=True)
+    values = grouped.mean().assign(
+        accuracy=questions.groupby(keys, observed=True).mean(), samples=grouped.size()
+    )
+    for key, row in values.iterrows():
         step, split = cast(tuple[int, str], key)
-        values = {
-            "accuracy": rows.groupby("question_id", observed=True)["correct"].mean().mean(),
-            "format": rows["format_ok"].mean(),
-            "response_tokens": rows["response_tokens"].mean(),
-            **{o: (rows["outcome"] == o).mean() for o in OUTCOMES[1:]},
-            "reflection": rows["reflection"].mean(),
-            "samples": len(rows),
-        }
         for column in EVALUATION:
-            yield int(step), f"{column.name}_{short_split(str(split))}", float(values[column.name])
+            yield int(step), f"{column.name}_{short_split(str(split))}", float(row[column.name])
 
 
 def _step_rows(

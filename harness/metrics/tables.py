@@ -13,12 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.metrics.columns import FINAL_TRAINING_STEPS, SPLIT_PREFIX, column_of, split_of
 from harness.metrics.evaluation import Samples, evaluation_plan, evaluation_values, read_samples
 from harness.metrics.streams import RunFiles, Training, read_training
 from harness.schema import SCHEMA_VERSION, DamagedError, RunRecord, computed_items, content_hash
@@ -83,62 +81,6 @@ def build_tables(runs: Sequence[RunFiles]) -> Tables:
         steps=_typed(step_rows, STEP_TYPES),
         samples=_typed(sample_rows, SAMPLE_TYPES),
     )
-
-
-def final_values(tables: Tables, metrics: Sequence[str]) -> pd.DataFrame:
-    """Return each finished run's value at the end of training, per metric.
-
-    Only runs that are done enter: the metrics of a failed run are shown, never aggregated.
-
-    Args:
-        tables: of a study.
-        metrics: full names, for example `reward`, `accuracy_easy`.
-
-    Returns:
-        Columns row_id, run_id, arm, seed, metric, value, points (values averaged), first_step,
-        last_step. The window of each metric is `Column.window`; a run without any value in it has
-        NaN and 0 points.
-    """
-    included = tables.runs[tables.runs["is_included"].astype(bool)]
-    rows = [
-        _final_row(run, metric, tables.steps)
-        for metric in metrics
-        for run in included.to_dict("records")
-    ]
-    columns = ["row_id", "run_id", "arm", "seed", "metric", "value", "points"]
-    return pd.DataFrame(rows, columns=[*columns, "first_step", "last_step"])
-
-
-def score_array(tables: Tables, arm: str, seeds: Sequence[int], metric: str) -> np.ndarray:
-    """Return per-sample scores of an arm at the last evaluation: (seeds, questions, samples).
-
-    Args:
-        tables: of a study.
-        arm: which arm.
-        seeds: in the wanted order; each must have a finished run.
-        metric: an accuracy, for example `accuracy_easy`.
-
-    Returns:
-        0 or 1, NaN where a sample is missing. Questions are in the order of their ids over all
-        arms, so that arrays of two arms align.
-    """
-    split = SPLIT_PREFIX + split_of(metric)[1]
-    rows = tables.samples
-    rows = rows[rows["split"].astype(str).isin([split, split.removeprefix(SPLIT_PREFIX)])]
-    questions = {name: place for place, name in enumerate(sorted(set(rows["question_id"])))}
-    samples = int(rows["sample"].max()) + 1 if len(rows) else 0
-    scores = np.full((len(seeds), len(questions), samples), np.nan)
-    last = dict(zip(tables.runs["run_id"], tables.runs["steps"], strict=True))
-    done = set(tables.runs.loc[tables.runs["is_included"].astype(bool), "run_id"])
-    rows = rows[rows["arm"].astype(str) == arm]
-    rows = rows[
-        [r in done and s == last[r] for r, s in zip(rows["run_id"], rows["step"], strict=True)]
-    ]
-    for place, seed in enumerate(seeds):
-        own = rows[rows["seed"] == seed]
-        index = [questions[name] for name in own["question_id"]]
-        scores[place, index, own["sample"].to_numpy()] = own["correct"].to_numpy()
-    return scores
 
 
 def protocol_hash(spec: Mapping[str, Any]) -> str:
@@ -250,25 +192,6 @@ def _step_rows(run: RunFiles, training: Training, samples: pd.DataFrame) -> list
         }
         for step, metric, value in sorted(values, key=lambda item: (item[1], item[0]))
     ]
-
-
-def _final_row(run: Mapping[Any, Any], metric: str, steps: pd.DataFrame) -> dict[str, Any]:
-    end = run["steps"]
-    first = end if column_of(metric).source == "evaluation" else end - FINAL_TRAINING_STEPS + 1
-    rows = steps[(steps["run_id"] == run["run_id"]) & (steps["metric"] == metric)]
-    rows = rows[(rows["step"] >= max(first, 1)) & (rows["step"] <= end)]
-    return {
-        "row_id": f"{run['row_id']}/final/{metric}",
-        "run_id": run["run_id"],
-        "arm": run["arm"],
-        "seed": run["seed"],
-        "metric": metric,
-        # an undefined step makes the window undefined: leaving it out would flatter the run
-        "value": rows["value"].mean(skipna=False) if len(rows) else math.nan,
-        "points": len(rows),
-        "first_step": rows["step"].min() if len(rows) else math.nan,
-        "last_step": rows["step"].max() if len(rows) else math.nan,
-    }
 
 
 def _wall_seconds(record: RunRecord) -> float:

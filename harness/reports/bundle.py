@@ -16,7 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.metrics.tables import SAMPLE_TYPES, Tables, final_values, read_parquet
+from harness.metrics.finals import final_values
+from harness.metrics.tables import SAMPLE_TYPES, Tables, read_parquet
 from harness.schema import SCHEMA_VERSION, DamagedError, UsageError, content_hash
 
 MANIFEST, CURVES, SCORES = "manifest.json", "curves.parquet", "scores.parquet"

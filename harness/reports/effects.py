@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from harness.metrics.columns import column_of, split_of
-from harness.metrics.tables import Tables, score_array
+from harness.metrics.finals import score_array
+from harness.metrics.tables import Tables
 from harness.stats.bootstrap import DRAWS, paired_bootstrap
 from harness.stats.intervals import Interval, paired_t
 from harness.verdicts import shared_seeds

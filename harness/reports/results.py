@@ -12,8 +12,9 @@ import pandas as pd
 
 from harness.metrics.columns import EVALUATION, SPLIT_PREFIX, column_of, short_split
 from harness.metrics.evaluation import evaluation_plan
+from harness.metrics.finals import final_values
 from harness.metrics.streams import RunFiles
-from harness.metrics.tables import Tables, build_tables, final_values
+from harness.metrics.tables import Tables, build_tables
 from harness.reports.effects import effect_table, nested_values
 from harness.reports.origin import RuleOrigin
 from harness.schema import Status

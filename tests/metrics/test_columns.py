@@ -12,33 +12,33 @@ from harness.metrics.glossary import PATH, glossary
 from harness.schema import UsageError
 
 
-def test_names_and_paths_are_distinct():
+def test_names_and_paths_are_distinct() -> None:
     columns = [*TRAINING, *EVALUATION]
 
     assert len({column.name for column in columns}) == len(columns)
     assert len({(column.source, column.path) for column in columns}) == len(columns)
 
 
-def test_every_column_says_what_it_is():
+def test_every_column_says_what_it_is() -> None:
     for column in (*TRAINING, *EVALUATION):
         assert column.unit
         assert column.help.strip()
         assert column.label
 
 
-def test_no_path_is_one_of_verls_validation_aggregates():
+def test_no_path_is_one_of_verls_validation_aggregates() -> None:
     assert not [column.path for column in TRAINING if column.path.startswith("val")]
 
 
-def test_the_glossary_is_up_to_date():
+def test_the_glossary_is_up_to_date() -> None:
     assert PATH.read_text() == glossary(), "run python -m harness.metrics.glossary"
 
 
-def test_the_glossary_test_would_see_a_change():
+def test_the_glossary_test_would_see_a_change() -> None:
     assert PATH.read_text().replace("fraction", "percent", 1) != glossary()
 
 
-def test_a_metric_is_found_by_its_full_name():
+def test_a_metric_is_found_by_its_full_name() -> None:
     assert column_of("reward").path == "critic/score/mean"
     assert column_of("accuracy_easy").path == "correct"
     assert column_of("response_tokens_hard").unit == "tokens"
@@ -48,6 +48,6 @@ def test_a_metric_is_found_by_its_full_name():
 
 
 @pytest.mark.parametrize("name", ["acuracy_easy", "accuracy", "reward_easy", "accuracy_", ""])
-def test_an_unknown_metric_is_refused_with_the_names_there_are(name):
+def test_an_unknown_metric_is_refused_with_the_names_there_are(name: str) -> None:
     with pytest.raises(UsageError, match="accuracy_<split>"):
         column_of(name)

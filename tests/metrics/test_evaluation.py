@@ -1,4 +1,7 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -6,11 +9,13 @@ import pytest
 from harness.metrics.evaluation import (
     TEXT_LIMIT,
     TEXT_QUESTIONS,
+    Samples,
     evaluation_plan,
     evaluation_values,
     is_reflecting,
     read_samples,
 )
+from harness.metrics.streams import RunFiles
 from harness.report import _run_files
 from harness.schema import DamagedError
 from harness.store.ledger import RunStore
@@ -21,18 +26,18 @@ SHAPE = Shape(questions=10)
 
 
 @pytest.fixture
-def stored(tmp_path):
+def stored(tmp_path: Path) -> tuple[RunFiles, Path]:
     cell = make_cell("none", 1, SHAPE)
     attempt = write_run(tmp_path, cell, SHAPE)
     return _run_files(RunStore(tmp_path), cell), attempt / "generations"
 
 
-def rewrite(path, change):
+def rewrite(path: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(row) + "\n" for row in change(rows)))
 
 
-def test_the_plan_counts_steps_questions_and_samples():
+def test_the_plan_counts_steps_questions_and_samples() -> None:
     plan = evaluation_plan(spec_document(make_cell("none", 1, Shape(steps=60, every=25))))
 
     assert plan.steps == (0, 25, 50, 60)
@@ -40,7 +45,7 @@ def test_the_plan_counts_steps_questions_and_samples():
     assert plan.rows == 4 * 16 * 4
 
 
-def test_the_plan_knows_what_is_not_evaluated():
+def test_the_plan_knows_what_is_not_evaluated() -> None:
     spec = spec_document(make_cell("none", 1, SHAPE))
     spec["config"]["verl"]["trainer"] |= {"test_freq": -1, "val_before_train": False}
     assert evaluation_plan(spec).rows == 0
@@ -49,7 +54,7 @@ def test_the_plan_knows_what_is_not_evaluated():
     assert pd.isna(evaluation_plan(spec).rows)
 
 
-def test_every_expected_row_is_found(stored):
+def test_every_expected_row_is_found(stored: tuple[RunFiles, Path]) -> None:
     run, _ = stored
     samples = read_samples(run)
 
@@ -57,7 +62,7 @@ def test_every_expected_row_is_found(stored):
     assert len({row["row_id"] for row in samples.rows}) == len(samples.rows)
 
 
-def test_a_row_that_is_missing_is_missed_and_not_wrong(stored):
+def test_a_row_that_is_missing_is_missed_and_not_wrong(stored: tuple[RunFiles, Path]) -> None:
     run, folder = stored
     rewrite(folder / "12.jsonl", lambda rows: [r for r in rows if r["correct"]])
     samples = read_samples(run)
@@ -68,7 +73,7 @@ def test_a_row_that_is_missing_is_missed_and_not_wrong(stored):
     assert values[12, "wrong_easy"] == 0.0
 
 
-def test_rows_without_our_fields_are_counted_and_no_results(stored):
+def test_rows_without_our_fields_are_counted_and_no_results(stored: tuple[RunFiles, Path]) -> None:
     run, folder = stored
     rewrite(
         folder / "12.jsonl", lambda rows: [{"input": "", "output": "", "score": 0.0}, *rows[1:]]
@@ -79,7 +84,7 @@ def test_rows_without_our_fields_are_counted_and_no_results(stored):
     assert len(samples.rows) == evaluation_plan(run.spec).rows - 1
 
 
-def test_a_sample_that_appears_twice_is_refused(stored):
+def test_a_sample_that_appears_twice_is_refused(stored: tuple[RunFiles, Path]) -> None:
     run, folder = stored
     rewrite(folder / "12.jsonl", lambda rows: [*rows, rows[0]])
 
@@ -88,7 +93,9 @@ def test_a_sample_that_appears_twice_is_refused(stored):
 
 
 @pytest.mark.parametrize("change", [{"outcome": "maybe"}, {"correct": 0.5}, {"correct": None}])
-def test_a_field_with_an_impossible_value_is_refused(stored, change):
+def test_a_field_with_an_impossible_value_is_refused(
+    stored: tuple[RunFiles, Path], change: Any
+) -> None:
     run, folder = stored
     rewrite(folder / "12.jsonl", lambda rows: [{**rows[0], **change}, *rows[1:]])
 
@@ -96,7 +103,7 @@ def test_a_field_with_an_impossible_value_is_refused(stored, change):
         read_samples(run)
 
 
-def test_accuracy_is_the_mean_over_questions_and_shares_are_means_over_samples():
+def test_accuracy_is_the_mean_over_questions_and_shares_are_means_over_samples() -> None:
     frame = pd.DataFrame(
         {
             "step": 0,
@@ -121,7 +128,7 @@ def test_accuracy_is_the_mean_over_questions_and_shares_are_means_over_samples()
     assert values["samples_easy"] == 4
 
 
-def test_a_step_without_rows_has_no_value(stored):
+def test_a_step_without_rows_has_no_value(stored: tuple[RunFiles, Path]) -> None:
     run, folder = stored
     (folder / "6.jsonl").write_text("")
 
@@ -138,11 +145,11 @@ def test_a_step_without_rows_has_no_value(stored):
         ("", False),
     ],
 )
-def test_reflection_words(text, expected):
+def test_reflection_words(text: str, expected: bool) -> None:
     assert is_reflecting(text) is expected
 
 
-def test_text_is_kept_for_few_samples_and_cut(stored):
+def test_text_is_kept_for_few_samples_and_cut(stored: tuple[RunFiles, Path]) -> None:
     run, folder = stored
     long = "x" * (TEXT_LIMIT + 1)
     rewrite(folder / "0.jsonl", lambda rows: [{**row, "output": long} for row in rows])
@@ -155,5 +162,5 @@ def test_text_is_kept_for_few_samples_and_cut(stored):
     assert {len(row["response"]) for row in kept if row["step"] == 0} == {TEXT_LIMIT}
 
 
-def values_of(samples):
+def values_of(samples: Samples) -> dict[tuple[int, str], float]:
     return {(s, m): v for s, m, v in evaluation_values(pd.DataFrame(samples.rows))}

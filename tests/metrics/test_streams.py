@@ -1,9 +1,12 @@
 import json
 import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.metrics.streams import read_lines, read_training
+from harness.metrics.streams import RunFiles, read_lines, read_training
 from harness.report import _run_files
 from harness.schema import DamagedError, Status
 from harness.store.ledger import RunStore
@@ -12,18 +15,18 @@ from tests.synthetic_runs import Shape, make_cell, write_run
 SHAPE = Shape()
 
 
-def stored(root, status=Status.DONE):
+def stored(root: Path, status: Status = Status.DONE) -> tuple[RunFiles, Path]:
     cell = make_cell("none", 1, SHAPE)
     attempt = write_run(root, cell, SHAPE, status=status)
     return _run_files(RunStore(root), cell), attempt / "metrics.jsonl"
 
 
-def rewrite(path, change):
+def rewrite(path: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(row) + "\n" for row in change(rows)))
 
 
-def test_a_torn_last_line_is_dropped_and_counted(tmp_path):
+def test_a_torn_last_line_is_dropped_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
     path.write_text('{"step": 1, "data": {}}\n{"step": 2, "da')
     assert read_lines(path) == ([{"step": 1, "data": {}}], 1)
@@ -33,11 +36,11 @@ def test_a_torn_last_line_is_dropped_and_counted(tmp_path):
         read_lines(path)
 
 
-def test_a_missing_file_has_no_rows(tmp_path):
+def test_a_missing_file_has_no_rows(tmp_path: Path) -> None:
     assert read_lines(tmp_path / "none.jsonl") == ([], 0)
 
 
-def test_null_is_undefined_and_an_absent_key_is_missing(tmp_path):
+def test_null_is_undefined_and_an_absent_key_is_missing(tmp_path: Path) -> None:
     run, _ = stored(tmp_path)
     values = read_training(run).values
 
@@ -47,7 +50,7 @@ def test_null_is_undefined_and_an_absent_key_is_missing(tmp_path):
     assert not [v for v in values if v.metric == "kl_loss"]
 
 
-def test_undeclared_metrics_do_not_enter(tmp_path):
+def test_undeclared_metrics_do_not_enter(tmp_path: Path) -> None:
     run, path = stored(tmp_path)
     rewrite(path, lambda rows: [{**r, "data": {**r["data"], "val-core/x": 1.0}} for r in rows])
 
@@ -64,7 +67,7 @@ def test_undeclared_metrics_do_not_enter(tmp_path):
         (lambda rows: [{**rows[1], "data": {"critic/score/mean": True}}], "True"),
     ],
 )
-def test_a_damaged_stream_is_refused(tmp_path, change, words):
+def test_a_damaged_stream_is_refused(tmp_path: Path, change: Any, words: Any) -> None:
     run, path = stored(tmp_path)
     read_training(run)
     rewrite(path, change)
@@ -73,8 +76,10 @@ def test_a_damaged_stream_is_refused(tmp_path, change, words):
         read_training(run)
 
 
-def test_a_finished_run_without_a_required_metric_is_refused_and_a_failed_one_is_not(tmp_path):
-    def without(rows):
+def test_a_finished_run_without_a_required_metric_is_refused_and_a_failed_one_is_not(
+    tmp_path: Path,
+) -> None:
+    def without(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for row in rows:
             row["data"].pop("critic/score/mean", None)
         return rows
@@ -89,7 +94,7 @@ def test_a_finished_run_without_a_required_metric_is_refused_and_a_failed_one_is
     assert read_training(failed).values
 
 
-def test_a_run_that_never_started_has_nothing(tmp_path):
+def test_a_run_that_never_started_has_nothing(tmp_path: Path) -> None:
     run = _run_files(RunStore(tmp_path), make_cell("none", 1, SHAPE))
 
     assert run.attempt is None

@@ -1,19 +1,21 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from harness.metrics.finals import final_values, score_array
+from harness.metrics.streams import RunFiles
 from harness.metrics.tables import (
     build_tables,
-    final_values,
     protocol_hash,
     read_parquet,
-    score_array,
     write_parquet,
 )
 from harness.report import _run_files
-from harness.schema import DamagedError, Status
+from harness.schema import CellSpec, DamagedError, Status
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document
 from tests.synthetic_runs import Shape, make_cell, make_cells, write_run, write_study
@@ -21,18 +23,18 @@ from tests.synthetic_runs import Shape, make_cell, make_cells, write_run, write_
 SHAPE = Shape()
 
 
-def files(root, cells):
+def files(root: Path, cells: list[CellSpec]) -> list[RunFiles]:
     return [_run_files(RunStore(root), cell) for cell in cells]
 
 
 @pytest.fixture
-def study(tmp_path):
+def study(tmp_path: Path) -> tuple[Path, list[CellSpec]]:
     cells = make_cells(seeds=(1, 2), shape=SHAPE)
     write_study(tmp_path, cells, SHAPE)
     return tmp_path, cells
 
 
-def test_every_row_has_a_row_id_of_its_own_that_stays(study):
+def test_every_row_has_a_row_id_of_its_own_that_stays(study: Any) -> None:
     root, cells = study
     first, second = (build_tables(files(root, cells)) for _ in range(2))
 
@@ -43,7 +45,7 @@ def test_every_row_has_a_row_id_of_its_own_that_stays(study):
     assert set(first.steps["row_id"].str[:8]) == {cell.cell_id[:8] for cell in cells}
 
 
-def test_a_failed_run_is_a_row_with_a_reason_and_enters_no_aggregate(tmp_path):
+def test_a_failed_run_is_a_row_with_a_reason_and_enters_no_aggregate(tmp_path: Path) -> None:
     cells = make_cells(seeds=(1, 2), shape=SHAPE)
     write_study(tmp_path, cells[:-1], SHAPE)
     write_run(tmp_path, cells[-1], SHAPE, status=Status.FAILED, reason="a worker died")
@@ -57,7 +59,7 @@ def test_a_failed_run_is_a_row_with_a_reason_and_enters_no_aggregate(tmp_path):
     assert len(final_values(tables, ["reward"])) == 5
 
 
-def test_a_cell_that_never_ran_is_a_row(tmp_path):
+def test_a_cell_that_never_ran_is_a_row(tmp_path: Path) -> None:
     tables = build_tables(files(tmp_path, make_cells(seeds=(1,), shape=SHAPE)))
 
     assert set(tables.runs["status"]) == {"pending"}
@@ -65,7 +67,7 @@ def test_a_cell_that_never_ran_is_a_row(tmp_path):
     assert final_values(tables, ["reward", "accuracy_easy"]).empty
 
 
-def test_the_final_window_is_the_last_ten_steps_or_the_last_evaluation(study):
+def test_the_final_window_is_the_last_ten_steps_or_the_last_evaluation(study: Any) -> None:
     root, cells = study
     tables = build_tables(files(root, cells[:1]))
     steps = tables.steps
@@ -78,9 +80,12 @@ def test_the_final_window_is_the_last_ten_steps_or_the_last_evaluation(study):
     assert finals.loc["accuracy_easy", "value"] == accuracy.iloc[0]
 
 
-def test_an_undefined_step_makes_the_window_undefined_and_a_missing_last_evaluation_too(study):
+def test_an_undefined_step_makes_the_window_undefined_and_a_missing_last_evaluation_too(
+    study: Any,
+) -> None:
     root, cells = study
     run = files(root, cells)[0]
+    assert run.attempt is not None
     path = run.attempt / "metrics.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     rows[-1]["data"]["critic/score/mean"] = None
@@ -92,7 +97,7 @@ def test_an_undefined_step_makes_the_window_undefined_and_a_missing_last_evaluat
     assert finals.loc["accuracy_easy", "points"] == 0
 
 
-def test_scores_line_up_and_a_missing_sample_is_nan(study):
+def test_scores_line_up_and_a_missing_sample_is_nan(study: Any) -> None:
     root, cells = study
     tables = build_tables(files(root, cells))
     scores = score_array(tables, "kl=none", (1, 2), "accuracy_easy")
@@ -114,7 +119,7 @@ def test_scores_line_up_and_a_missing_sample_is_nan(study):
     assert np.isnan(holed).sum() == 1
 
 
-def test_the_protocol_ignores_the_seed_and_sees_everything_else():
+def test_the_protocol_ignores_the_seed_and_sees_everything_else() -> None:
     one, other = (spec_document(make_cell("none", seed, SHAPE)) for seed in (1, 2))
     assert protocol_hash(one) == protocol_hash(other)
 
@@ -129,7 +134,9 @@ def test_the_protocol_ignores_the_seed_and_sees_everything_else():
     assert protocol_hash(logged) == protocol_hash(one)
 
 
-def test_a_table_is_the_same_after_a_file_and_the_same_bytes_twice(study, tmp_path):
+def test_a_table_is_the_same_after_a_file_and_the_same_bytes_twice(
+    study: Any, tmp_path: Path
+) -> None:
     root, cells = study
     tables = build_tables(files(root, cells))
     for name in ("runs", "steps", "samples"):
@@ -143,7 +150,7 @@ def test_a_table_is_the_same_after_a_file_and_the_same_bytes_twice(study, tmp_pa
         assert list(read.columns) == list(frame.columns)
 
 
-def test_a_damaged_or_foreign_table_is_refused(tmp_path):
+def test_a_damaged_or_foreign_table_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     with pytest.raises(DamagedError, match="cannot be read"):
         read_parquet(path)
@@ -155,7 +162,7 @@ def test_a_damaged_or_foreign_table_is_refused(tmp_path):
         read_parquet(path)
 
 
-def test_samples_of_a_whole_study_stay_small(tmp_path):
+def test_samples_of_a_whole_study_stay_small(tmp_path: Path) -> None:
     # 9 runs x 7 evaluations x 2 x 64 questions x 4 samples
     keys = [
         {"row_id": f"{run:08x}/{step}/{split}/q{question:04d}/{sample}", "sample": sample}

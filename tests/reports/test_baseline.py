@@ -1,5 +1,7 @@
 import json
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +10,7 @@ from harness.report import collect_results
 from harness.reports.bundle import bundle_names, find_bundle, read_bundle, versions
 from harness.reports.bundling import store_bundle
 from harness.reports.comparison import Row, compare_with_bundle, comparison_text
+from harness.reports.results import Results
 from harness.schema import DamagedError, ExitCode, Status, UsageError
 from harness.store.ledger import RunStore
 from tests.synthetic_runs import DOCUMENT, Shape, make_cells, write_run, write_study
@@ -16,26 +19,28 @@ SHAPE = Shape()
 FILES = ("manifest.json", "curves.parquet", "scores.parquet")
 
 
-def results_of(base, shape=SHAPE, *, seeds=(1, 2, 3), partial="", document=DOCUMENT):
+def results_of(
+    base: Path, shape: Shape = SHAPE, *, seeds: tuple[int, ...] = (1, 2, 3), partial: str = ""
+) -> Results:
     root = base / "micro" / "invented"
     cells = write_study(root, make_cells(seeds=seeds, shape=shape), shape)
     out = root / "partial" / partial if partial else root
-    return collect_results(root, out, cells, document)
+    return collect_results(root, out, cells, DOCUMENT)
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return results_of(tmp_path_factory.mktemp("results"))
 
 
 @pytest.fixture
-def stored(study, tmp_path):
+def stored(study: Results, tmp_path: Path) -> Path:
     folder = tmp_path / "micro" / "invented"
     store_bundle(study, folder)
     return folder
 
 
-def test_a_stored_study_is_read_back_whole(study, stored):
+def test_a_stored_study_is_read_back_whole(study: Any, stored: Path) -> None:
     bundle = read_bundle(stored / "v1")
 
     assert bundle.name == "micro/invented@v1"
@@ -55,7 +60,7 @@ def test_a_stored_study_is_read_back_whole(study, stored):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_any_changed_byte_is_found(stored, name):
+def test_any_changed_byte_is_found(stored: Path, name: str) -> None:
     read_bundle(stored / "v1")
     path = stored / "v1" / name
     data = bytearray(path.read_bytes())
@@ -67,7 +72,7 @@ def test_any_changed_byte_is_found(stored, name):
         read_bundle(stored / "v1")
 
 
-def test_a_missing_file_is_found(stored):
+def test_a_missing_file_is_found(stored: Path) -> None:
     (stored / "v1" / "scores.parquet").unlink()
     with pytest.raises(DamagedError, match="no file"):
         read_bundle(stored / "v1")
@@ -76,7 +81,7 @@ def test_a_missing_file_is_found(stored):
         read_bundle(stored / "v1")
 
 
-def test_the_same_runs_are_stored_once_and_nothing_is_overwritten(study, stored):
+def test_the_same_runs_are_stored_once_and_nothing_is_overwritten(study: Any, stored: Path) -> None:
     before = {path.name: path.read_bytes() for path in (stored / "v1").iterdir()}
     with pytest.raises(UsageError, match="already"):
         store_bundle(study, stored)
@@ -85,7 +90,7 @@ def test_the_same_runs_are_stored_once_and_nothing_is_overwritten(study, stored)
     assert [path.name for path in stored.iterdir()] == ["v1"]
 
 
-def test_another_study_becomes_the_next_version(stored, tmp_path):
+def test_another_study_becomes_the_next_version(stored: Path, tmp_path: Path) -> None:
     other = results_of(tmp_path / "other", Shape(questions=9))
 
     assert store_bundle(other, stored).name == "v2"
@@ -105,7 +110,9 @@ def test_another_study_becomes_the_next_version(stored, tmp_path):
         ({}, "unknown"),
     ],
 )
-def test_unknown_or_changed_code_is_refused_unless_told_why(tmp_path, code, said):
+def test_unknown_or_changed_code_is_refused_unless_told_why(
+    tmp_path: Path, code: Any, said: Any
+) -> None:
     root = tmp_path / "micro" / "invented"
     cells = write_study(root, make_cells(seeds=(1,), shape=SHAPE), SHAPE)
     path = RunStore(root).run_dir(cells[0]) / "record.json"
@@ -122,7 +129,7 @@ def test_unknown_or_changed_code_is_refused_unless_told_why(tmp_path, code, said
     assert said in manifest["objections"][0]
 
 
-def test_partial_and_unfinished_studies_are_refused(tmp_path):
+def test_partial_and_unfinished_studies_are_refused(tmp_path: Path) -> None:
     partial = results_of(tmp_path / "a", seeds=(1,), partial="seeds=1")
     with pytest.raises(UsageError, match="only seeds=1"):
         store_bundle(partial, tmp_path / "b" / "c")
@@ -135,7 +142,7 @@ def test_partial_and_unfinished_studies_are_refused(tmp_path):
         store_bundle(collect_results(root, root, cells, DOCUMENT), tmp_path / "b" / "c")
 
 
-def test_a_run_of_the_stored_study_lies_inside(stored, tmp_path):
+def test_a_run_of_the_stored_study_lies_inside(stored: Path, tmp_path: Path) -> None:
     one = results_of(tmp_path / "new", seeds=(1,), partial="seeds=1")
     comparison = compare_with_bundle(one, read_bundle(stored / "v1"))
 
@@ -149,7 +156,7 @@ def test_a_run_of_the_stored_study_lies_inside(stored, tmp_path):
     assert "From 3 seeds it is wide" in text
 
 
-def test_a_run_that_learns_otherwise_lies_outside(stored, tmp_path):
+def test_a_run_that_learns_otherwise_lies_outside(stored: Path, tmp_path: Path) -> None:
     broken = Shape(reach={"none": 0.2, "loss": 0.5, "reward": 0.4})
     one = results_of(tmp_path / "new", broken, seeds=(4,), partial="seeds=4")
     comparison = compare_with_bundle(one, read_bundle(stored / "v1"))
@@ -161,7 +168,7 @@ def test_a_run_that_learns_otherwise_lies_outside(stored, tmp_path):
     assert all(math.isnan(row.same_seed) for row in comparison.rows)
 
 
-def test_other_steps_or_another_config_are_not_comparable(stored, tmp_path):
+def test_other_steps_or_another_config_are_not_comparable(stored: Path, tmp_path: Path) -> None:
     bundle = read_bundle(stored / "v1")
     quick = compare_with_bundle(results_of(tmp_path / "q", Shape(steps=3), seeds=(1,)), bundle)
     assert quick.exit_code == ExitCode.NOT_COMPARABLE
@@ -172,11 +179,17 @@ def test_other_steps_or_another_config_are_not_comparable(stored, tmp_path):
     assert "dataset.eval_size" in other.reasons["kl=none"]
 
 
-def test_a_band_needs_two_stored_seeds_that_differ():
-    base = {"arm": "a", "seed": 1, "metric": "reward", "stored_min": 0.0, "stored_max": 0.0}
-    more = {"same_seed": math.nan, "stored_seeds": 3}
+def test_a_band_needs_two_stored_seeds_that_differ() -> None:
+    base: dict[str, Any] = {
+        "arm": "a",
+        "seed": 1,
+        "metric": "reward",
+        "stored_min": 0.0,
+        "stored_max": 0.0,
+    }
+    more: dict[str, Any] = {"same_seed": math.nan, "stored_seeds": 3}
 
-    def place(value, low, high):
+    def place(value: float, low: float, high: float) -> str:
         return Row(**base, **more, value=value, low=low, high=high).place
 
     assert place(0.5, 0.4, 0.6) == "inside"
@@ -187,32 +200,40 @@ def test_a_band_needs_two_stored_seeds_that_differ():
     assert place(0.6, 0.5, 0.5) == "cannot tell"
 
 
-def test_no_stored_study_is_said(study, tmp_path, capsys):
+def test_no_stored_study_is_said(
+    study: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert compare.compare_with_latest(study, tmp_path) is None
     compare.print_comparison(None)
     assert "no stored study" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["stroe", "ablation=x"], ["store"], ["store", "ablation=nope"]])
-def test_a_wrong_command_line_of_baseline_is_told_in_one_line(words, capsys):
+def test_a_wrong_command_line_of_baseline_is_told_in_one_line(
+    words: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert baseline.main(words) == ExitCode.USAGE
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_verify_names_every_baseline(stored, tmp_path, capsys):
+def test_verify_names_every_baseline(
+    stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert baseline.main(["verify", f"baselines_dir={tmp_path}"]) == ExitCode.OK
     assert "micro/invented@v1  3 arms, seeds 1, 2, 3: intact" in capsys.readouterr().out
     (stored / "v1" / "curves.parquet").write_bytes(b"")
     assert baseline.main(["verify", f"baselines_dir={tmp_path}"]) != ExitCode.OK
 
 
-def test_compare_without_a_baseline_names_those_there_are(tmp_path, capsys):
+def test_compare_without_a_baseline_names_those_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["ablation=kl_penalty", f"baselines_dir={tmp_path}"]
     assert compare.main(words) == ExitCode.USAGE
     assert "none yet" in capsys.readouterr().err
 
 
-def test_every_stored_baseline_of_the_repository_is_intact_and_of_known_code():
+def test_every_stored_baseline_of_the_repository_is_intact_and_of_known_code() -> None:
     for name in bundle_names(baseline.BASELINES):
         bundle = read_bundle(find_bundle(name, baseline.BASELINES))
         assert bundle.manifest["because"] or not bundle.manifest["is_dirty"]

@@ -1,5 +1,7 @@
 import copy
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -9,7 +11,7 @@ from tests.synthetic_runs import DOCUMENT
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "a test")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "a@test")
@@ -17,21 +19,21 @@ def repository(tmp_path, monkeypatch):
     return tmp_path / "invented.yaml"
 
 
-def git(directory, *words):
+def git(directory: Path, *words: str) -> str:
     done = subprocess.run(
         ["git", "-C", str(directory), *words], check=True, capture_output=True, text=True
     )
     return done.stdout.strip()
 
 
-def commit(path, document, text=""):
+def commit(path: Path, document: dict[str, Any], text: str = "") -> str:
     path.write_text(text + yaml.safe_dump(document))
     git(path.parent, "add", path.name)
     git(path.parent, "commit", "-q", "-m", "x", "--allow-empty")
     return git(path.parent, "rev-parse", "HEAD")
 
 
-def test_the_oldest_commit_with_the_rule_as_it_stands_counts(repository):
+def test_the_oldest_commit_with_the_rule_as_it_stands_counts(repository: Path) -> None:
     older = copy.deepcopy(DOCUMENT)
     older["rule"]["micro"]["min_seeds"] = 2
     commit(repository, older)
@@ -43,7 +45,7 @@ def test_the_oldest_commit_with_the_rule_as_it_stands_counts(repository):
     assert origin.date.startswith("20")
 
 
-def test_a_rule_that_went_and_came_back_counts_from_its_return(repository):
+def test_a_rule_that_went_and_came_back_counts_from_its_return(repository: Path) -> None:
     changed = copy.deepcopy(DOCUMENT)
     changed["rule"]["micro"]["min_seeds"] = 2
     commit(repository, DOCUMENT)
@@ -53,7 +55,7 @@ def test_a_rule_that_went_and_came_back_counts_from_its_return(repository):
     assert rule_origin(repository, "micro", DOCUMENT).commit == again
 
 
-def test_a_rule_that_is_not_committed_has_no_origin(repository):
+def test_a_rule_that_is_not_committed_has_no_origin(repository: Path) -> None:
     assert rule_origin(repository, "micro", DOCUMENT) == ("", "")
     commit(repository, DOCUMENT)
     changed = copy.deepcopy(DOCUMENT)

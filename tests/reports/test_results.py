@@ -1,6 +1,8 @@
 import copy
 import csv
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +17,8 @@ from harness.report import (
 from harness.reports.console import summary
 from harness.reports.document import document as report_text
 from harness.reports.origin import RuleOrigin
-from harness.reports.results import arm_order
-from harness.schema import DamagedError, Status, UsageError
+from harness.reports.results import Results, arm_order
+from harness.schema import CellSpec, DamagedError, Status, UsageError
 from harness.store.ledger import RunStore
 from tests.synthetic_runs import (
     DOCUMENT,
@@ -38,18 +40,18 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[CellSpec], Results]:
     root = tmp_path_factory.mktemp("results") / "micro" / "invented"
     cells = write_study(root, shape=SHAPE)
     return root, cells, write_results(root, root, cells, DOCUMENT, command="the command")
 
 
-def effects_of(root):
+def effects_of(root: Path) -> dict[str, dict[str, str]]:
     with (root / "effects.csv").open() as file:
         return {row["row_id"]: row for row in csv.DictReader(file)}
 
 
-def test_all_files_are_written(study):
+def test_all_files_are_written(study: Any) -> None:
     root, _, results = study
 
     assert {path.name for path in root.iterdir() if path.is_file()} == FILES
@@ -57,7 +59,7 @@ def test_all_files_are_written(study):
     assert names == {f"{m}{e}" for m in ("overview", *results.metrics) for e in (".svg", ".png")}
 
 
-def test_writing_again_changes_no_byte_and_not_the_global_generator(study):
+def test_writing_again_changes_no_byte_and_not_the_global_generator(study: Any) -> None:
     root, cells, _ = study
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     state = np.random.get_state()[1].copy()  # noqa: NPY002
@@ -67,7 +69,7 @@ def test_writing_again_changes_no_byte_and_not_the_global_generator(study):
     assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
 
 
-def test_effects_are_differences_paired_by_seed(study):
+def test_effects_are_differences_paired_by_seed(study: Any) -> None:
     root, _, results = study
     effect = effects_of(root)["accuracy_easy:kl=loss"]
     finals = results.finals[results.finals["metric"] == "accuracy_easy"]
@@ -81,7 +83,7 @@ def test_effects_are_differences_paired_by_seed(study):
     assert int(effect["bootstrap_draws"]) >= 2000
 
 
-def test_the_verdict_is_written_with_rule_and_reach(study):
+def test_the_verdict_is_written_with_rule_and_reach(study: Any) -> None:
     root, _, _ = study
     (row,) = json.loads((root / "verdicts.json").read_text())["rows"]
 
@@ -92,7 +94,7 @@ def test_the_verdict_is_written_with_rule_and_reach(study):
     assert [d["minus"] for d in row["differences"]] == ["kl=loss", "kl=reward"]
 
 
-def test_the_report_says_what_must_be_said(study):
+def test_the_report_says_what_must_be_said(study: Any) -> None:
     root, _, results = study
     text = (root / "REPORT.md").read_text()
 
@@ -104,7 +106,7 @@ def test_the_report_says_what_must_be_said(study):
     assert text.count("Source: ") >= 9
 
 
-def test_every_table_of_the_report_is_aligned(study):
+def test_every_table_of_the_report_is_aligned(study: Any) -> None:
     root, _, _ = study
     blocks, block = [], []
     for line in (root / "REPORT.md").read_text().splitlines():
@@ -118,7 +120,7 @@ def test_every_table_of_the_report_is_aligned(study):
     assert all(len(widths) == 1 for widths in blocks)
 
 
-def test_less_than_the_study_is_labelled_and_leaves_the_study_alone(study):
+def test_less_than_the_study_is_labelled_and_leaves_the_study_alone(study: Any) -> None:
     root, cells, _ = study
     before = (root / "REPORT.md").read_bytes()
     out = root / "partial" / "seeds=1"
@@ -134,7 +136,7 @@ def test_less_than_the_study_is_labelled_and_leaves_the_study_alone(study):
     assert "python -m harness.run ablation=invented scale=micro seeds=1" in text
 
 
-def test_a_failed_run_is_shown_and_not_counted(tmp_path):
+def test_a_failed_run_is_shown_and_not_counted(tmp_path: Path) -> None:
     root = tmp_path / "micro" / "invented"
     cells = make_cells(shape=SHAPE)
     write_study(root, cells[:-1], SHAPE)
@@ -150,7 +152,7 @@ def test_a_failed_run_is_shown_and_not_counted(tmp_path):
     assert effects.loc["reward:kl=reward", "n_seeds"] == 2
 
 
-def test_a_study_of_which_nothing_ran_has_a_report(tmp_path):
+def test_a_study_of_which_nothing_ran_has_a_report(tmp_path: Path) -> None:
     root = tmp_path / "micro" / "invented"
     results = write_results(root, root, make_cells(shape=SHAPE), DOCUMENT)
 
@@ -158,7 +160,7 @@ def test_a_study_of_which_nothing_ran_has_a_report(tmp_path):
     assert "pending" in (root / "REPORT.md").read_text()
 
 
-def test_an_ablation_without_a_rule_or_with_an_unknown_metric(tmp_path):
+def test_an_ablation_without_a_rule_or_with_an_unknown_metric(tmp_path: Path) -> None:
     root = tmp_path / "micro" / "invented"
     cells = write_study(root, make_cells(seeds=(1,), shape=SHAPE), SHAPE)
     document = copy.deepcopy(DOCUMENT)
@@ -172,7 +174,7 @@ def test_an_ablation_without_a_rule_or_with_an_unknown_metric(tmp_path):
         collect_results(root, root, cells, document)
 
 
-def test_a_damaged_stream_stops_the_report(tmp_path):
+def test_a_damaged_stream_stops_the_report(tmp_path: Path) -> None:
     root = tmp_path / "micro" / "invented"
     cells = make_cells(seeds=(1,), shape=SHAPE)
     path = write_run(root, cells[0], SHAPE) / "metrics.jsonl"
@@ -182,7 +184,9 @@ def test_a_damaged_stream_stops_the_report(tmp_path):
         collect_results(root, root, cells, DOCUMENT)
 
 
-def test_stored_cells_are_those_of_the_tables_or_of_the_whole_study(study, tmp_path):
+def test_stored_cells_are_those_of_the_tables_or_of_the_whole_study(
+    study: Any, tmp_path: Path
+) -> None:
     root, cells, _ = study
     names = [cell.run_name for cell in cells]
     found = stored_cells(RunStore(root), root, 12)
@@ -195,7 +199,7 @@ def test_stored_cells_are_those_of_the_tables_or_of_the_whole_study(study, tmp_p
         stored_cells(RunStore(root), other, 13)
 
 
-def test_two_runs_of_one_arm_and_seed_are_not_mixed(tmp_path):
+def test_two_runs_of_one_arm_and_seed_are_not_mixed(tmp_path: Path) -> None:
     root = tmp_path / "micro" / "invented"
     for shape in (SHAPE, Shape(questions=9)):
         write_study(root, make_cells(seeds=(1,), shape=shape, levels=("none",)), shape)
@@ -213,7 +217,13 @@ def test_two_runs_of_one_arm_and_seed_are_not_mixed(tmp_path):
         (["ablation=kl_penalty", "results_dir=nowhere"], "holds no run"),
     ],
 )
-def test_a_wrong_command_line_is_told_in_one_line(words, said, capsys, tmp_path, monkeypatch):
+def test_a_wrong_command_line_is_told_in_one_line(
+    words: Any,
+    said: Any,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.chdir(tmp_path)
 
     assert main(words) == 2
@@ -223,7 +233,7 @@ def test_a_wrong_command_line_is_told_in_one_line(words, said, capsys, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_rule_younger_than_the_runs_is_exploratory():
+def test_a_rule_younger_than_the_runs_is_exploratory() -> None:
     origin = RuleOrigin("a" * 40, "2026-01-02T00:00:00+00:00")
 
     assert origin.is_before("2026-01-02T01:30:00+01:00") is True
@@ -232,7 +242,7 @@ def test_a_rule_younger_than_the_runs_is_exploratory():
     assert RuleOrigin("", "").is_before("2026-01-01T00:00:00+00:00") is None
 
 
-def test_arms_come_in_the_order_of_the_file_control_first():
+def test_arms_come_in_the_order_of_the_file_control_first() -> None:
     document = copy.deepcopy(DOCUMENT)
     document["control"] = {"kl": "loss"}
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from harness.reports.text import (
@@ -26,11 +28,11 @@ NAN = float("nan")
         (7.0, "rows", False, "7"),
     ],
 )
-def test_numbers(value, unit, sign, text):
+def test_numbers(value: Any, unit: Any, sign: Any, text: str) -> None:
     assert number(value, unit, sign=sign) == text
 
 
-def test_what_is_undefined_is_a_dash():
+def test_what_is_undefined_is_a_dash() -> None:
     assert interval(NAN, 1.0, "1") == NOTHING
     assert interval(-1.0, 1.0, "fraction") == "[-1.000, +1.000]"
     assert spread(0.5, NAN, "fraction") == "0.500"
@@ -42,11 +44,11 @@ def test_what_is_undefined_is_a_dash():
     assert value_text({"a": True}) == "{a: true}"
 
 
-def test_a_markdown_table_is_aligned_and_escapes_pipes():
+def test_a_markdown_table_is_aligned_and_escapes_pipes() -> None:
     assert markdown_table(["a", "b"], [["x|y", "1"], ["z", "10"]]) == (
         "| a    |   b |\n| ---- | --: |\n| x\\|y |   1 |\n| z    |  10 |"
     )
 
 
-def test_a_plain_table_is_aligned():
+def test_a_plain_table_is_aligned() -> None:
     assert plain_table(["a", "b"], [["xyz", "1"]]) == "a    b\n---  -\nxyz  1"

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -6,11 +8,13 @@ from harness.stats.bootstrap import LEAST_DRAWS, accuracy, paired_bootstrap
 DRAWS = 400
 
 
-def scores(rng: np.random.Generator, chance: float, shape=(3, 20, 4)) -> np.ndarray:
+def scores(
+    rng: np.random.Generator, chance: float, shape: tuple[int, int, int] = (3, 20, 4)
+) -> np.ndarray:
     return (rng.random(shape) < chance).astype(float)
 
 
-def test_accuracy_is_the_mean_over_questions_of_the_mean_over_samples():
+def test_accuracy_is_the_mean_over_questions_of_the_mean_over_samples() -> None:
     # question 0: 1 of 1 that is there; question 1: 1 of 3; question 2: none is there
     one = np.array([[[1, np.nan, np.nan], [1, 0, 0], [np.nan] * 3]])
 
@@ -18,7 +22,7 @@ def test_accuracy_is_the_mean_over_questions_of_the_mean_over_samples():
     assert np.isnan(accuracy(np.full((1, 2, 2), np.nan))).all()
 
 
-def test_the_point_is_the_difference_of_accuracies():
+def test_the_point_is_the_difference_of_accuracies() -> None:
     rng = np.random.default_rng(0)
     treat, control = scores(rng, 0.8), scores(rng, 0.3)
 
@@ -27,7 +31,7 @@ def test_the_point_is_the_difference_of_accuracies():
     assert found.low < found.point < found.high
 
 
-def test_the_same_generator_gives_the_same_and_another_another():
+def test_the_same_generator_gives_the_same_and_another_another() -> None:
     rng = np.random.default_rng(0)
     treat, control = scores(rng, 0.8), scores(rng, 0.3)
     run = [
@@ -39,7 +43,7 @@ def test_the_same_generator_gives_the_same_and_another_another():
     assert run[0] != run[2]
 
 
-def test_the_global_generator_is_left_alone():
+def test_the_global_generator_is_left_alone() -> None:
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     rng = np.random.default_rng(0)
     paired_bootstrap(scores(rng, 0.8), scores(rng, 0.3), rng=rng, draws=DRAWS)
@@ -47,7 +51,7 @@ def test_the_global_generator_is_left_alone():
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
 
 
-def test_values_per_seed_are_resampled_over_seeds_only():
+def test_values_per_seed_are_resampled_over_seeds_only() -> None:
     gain = np.array([0.1, 0.2, 0.6])
     control = np.zeros((3, 1, 1))
     found = paired_bootstrap(gain[:, None, None], control, rng=np.random.default_rng(0), draws=4000)
@@ -57,7 +61,7 @@ def test_values_per_seed_are_resampled_over_seeds_only():
     assert found.high == pytest.approx(0.6)
 
 
-def test_question_noise_common_to_both_arms_cancels():
+def test_question_noise_common_to_both_arms_cancels() -> None:
     rng = np.random.default_rng(0)
     common = np.repeat(scores(rng, 0.5, (3, 20, 1)), 4, axis=2)
 
@@ -68,7 +72,7 @@ def test_question_noise_common_to_both_arms_cancels():
     assert other.low < other.high
 
 
-def test_it_agrees_with_a_plain_loop():
+def test_it_agrees_with_a_plain_loop() -> None:
     rng = np.random.default_rng(3)
     treat, control = scores(rng, 0.8, (3, 5, 2)), scores(rng, 0.3, (3, 5, 2))
     fast = paired_bootstrap(treat, control, rng=np.random.default_rng(5), draws=LEAST_DRAWS)
@@ -97,6 +101,6 @@ def test_it_agrees_with_a_plain_loop():
         (np.full((3, 2, 1), np.nan), np.zeros((3, 2, 1)), DRAWS),
     ],
 )
-def test_what_cannot_be_resampled_is_refused(treat, control, draws):
+def test_what_cannot_be_resampled_is_refused(treat: Any, control: Any, draws: Any) -> None:
     with pytest.raises(ValueError, match=r"align|need at least|no question"):
         paired_bootstrap(treat, control, rng=np.random.default_rng(0), draws=draws)
