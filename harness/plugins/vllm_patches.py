@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import tempfile
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -65,10 +66,34 @@ def _copy_received_weights(module: ModuleType) -> None:
     receiver.receive_weights = receive_weights
 
 
+def _private_socket(module: ModuleType) -> None:
+    """Put the socket of the weight transfer into the run's own temporary directory.
+
+    Works around: verl names it `/tmp/rl-colocate-zmq-<Ray job>-...`, and the job's number starts
+    again in every private cluster, so that two runs at once would delete each other's socket.
+    No longer needed when: verl puts the socket below the temporary directory of its process.
+    """
+    for kind in (module.BucketedWeightSender, module.BucketedWeightReceiver):
+        kind.__init__ = _with_private_socket(kind.__init__)
+
+
+def _with_private_socket(original: Callable[..., None]) -> Callable[..., None]:
+    def initialise(self: Any, zmq_handle: str, *args: Any, **kwargs: Any) -> None:
+        directory = tempfile.gettempdir()
+        original(self, zmq_handle.replace("ipc:///tmp/", f"ipc://{directory}/"), *args, **kwargs)
+
+    return initialise
+
+
+def _patch_weight_transfer(module: ModuleType) -> None:
+    _copy_received_weights(module)
+    _private_socket(module)
+
+
 def apply() -> None:
     """Put every patch of this module in wait for the module that it changes."""
     _name_vllm()
     after_import("vllm.model_executor.layers.utils", _keep_linear_weights)
     after_import(
-        "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _copy_received_weights
+        "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _patch_weight_transfer
     )
