@@ -77,7 +77,7 @@ def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") 
 def overview_figure(panels: Sequence[Panel], arms: Sequence[str], title: str, note: str) -> Figure:
     """Return several metrics side by side under one legend."""
     with mpl.rc_context(_STYLE):
-        figure, axes = _new_figure(len(panels), width=3.9 * len(panels), height=3.8, top=0.72)
+        figure, axes = _new_figure(len(panels), width=3.9 * len(panels), height=3.7, top=0.62)
         for place, panel in zip(axes, panels, strict=True):
             draw_panel(place, panel, arms)
         handles, names = axes[0].get_legend_handles_labels()

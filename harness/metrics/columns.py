@@ -256,4 +256,4 @@ def label_of(metric: str) -> str:
     column = column_of(metric)
     if column.source == "training":
         return column.label
-    return f"{column.label} ({split_of(metric)[1]} questions)"
+    return f"{column.label} ({split_of(metric)[1]})"

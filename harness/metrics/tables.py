@@ -165,6 +165,7 @@ def _run_row(run: RunFiles, training: Training, samples: Samples) -> dict[str, A
         "attempts": len(record.attempts),
         "steps": run.steps,
         "last_step": max((value.step for value in training.values), default=math.nan),
+        "steps_missing": run.steps - len({v.step for v in training.values if v.step > 0}),
         "wall_s": _wall_seconds(record),
         "started": record.attempts[0].started if record.attempts else "",
         "rows_expected": plan.rows,

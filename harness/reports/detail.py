@@ -102,6 +102,7 @@ def health_section(results: Results) -> str:
     runs = results.tables.runs
     notes = [
         _count_note(runs, "torn_lines", "torn last line(s) dropped"),
+        _count_note(runs, "steps_missing", "training step(s) without metrics"),
         _count_note(runs, "rows_missing", "evaluation row(s) missing"),
         _count_note(runs, "rows_unscored", "evaluation row(s) without our reward's fields"),
         _unknown_note(runs),

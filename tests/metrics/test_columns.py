@@ -44,7 +44,7 @@ def test_a_metric_is_found_by_its_full_name() -> None:
     assert column_of("response_tokens_hard").unit == "tokens"
     assert split_of("accuracy_easy") == ("accuracy", "easy")
     assert short_split("eval_easy") == "easy"
-    assert label_of("accuracy_hard") == "accuracy (hard questions)"
+    assert label_of("accuracy_hard") == "accuracy (hard)"
 
 
 @pytest.mark.parametrize("name", ["acuracy_easy", "accuracy", "reward_easy", "accuracy_", ""])
