@@ -77,7 +77,7 @@ def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") 
 def overview_figure(panels: Sequence[Panel], arms: Sequence[str], title: str, note: str) -> Figure:
     """Return several metrics side by side under one legend."""
     with mpl.rc_context(_STYLE):
-        figure, axes = _new_figure(len(panels), width=3.9 * len(panels), height=3.7, top=0.62)
+        figure, axes = _new_figure(len(panels), width=3.9 * len(panels), height=3.7, top=0.68)
         for place, panel in zip(axes, panels, strict=True):
             draw_panel(place, panel, arms)
         handles, names = axes[0].get_legend_handles_labels()
@@ -106,9 +106,12 @@ def draw_panel(axes: Axes, panel: Panel, arms: Sequence[str]) -> None:
     unit = "" if panel.unit == "1" else f" [{panel.unit}]"
     axes.set_xlabel("training step")
     axes.set_ylabel(f"{panel.label}{unit}")
-    axes.margins(x=0.02)
     if rows.empty:
         axes.text(0.5, 0.5, "no finished run", transform=axes.transAxes, ha="center")
+        return
+    # all panels from step 0, so that they line up: evaluations start there, training at step 1
+    last = float(rows["step"].max())
+    axes.set_xlim(-0.02 * last, 1.02 * last)
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:

@@ -83,8 +83,8 @@ class Rule:
         others = " and ".join(self.minus)
         return (
             f"Difference: {self.metric} at the end of training, {self.arm} minus {others}, paired"
-            f" by seed, {self.level:.0%} t interval over at least {self.min_seeds} seeds, every run"
-            f" complete. Reproduced if {self.reproduced.text()}; contradicted if"
+            f" by seed, {self.level * 100:g} % t interval over at least {self.min_seeds} seeds,"
+            f" every run complete. Reproduced if {self.reproduced.text()}; contradicted if"
             f" {self.contradicted.text()}; else inconclusive."
         )
 

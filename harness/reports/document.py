@@ -110,7 +110,8 @@ def verdict_section(results: Results) -> str:
         for other, gain in verdict.differences.items()
     ]
     table = markdown_table(
-        [f"difference in {rule.metric}", "estimate", f"{rule.level:.0%} interval", "seeds"], rows
+        [f"difference in {rule.metric}", "estimate", f"{rule.level * 100:g} % interval", "seeds"],
+        rows,
     )
     origin = results.asked.origin
     since = f"commit `{origin.commit[:12]}` of {origin.date}" if origin.commit else "not committed"
