@@ -17,7 +17,7 @@ Design = Literal["product", "one_at_a_time"]
 DESIGNS = ("product", "one_at_a_time")
 
 _REQUIRED = ("title", "question", "source", "control", "seeds", "steps", "factors")
-_OPTIONAL = ("design", "consequences", "primary_metrics", "rule", "exploratory_before")
+_OPTIONAL = ("design", "consequences", "primary_metrics", "rule")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

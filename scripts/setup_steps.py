@@ -115,7 +115,7 @@ def install_lock(env: Environment, pins: list[Pin]) -> None:
     if setup_state.missing(env.venv, build):
         result = pip_install(env, "2/3", build, ["-r", str(folder / "build.txt")])
         if result.code != 0:
-            raise refuse(setup_pip.diagnose(result.output), "setuptools", env)
+            raise refuse(setup_pip.diagnose(result.output), "pip and setuptools", env)
     files = [part for name in LOCK_FILES for part in ("-r", str(folder / name))]
     result = pip_install(env, "2/3", pins, ["--no-build-isolation", "--use-pep517", *files])
     if result.code != 0:

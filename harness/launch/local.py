@@ -91,11 +91,9 @@ def trainer_environment(
         for key, value in outer.items()
         if not key.startswith(DROPPED_PREFIXES) and key not in DROPPED
     }
-    kept["PYTHONUNBUFFERED"] = "1"
     # Process titles must not be written over the environment: the tag would be lost with it.
-    kept["SPT_NOENV"] = "1"
     # Ray would make a token and keep it in the user's home; this one dies with the attempt.
-    kept["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    kept |= {"SPT_NOENV": "1", "RAY_AUTH_TOKEN": secrets.token_hex(32), "PYTHONUNBUFFERED": "1"}
     if scratch is not None:
         kept["TMPDIR"] = kept["RAY_TMPDIR"] = str(scratch)
     return {**kept, **command, TAG: tag}

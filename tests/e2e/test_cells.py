@@ -64,9 +64,7 @@ def grpo(results: Path, ppo_with_kl: Path) -> Path:
 
 
 def metrics(run: Path) -> dict[int, dict]:
-    return {
-        line["step"]: line["data"] for line in rows(run / "attempt-0" / "metrics.jsonl")
-    }
+    return {line["step"]: line["data"] for line in rows(run / "attempt-0" / "metrics.jsonl")}
 
 
 @pytest.mark.parametrize("cell", ["ppo_with_kl", "grpo"])

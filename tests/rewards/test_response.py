@@ -17,7 +17,9 @@ from harness.rewards.response import (
 
 CASES = [
     json.loads(line)
-    for line in (Path(__file__).parents[1] / "data" / "orz_reward_cases.jsonl").open()
+    for line in (Path(__file__).parents[1] / "data" / "orz_reward_cases.jsonl")
+    .read_text()
+    .splitlines()
 ]
 GOOD = " 2+2=4 </think> <answer> \\boxed{4} </answer>"
 
