@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
-from harness.plugins.request_seed import REQUEST_SEED_VARIABLE, request_seed
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
+
+from harness.plugins.request_seed import REQUEST_SEED_VARIABLE, request_seed
 
 FinishReason = Literal["stop", "length"]
 

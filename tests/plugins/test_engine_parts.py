@@ -1,4 +1,4 @@
-"""The parts of the plugin that need the real verl: prompts to token ids, order, how responses end."""
+"""The parts of the plugin that need the real verl: prompts as token ids, order, finish reasons."""
 
 import os
 import subprocess
