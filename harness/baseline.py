@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> int:
 
 def _run(verb: str, given: Mapping[str, str], baselines: Path) -> None:
     if verb == "store":
-        results, _ = load_results(given)
+        results, _ = load_results(given, is_written=False)
         folder = baselines / given["scale"] / given["ablation"]
         print(f"stored {store_bundle(results, folder, because=given['because'])}")
         return

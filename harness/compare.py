@@ -54,7 +54,7 @@ def main(words: Sequence[str]) -> int:
         baselines = Path(given["baselines_dir"] or BASELINES)
         name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
         bundle = read_bundle(find_bundle(name, baselines))
-        results, _ = load_results(given)
+        results, _ = load_results(given, is_written=False)
         comparison = compare_with_bundle(results, bundle)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)

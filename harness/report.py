@@ -133,34 +133,37 @@ def verdict_document(results: Results) -> dict[str, Any]:
 def stored_cells(store: RunStore, out: Path, steps: int) -> list[CellSpec]:
     """Return the cells of a request that ran earlier.
 
-    They are those of its tables; where there are none (the session was killed), the runs with the
-    number of steps of the whole study.
+    They are those of its tables. For the whole study the finished or broken runs with its number of
+    steps are added, since a session that was killed wrote no tables.
 
     Raises:
-        UsageError: nothing is stored, or two runs claim the same arm and seed.
+        UsageError: nothing is stored, a run of the tables is not, or two runs claim the same arm
+            and seed.
     """
     stored = {run.path.name: run.path for run in store.runs()}
-    listed = out / "runs.parquet"
-    if listed.is_file():
-        names = [str(name) for name in read_parquet(listed)["run_id"]]
-    else:
-        names = [name for name, path in stored.items() if _steps(store, path) == steps]
-    here = [name for name in names if name in stored]
-    if not here:
+    names = _listed(store, out, set(stored))
+    if out == store.root:
+        names += [
+            name
+            for name, path in stored.items()
+            if name not in names and _steps(store, path) == steps
+        ]
+    if not names:
         raise UsageError(
             f"{store.runs_dir} holds no run of this request: run it first"
             " (python -m harness.run), or name its folder below partial/ by partial="
         )
-    cells = [spec_from(store.load(stored[name])[0]) for name in here]
+    cells = [spec_from(store.load(stored[name])[0]) for name in names]
     _check_single(store, cells)
     return cells
 
 
-def load_results(given: Mapping[str, str]) -> tuple[Results, Path]:
-    """Write the results of a request that ran earlier again; return them and their directory.
+def load_results(given: Mapping[str, str], *, is_written: bool) -> tuple[Results, Path]:
+    """Return the results of a request that ran earlier, and their directory.
 
     Args:
         given: ablation, scale, results_dir and partial.
+        is_written: write its files again; else nothing is written.
 
     Raises:
         HarnessError: there is no such ablation, nothing is stored, or a file is damaged.
@@ -169,7 +172,8 @@ def load_results(given: Mapping[str, str]) -> tuple[Results, Path]:
     root = Path(given["results_dir"], given["scale"], given["ablation"])
     out = root / "partial" / given["partial"] if given["partial"] else root
     cells = stored_cells(RunStore(root), out, int(ablation["steps"]))
-    return write_results(root, out, cells, ablation, command=_stored_command(out)), out
+    make = write_results if is_written else collect_results
+    return make(root, out, cells, ablation, command=_stored_command(out)), out
 
 
 def read_words(
@@ -203,7 +207,7 @@ def main(words: Sequence[str]) -> int:
         print(__doc__)
         return ExitCode.OK
     try:
-        results, out = load_results(read_words(words, WORDS))
+        results, out = load_results(read_words(words, WORDS), is_written=True)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -225,6 +229,23 @@ def _run_files(store: RunStore, cell: CellSpec) -> RunFiles:
     # a record says "running" after its process was killed; the lock knows better
     record.status = store.status(cell)
     return RunFiles(path=store.run_dir(cell), spec=spec_document(cell), record=record)
+
+
+def _listed(store: RunStore, out: Path, stored: set[str]) -> list[str]:
+    """Return the runs of the tables in `out` that were started, if there are tables."""
+    path = out / "runs.parquet"
+    if not path.is_file():
+        return []
+    runs = read_parquet(path)
+    names = [str(name) for name in runs.loc[runs["attempts"] > 0, "run_id"]]
+    gone = [name for name in names if name not in stored]
+    if gone:
+        raise UsageError(
+            f"{store.runs_dir} lacks {len(gone)} of the {len(names)} runs of {path}, such as"
+            f" {gone[0]}, and the tables would lose them: run the request again, or give"
+            " results_dir=<another>"
+        )
+    return names
 
 
 def _steps(store: RunStore, path: Path) -> int:

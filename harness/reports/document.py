@@ -133,7 +133,7 @@ def _head(results: Results) -> str:
         f"# {asked.document['title']} ({asked.scale} scale)",
         *([f"> **{note}**"] if note else []),
         f"**Question.** {asked.document['question']} ({asked.document['source']})",
-        f"{len(results.arms)} arms, seeds {seeds}, {results.steps} training steps; control"
+        f"Arms: {len(results.arms)}; seeds: {seeds}; training steps: {results.steps}; control:"
         f" {results.arms[0]}. Made by `python -m harness.report`; metrics are explained in"
         " docs/metrics.md.",
     )

@@ -1,6 +1,7 @@
 import copy
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -193,10 +194,27 @@ def test_stored_cells_are_those_of_the_tables_or_of_the_whole_study(
     assert [cell.run_name for cell in found] == names
     assert [cell.cell_id for cell in found] == [cell.cell_id for cell in cells]
 
-    other = root / "partial" / "never-written"
-    assert {c.run_name for c in stored_cells(RunStore(root), other, 12)} == set(names)
     with pytest.raises(UsageError, match="holds no run of this request"):
-        stored_cells(RunStore(root), other, 13)
+        stored_cells(RunStore(root), root / "partial" / "never-written", 12)
+
+    copy_of = tmp_path / "micro" / "invented"
+    shutil.copytree(root / "runs", copy_of / "runs")
+    assert {c.run_name for c in stored_cells(RunStore(copy_of), copy_of, 12)} == set(names)
+    with pytest.raises(UsageError, match="holds no run of this request"):
+        stored_cells(RunStore(copy_of), copy_of, 13)
+
+
+def test_tables_are_not_written_again_without_their_runs(
+    study: tuple[Path, list[CellSpec], Results], tmp_path: Path
+) -> None:
+    root, cells, _ = study
+    fresh = tmp_path / "micro" / "invented"
+    fresh.mkdir(parents=True)
+    shutil.copy(root / "runs.parquet", fresh)
+    write_run(fresh, cells[0], SHAPE)
+
+    with pytest.raises(UsageError, match="lacks 8 of the 9 runs"):
+        stored_cells(RunStore(fresh), fresh, 12)
 
 
 def test_two_runs_of_one_arm_and_seed_are_not_mixed(tmp_path: Path) -> None:
