@@ -151,7 +151,7 @@ def finish(env: Environment) -> None:
         install_package(env)
         setup_state.record_step(env.venv, package=key)
     remove_unwanted(env)
-    print("set-up: checking that everything imports (about 20 s)", flush=True)
+    print("set-up: checking that everything imports (20-60 s)", flush=True)
     check_imports(env)
     version = setup_state.ask_python(env.python)
     setup_state.write_stamp(env.venv, setup_state.fingerprint(env.root, version))
