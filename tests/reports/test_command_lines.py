@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import baseline, compare, report
+from harness.metrics.tables import write_parquet
 from harness.schema import ExitCode
 from tests.synthetic_runs import Shape, make_cells, write_study
 
@@ -53,7 +54,9 @@ def test_runs_with_other_steps_end_with_the_code_for_not_comparable(
     cells = make_cells(seeds=(1,), shape=quick)
     write_study(root, cells, quick)
     out = root / "partial" / "seeds=1,steps=3"
-    report.write_results(root, out, cells, report.load_ablation("kl_penalty"))
+    results = report.collect_results(root, out, cells, report.load_ablation("kl_penalty"))
+    out.mkdir(parents=True)
+    write_parquet(results.tables.runs, out / "runs.parquet")
     assert baseline.main(["store", *places[:2], f"baselines_dir={baselines}"]) == ExitCode.OK
 
     words = [places[0], f"results_dir={tmp_path / 'short'}", f"baselines_dir={baselines}"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.plots import curve_figure
 from harness.report import (
     collect_results,
     main,
@@ -17,6 +18,7 @@ from harness.report import (
 )
 from harness.reports.console import summary
 from harness.reports.document import document as report_text
+from harness.reports.figures import panel_of
 from harness.reports.origin import RuleOrigin
 from harness.reports.results import Results, arm_order
 from harness.schema import CellSpec, DamagedError, Status, UsageError
@@ -155,10 +157,15 @@ def test_a_failed_run_is_shown_and_not_counted(tmp_path: Path) -> None:
 
 def test_a_study_of_which_nothing_ran_has_a_report(tmp_path: Path) -> None:
     root = tmp_path / "micro" / "invented"
-    results = write_results(root, root, make_cells(shape=SHAPE), DOCUMENT)
+    results = collect_results(root, root, make_cells(shape=SHAPE), DOCUMENT)
 
+    assert results.verdict is not None
     assert results.verdict.word == "not_run"
-    assert "pending" in (root / "REPORT.md").read_text()
+    assert "pending" in report_text(results)
+    assert "no finished run" in [
+        text.get_text()
+        for text in curve_figure(panel_of(results, "reward"), results.arms, "t").axes[0].texts
+    ]
 
 
 def test_an_ablation_without_a_rule_or_with_an_unknown_metric(tmp_path: Path) -> None:
