@@ -21,7 +21,8 @@ _NETWORK = re.compile(
     r"|ProxyError|SSLError|IncompleteRead|ProtocolError|HTTP error 5\d\d"
 )
 _SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([^'\")]+)")
-_NO_MATCH = re.compile(r"No matching distribution found for (\S+)")
+# The second form is what pip says instead when its configuration also constrains the package.
+_NO_MATCH = re.compile(r"No matching distribution found for (\S+)|The user requested (\S+)")
 _FETCHED = re.compile(r"^(Collecting|Processing|Requirement already satisfied)\b")
 _LIVE_SECONDS = 1.0
 _PLAIN_SECONDS = 15.0
@@ -50,6 +51,8 @@ def pip_environment() -> dict[str, str]:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
         "PIP_USER": "0",
+        "PIP_PROGRESS_BAR": "off",
+        "PIP_NO_COLOR": "1",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -71,7 +74,7 @@ def diagnose(output: str) -> Failure:
         cause = _SYSTEM_ERROR.search(output)
         return Failure("network", cause.group(1) if cause else network.group(0))
     if absent:
-        return Failure("absent", absent.group(1))
+        return Failure("absent", absent.group(1) or absent.group(2))
     tail = (
         errors[-1] if errors else next(iter(output.strip().splitlines()[::-1]), "pip said nothing")
     )
@@ -134,7 +137,7 @@ def run_pip(python: Path, arguments: list[str], log: Path, progress: Progress) -
 
     On an interrupt or termination of this process pip is ended too, before the exception goes on.
     """
-    command = [str(python), "-m", "pip", *arguments, "--progress-bar", "off", "--no-color"]
+    command = [str(python), "-m", "pip", *arguments]
     collected = []
     with open(log, "a", encoding="utf-8") as sink:
         sink.write(f"$ {' '.join(command)}\n")

@@ -145,7 +145,7 @@ def remove_unwanted(env: Environment) -> None:
     names = setup_state.unwanted(env.venv)
     if not names:
         return
-    print(f"set-up: removing {', '.join(names)}, which break a +cpu torch", flush=True)
+    print(f"set-up: removing {', '.join(names)}, unfit beside a +cpu torch", flush=True)
     progress = setup_pip.Progress("   ", len(names), lambda: 0)
     result = setup_pip.run_pip(env.python, ["uninstall", "-y", *names], env.log, progress)
     if result.code != 0:

@@ -64,6 +64,24 @@ def test_an_index_that_does_not_answer_is_told_from_one_that_lacks_the_package(
     assert diagnose(output) == ("absent", "tiny==1.0")
 
 
+def test_a_constraint_of_the_machine_does_not_hide_that_a_package_is_absent(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "tiny-1.0-py3-none-any.whl").write_bytes(b"never opened")
+    (tmp_path / "constraints.txt").write_text("tiny<=2\n")
+    local = ["--no-index", "--find-links", str(tmp_path), "-c", str(tmp_path / "constraints.txt")]
+    code, output = run(tmp_path, *local, "tiny==1.0+cpu")
+    assert code != 0
+    assert diagnose(output) == ("absent", "tiny==1.0+cpu")
+
+
+def test_a_package_is_removed_with_the_same_call(tmp_path: Path) -> None:
+    progress = Progress("   ", 1, lambda: 0)
+    uninstall = ["uninstall", "-y", "no-such-package"]
+    result = run_pip(Path(sys.executable), uninstall, tmp_path / "log.txt", progress)
+    assert result.code == 0
+
+
 def test_a_build_for_gpus_is_never_resolved(tmp_path: Path) -> None:
     for label in ("", "+cu130"):
         name = f"tiny-1.0{label}-py3-none-any.whl"
