@@ -21,7 +21,7 @@ IMPORTS = (
     *("omegaconf", "hydra", "matplotlib.pyplot", "seaborn"),
     *("torch", "tensordict", "safetensors.torch", "tokenizers", "transformers", "datasets"),
     *("math_verify", "ray", "transfer_queue", "vllm", "vllm.engine.arg_utils"),
-    *("verl", "verl.trainer.main_ppo"),
+    *("verl", "verl.trainer.main_ppo", "verl.trainer.ppo.v1", "verl.workers.engine_workers"),
     *("pytest", "ruff", "mypy", "harness"),
 )
 # The only requirements of an installed package that are left open on purpose.

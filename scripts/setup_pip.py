@@ -26,7 +26,11 @@ _NO_MATCH = re.compile(r"No matching distribution found for (\S+)|The user reque
 _FETCHED = re.compile(r"^(Collecting|Processing|Requirement already satisfied)\b")
 _LIVE_SECONDS = 1.0
 _PLAIN_SECONDS = 15.0
-_REMOVED_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+# The last one would keep the import check from leaving compiled modules for the runs to come.
+_REMOVED_VARIABLES = (
+    *("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"),
+    "PYTHONDONTWRITEBYTECODE",
+)
 
 
 class PipResult(NamedTuple):

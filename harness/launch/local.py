@@ -30,9 +30,9 @@ METRICS_FILE = "metrics.jsonl"
 DROPPED_PREFIXES = ("RAY_", "VERL_", "VLLM_", "HYDRA_")
 DROPPED = frozenset(
     {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK"}
-    | {"MASTER_ADDR", "MASTER_PORT", "OMP_PROC_BIND", "OMP_PLACES"}
+    | {"MASTER_ADDR", "MASTER_PORT", "OMP_PROC_BIND", "OMP_PLACES", "PYTHONDONTWRITEBYTECODE"}
 )
-"""Variables of a surrounding torchrun or OpenMP set-up: each changes what a trainer does."""
+"""Of a torchrun or OpenMP set-up around; and what makes each process compile its imports anew."""
 
 
 class Command(Protocol):
