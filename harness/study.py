@@ -11,6 +11,7 @@ from typing import Any
 
 from harness import config as configs
 from harness.ablation import Ablation, read_ablation
+from harness.batches import check_batches
 from harness.launch.command import verl_keys
 from harness.matrix import (
     Arm,
@@ -86,6 +87,8 @@ def make_study(words: list[str]) -> Study:
     arms = arms_of(ablation, request.levels)
     _refuse_touched_factors(request, ablation, steps)
     resolved = [(arm, _arm_config(request.words, arm, steps)) for arm in arms]
+    for arm, config in resolved:
+        check_batches(config["verl"], arm_name(arm.levels))
     cells = build_cells(ablation, request.scale, resolved, seeds, inputs_of)
     return Study(
         request=request,

@@ -22,7 +22,7 @@ def ids(*words: str) -> list[str]:
 def test_the_kl_ablation_is_three_arms_by_three_seeds() -> None:
     study = make_study(["ablation=kl_penalty"])
     assert [cell.arm for cell in study.cells[:3]] == ["kl=none", "kl=loss", "kl=reward"]
-    assert (len(study.cells), study.steps, study.label) == (9, 60, "")
+    assert (len(study.cells), study.steps, study.label) == (9, 40, "")
     assert study.tables == study.root
 
 
@@ -67,7 +67,7 @@ def test_a_cell_without_critic_does_not_know_the_critics_rate() -> None:
         (["seeds=3"], ""),
         (["seeds=5"], ""),
         (["seeds=[3,2,1]"], ""),
-        (["steps=60"], ""),
+        (["steps=40"], ""),
         (["launcher.estimate.step_s=1", "results_dir=x"], ""),
         (["seeds=1"], "seeds=1"),
         (["seeds=1", "steps=2"], "seeds=1,steps=2"),
