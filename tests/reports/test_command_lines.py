@@ -10,7 +10,7 @@ from harness.metrics.tables import write_parquet
 from harness.schema import ExitCode
 from tests.synthetic_runs import Shape, make_cells, write_study
 
-SHAPE = Shape(steps=60, every=30, questions=6)
+SHAPE = Shape(steps=40, every=20, questions=6)
 
 
 @pytest.fixture(scope="module")
@@ -61,4 +61,4 @@ def test_runs_with_other_steps_end_with_the_code_for_not_comparable(
 
     words = [places[0], f"results_dir={tmp_path / 'short'}", f"baselines_dir={baselines}"]
     assert compare.main([*words, "partial=seeds=1,steps=3"]) == ExitCode.NOT_COMPARABLE
-    assert "3 training steps, the stored study 60" in capsys.readouterr().out
+    assert "3 training steps, the stored study 40" in capsys.readouterr().out
