@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "datasets": {"schema", "rewards"},
     "evaluation": {"schema", "rewards"},
     "plots": set(),
+    "reports": {"schema", "provenance", "metrics", "stats", "verdicts", "plots"},
     "micro": {"schema"},
 }
 """Room -> other rooms that it may import. What is not named is part of the command lines."""
