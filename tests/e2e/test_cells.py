@@ -16,7 +16,7 @@ import yaml
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
-WORDS = ("scale=micro", "seeds=1", "steps=2")
+WORDS = ("scale=micro", "seeds=1", "steps=2", "dataset.eval_size=8")
 
 
 def run_suite(results: Path, *words: str) -> subprocess.CompletedProcess:
@@ -131,5 +131,5 @@ def test_the_prompt_reaches_the_model_as_written(ppo_with_kl: Path) -> None:
 def test_a_second_run_launches_nothing(results: Path, ppo_with_kl: Path) -> None:
     ended = run_suite(results, "ablation=kl_penalty", "levels=[loss]")
     assert ended.returncode == 0
-    assert "nothing to launch" in ended.stdout
+    assert "nothing is launched" in ended.stdout
     assert [path.name for path in ppo_with_kl.glob("attempt-*")] == ["attempt-0"]
