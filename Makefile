@@ -44,7 +44,7 @@ report: setup ## write tables, figures and REPORT.md again from the stored cells
 test: setup check test-core test-engine ## set-up, style, types, core tests and real two-step cells
 
 test-core: setup ## the tests that need no engine (under a minute)
-	@$(PYTEST) -m "not engine and not slow" -n 2 --benchmark-disable
+	@$(PYTEST) -m "not engine and not slow" -n 2 --dist loadgroup --benchmark-disable
 
 test-engine: setup ## the tests that run torch, verl, vLLM and Ray for real (minutes)
 	@$(PYTEST) -m "engine and not slow"

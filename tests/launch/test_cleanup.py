@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,9 @@ from harness.launch.cleanup import (
     write_note,
 )
 from harness.schema import UsageError
+
+# they count what is left on the whole machine: never two at once
+pytestmark = pytest.mark.xdist_group("launch")
 
 NOTE = ProcessNote(tag="t", pid=1, created=1.0, started=1.0, scratch="", before={})
 
@@ -88,22 +92,20 @@ def test_a_name_seen_in_our_hands_goes_whatever_it_is(tmp_path: Path) -> None:
     assert leftovers.remove() == [tmp_path / "anything"]
 
 
-def test_a_bound_socket_stays_until_nobody_holds_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cleanup, "VERL_SOCKETS", tmp_path)
-    memory = tmp_path / "memory"
-    memory.mkdir()
-    leftovers = Leftovers(places=[memory, tmp_path])
-    path = tmp_path / "rl-colocate-zmq-01-replica-0-rank-0.sock"
-    (tmp_path / "psm_elsewhere").write_text("x")
-    listener = socket.socket(socket.AF_UNIX)
-    monkeypatch.chdir(tmp_path)
-    listener.bind(str(path))
-    assert leftovers.remove() == []
-    listener.close()
-    assert leftovers.remove() == [path]
-    assert (tmp_path / "psm_elsewhere").exists()
+def test_a_bound_socket_stays_until_nobody_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as short:  # a socket's path has at most 107 bytes
+        place = Path(short)
+        monkeypatch.setattr(cleanup, "VERL_SOCKETS", place)
+        memory = place / "memory"
+        memory.mkdir()
+        leftovers = Leftovers(places=[memory, place])
+        path = place / "rl-colocate-zmq-01-replica-0-rank-0.sock"
+        (place / "psm_elsewhere").write_text("x")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            assert leftovers.remove() == []
+        assert leftovers.remove() == [path]
+        assert (place / "psm_elsewhere").exists()
 
 
 def test_the_note_comes_back_as_written(tmp_path: Path) -> None:
