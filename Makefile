@@ -18,7 +18,9 @@ SEEDS ?=
 STEPS ?= $(if $(QUICK),3)
 RESULTS ?=
 # Passed through only when given, so that the ablation file's own values hold otherwise.
-PASSED = $(if $(STEPS),steps=$(STEPS)) $(if $(RESULTS),results_dir=$(RESULTS))
+PASSED = $(if $(STEPS),steps=$(STEPS)) $(if $(RESULTS),results_dir=$(RESULTS)) $(QUICKLY)
+# A quick run asks few evaluation questions too: with three steps they would be most of its time.
+QUICKLY = $(if $(QUICK),dataset.eval_size=8)
 
 CODE = $(wildcard harness paper scripts tests)
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest
@@ -32,7 +34,7 @@ setup: ## make .venv with everything in it (2-4 minutes once, then a second; PYT
 	@test -n "$(PYTHON)" || { echo "set-up failed: no Python found: install Python 3.11" >&2; exit 2; }
 	@"$(PYTHON)" scripts/setup_env.py
 
-run: setup ## the main job: three real cells of the KL ablation, table, figures (QUICK=1: 3 steps; SEEDS= STEPS= RESULTS=)
+run: setup ## the main job: three real cells of the KL ablation, table, figures (QUICK=1: 3 steps, 8 questions; SEEDS= STEPS= RESULTS=)
 	@$(PY) -m harness.run ablation=kl_penalty scale=$(SCALE) seeds=$(or $(SEEDS),1) $(PASSED)
 
 study: setup ## a full study, resumable (ABLATION=kl_penalty SCALE=micro SEEDS= STEPS= RESULTS=)

@@ -32,7 +32,7 @@ def test_make_alone_lists_every_command() -> None:
     ("arguments", "expected"),
     [
         (["run"], "harness.run ablation=kl_penalty scale=micro seeds=1"),
-        (["run", "QUICK=1"], "harness.run ablation=kl_penalty scale=micro seeds=1 steps=3"),
+        (["run", "QUICK=1"], "scale=micro seeds=1 steps=3 dataset.eval_size=8"),
         (["run", "STEPS=5", "SEEDS=2"], "ablation=kl_penalty scale=micro seeds=2 steps=5"),
         (["study", "ABLATION=algorithm"], "harness.run ablation=algorithm scale=micro"),
         (["study", "RESULTS=out"], "ablation=kl_penalty scale=micro results_dir=out"),
