@@ -74,9 +74,11 @@ def test_no_override_collapses_two_arms(name: str) -> None:
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
-def test_every_choice_of_every_group_composes(group: str, name: str) -> None:
+def test_every_choice_of_every_group_composes(group: str, name: str, tmp_path: Path) -> None:
     used_by = "algorithm" if group != "algorithm" else "kl_penalty"
-    study = make_study([f"ablation={used_by}", "seeds=1", f"{group}={name}"])
+    # a place without results: finished cells of this checkout would have no cost
+    words = [f"ablation={used_by}", "seeds=1", f"{group}={name}", f"results_dir={tmp_path}"]
+    study = make_study(words)
     assert study.cells
     watchdog_limits(study)
     assert "about" in cost_line(study)
