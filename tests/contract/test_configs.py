@@ -1,6 +1,7 @@
 """Every config and ablation file on disk is loaded: the files are the registry."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
