@@ -12,16 +12,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.arguments import read_verb, read_words, run_command
 from harness.config import ROOT
-from harness.names import near
-from harness.report import load_results, read_words
+from harness.report import load_results
 from harness.reports.bundle import bundle_names, find_bundle, read_bundle
 from harness.reports.bundling import store_bundle
-from harness.schema import ExitCode, HarnessError, UsageError
+from harness.schema import ExitCode
 
 BASELINES = ROOT / "baselines" / "runs"
 VERBS = ("store", "verify")
 WORDS = {
+    "ablation": "",
     "scale": "micro",
     "results_dir": "results",
     "partial": "",
@@ -32,18 +33,13 @@ WORDS = {
 
 def main(words: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    verb, rest = (words[0], words[1:]) if words else ("", words)
-    if verb in ("", "-h", "--help"):
-        print(__doc__)
-        return ExitCode.OK if words else ExitCode.USAGE
-    try:
-        if verb not in VERBS:
-            raise UsageError(f"unknown verb {verb!r}: {near(verb, VERBS)}")
-        given = read_words(rest, WORDS, is_ablation_needed=verb == "store")
-        _run(verb, given, Path(given["baselines_dir"] or BASELINES))
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return run_command(words, __doc__ or "", _baseline)
+
+
+def _baseline(words: Sequence[str]) -> int:
+    verb, rest = read_verb(words, VERBS)
+    given = read_words(rest, WORDS, needed=["ablation"] if verb == "store" else [])
+    _run(verb, given, Path(given["baselines_dir"] or BASELINES))
     return ExitCode.OK
 
 

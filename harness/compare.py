@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.arguments import read_words, run_command
 from harness.baseline import BASELINES
-from harness.report import load_results, read_words
+from harness.report import load_results
 from harness.reports.bundle import find_bundle, read_bundle, versions
 from harness.reports.comparison import Comparison, compare_with_bundle, comparison_text
 from harness.reports.results import Results
-from harness.schema import ExitCode, HarnessError
 
 WORDS = {
     "scale": "micro",
@@ -46,19 +46,16 @@ def print_comparison(comparison: Comparison | None) -> None:
 
 def main(words: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    if {"-h", "--help"} & set(words):
-        print(__doc__)
-        return ExitCode.OK
-    try:
-        given = read_words(words, WORDS)
-        baselines = Path(given["baselines_dir"] or BASELINES)
-        name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
-        bundle = read_bundle(find_bundle(name, baselines))
-        results, _ = load_results(given, is_written=False)
-        comparison = compare_with_bundle(results, bundle)
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return run_command(words, __doc__ or "", _compare)
+
+
+def _compare(words: Sequence[str]) -> int:
+    given = read_words(words, WORDS, needed=["ablation"])
+    baselines = Path(given["baselines_dir"] or BASELINES)
+    name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
+    bundle = read_bundle(find_bundle(name, baselines))
+    results, _ = load_results(given, is_written=False)
+    comparison = compare_with_bundle(results, bundle)
     print_comparison(comparison)
     return comparison.exit_code
 

@@ -13,17 +13,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.arguments import read_words, run_command
 from harness.config import ABLATIONS, load_ablation
 from harness.matrix import arm_differences
 from harness.metrics.streams import RunFiles
 from harness.metrics.tables import read_parquet, write_parquet
-from harness.names import near
 from harness.reports.console import summary
 from harness.reports.document import document
 from harness.reports.figures import write_figures
 from harness.reports.origin import rule_origin
 from harness.reports.results import Asked, Results, assemble
-from harness.schema import SCHEMA_VERSION, CellSpec, ExitCode, HarnessError, RunRecord, UsageError
+from harness.schema import SCHEMA_VERSION, CellSpec, ExitCode, RunRecord, UsageError
 from harness.store.files import write_atomic, write_json
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document, spec_from
@@ -176,42 +176,14 @@ def load_results(given: Mapping[str, str], *, is_written: bool) -> tuple[Results
     return make(root, out, cells, ablation, command=_stored_command(out)), out
 
 
-def read_words(
-    words: Sequence[str], known: Mapping[str, str], *, is_ablation_needed: bool = True
-) -> dict[str, str]:
-    """Read `key=value` words, `ablation` among them.
-
-    Args:
-        words: the command line.
-        known: optional key -> default.
-        is_ablation_needed: refuse a command line without it.
-
-    Raises:
-        UsageError: a word is not of that form, a key is unknown or `ablation` is missing.
-    """
-    given = dict(known)
-    for word in words:
-        key, sign, value = word.partition("=")
-        if not sign or key not in (*known, "ablation"):
-            hint = near(key, [*known, "ablation"])
-            raise UsageError(f"unknown word {word!r}: {hint}; the form is key=value")
-        given[key] = value
-    if is_ablation_needed and not given.get("ablation"):
-        raise UsageError("no ablation was named: give ablation=<name>")
-    return given
-
-
 def main(words: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    if {"-h", "--help"} & set(words):
-        print(__doc__)
-        return ExitCode.OK
-    try:
-        results, out = load_results(read_words(words, WORDS), is_written=True)
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print_summary(results, out)
+    return run_command(words, __doc__ or "", _report)
+
+
+def _report(words: Sequence[str]) -> int:
+    given = read_words(words, WORDS, needed=["ablation"])
+    print_summary(*load_results(given, is_written=True))
     return ExitCode.OK
 
 

@@ -1,0 +1,81 @@
+"""The words of a command line: `python -m harness.<command> [verb] key=value ... [--flag]`.
+
+`run` and `plan` are Hydra applications and read theirs otherwise.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from harness.names import near
+from harness.schema import ExitCode, HarnessError, UsageError
+
+
+def read_words(
+    words: Sequence[str],
+    known: Mapping[str, str],
+    *,
+    needed: Collection[str] = (),
+    flags: Collection[str] = (),
+) -> dict[str, str]:
+    """Read `key=value` words and flags.
+
+    Args:
+        words: the command line, without a verb.
+        known: optional key -> default.
+        needed: keys without a default that must be there.
+        flags: words like `--gate` that stand alone; a flag that is given becomes "yes", else "".
+
+    Returns:
+        Every key and flag with its value.
+
+    Raises:
+        UsageError: a word is of neither form, a key is unknown, or one that is needed is missing.
+    """
+    given = {**known, **dict.fromkeys(flags, "")}
+    names = list(dict.fromkeys([*known, *needed]))
+    for word in words:
+        if word in flags:
+            given[word] = "yes"
+            continue
+        key, sign, value = word.partition("=")
+        if not sign or key not in names:
+            hint = near(key, [*names, *flags])
+            raise UsageError(f"unknown word {word!r}: {hint}; the form is key=value")
+        given[key] = value
+    for key in needed:
+        if not given.get(key):
+            raise UsageError(f"no {key} was named: give {key}=<name>")
+    return given
+
+
+def read_verb(words: Sequence[str], verbs: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Return the verb that a command line starts with, and the rest of it.
+
+    Raises:
+        UsageError: there is none, or it is unknown.
+    """
+    if not words:
+        raise UsageError(f"no verb was named: {near('', verbs)}")
+    if words[0] not in verbs:
+        raise UsageError(f"unknown verb {words[0]!r}: {near(words[0], verbs)}")
+    return words[0], words[1:]
+
+
+def run_command(words: Sequence[str], text: str, command: Callable[[Sequence[str]], int]) -> int:
+    """Run a command line: help if it is asked for, one line for an error, and the exit code.
+
+    Args:
+        words: the command line.
+        text: what `--help` prints, usually the module's docstring.
+        command: takes the words and returns the exit code; a `HarnessError` is printed.
+    """
+    if {"-h", "--help"} & set(words):
+        print(text.strip())
+        return ExitCode.OK
+    try:
+        return command(words)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
