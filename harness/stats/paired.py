@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from harness.stats.equivalence import check_margin, tost
 from harness.stats.intervals import Interval
@@ -156,8 +156,8 @@ def _decide(
         method=method,
         seeds=seeds,
         is_paired=is_paired,
-        p_superior=float(stats.t.sf(ratio, dof)) if is_defined else np.nan,
-        p_inferior=float(stats.t.cdf(ratio, dof)) if is_defined else np.nan,
+        p_superior=float(special.stdtr(dof, -ratio)) if is_defined else np.nan,
+        p_inferior=float(special.stdtr(dof, ratio)) if is_defined else np.nan,
         margin=margin,
         p_equivalent=p_equivalent,
         note="; ".join(note for note in notes if note),
@@ -197,7 +197,7 @@ def _why_undefined(seeds: int, estimate: _Estimate, unit: str) -> str:
 
 def _quantile(dof: float, level: float) -> float:
     """Return the two-sided quantile of Student's t."""
-    return float(stats.t.ppf((1.0 + level) / 2.0, dof))
+    return float(special.stdtrit(dof, (1.0 + level) / 2.0))
 
 
 def _missing(count: int, unit: str) -> str:

@@ -1,0 +1,240 @@
+"""A monitor that may be looked at after every seed, and stopped at any look.
+
+Looking again and again at an ordinary 95 % interval finds a difference sooner or later where there
+is none. The intervals here hold at all looks together. Axis letters: ``S`` training seeds, in the
+order in which they finished; ``M`` candidate means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.stats.equivalence import check_margin
+
+Decision = Literal["superior", "inferior", "equivalent", "go on"]
+
+EFFECT_SCALE = 3.0
+"""Width of the mixture over effects, in standard deviations between seeds: a setting that makes the
+interval narrow at 4 to 10 seeds; whether it covers does not depend on it."""
+
+_CANDIDATES = 2001
+"""Candidate means of the bounded monitor: its interval is known to a thousandth of its range."""
+
+_BETS = np.concatenate([-np.geomspace(0.95, 0.02, 12), np.geomspace(0.02, 0.95, 12)])
+"""Bets of the bounded monitor, as shares of what could lose everything, on either side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """What is known after each seed, at an error rate for all looks together.
+
+    Attributes:
+        point_S: mean of the differences so far, in the unit of the input, shape (seeds,).
+        low_S: lower end after each seed; -inf (unbounded) or the range's end while nothing is
+            known.
+        high_S: upper end.
+        p_S: anytime-valid p of "no difference" after each seed, never rising, in [0, 1].
+        level: chance that the true mean lies inside at every look.
+        margin: half-width of the region that counts as the same, or None.
+        decision: "superior" or "inferior" (0 is excluded), "equivalent" (all inside the margin), or
+            "go on"; the first that was reached.
+        decided_after: number of seeds at which it was reached, or None.
+        method: how it was made.
+        assumption: what must be true of the seeds.
+        note: "" or what a reader must know.
+    """
+
+    point_S: np.ndarray
+    low_S: np.ndarray
+    high_S: np.ndarray
+    p_S: np.ndarray
+    level: float
+    margin: float | None
+    decision: Decision
+    decided_after: int | None
+    method: str
+    assumption: str
+    note: str
+
+
+def monitor_normal(
+    difference_S: np.ndarray,
+    *,
+    level: float = 0.95,
+    margin: float | None = None,
+    effect_scale: float = EFFECT_SCALE,
+) -> Monitor:
+    """Monitor paired differences that are about normal, of unknown spread, by a mixture of t tests.
+
+    The likelihood ratio of the t statistic, averaged over effects drawn from a normal distribution
+    of `effect_scale` spreads, is a fair bet against "the mean is m"; what it does not refute stays
+    inside. Finite from 3 seeds on.
+
+    Args:
+        difference_S: treat minus control per seed in the order of arrival, shape (seeds,); NaN is
+            a seed without a value.
+        level: chance of covering at every look, in (0, 1).
+        margin: half-width of the region that counts as the same, > 0, or None.
+        effect_scale: width of the mixture, in standard deviations between seeds, > 0.
+
+    Returns:
+        The monitor over the seeds with a value.
+
+    Raises:
+        ValueError: not one axis, an infinite value, or a bad level, margin or scale.
+
+    Source:
+        Lai 1976, Ann. Statist. 4:265; Wang and Ramdas 2025, Sequential Analysis 44:56
+        (arXiv:2310.03722).
+    """
+    values_S, missing = _arrived(difference_S, level, margin)
+    if not effect_scale > 0.0:
+        raise ValueError(f"the effect scale must be above 0, got {effect_scale!r}")
+    count_S = np.arange(1, values_S.size + 1)
+    mean_S = values_S.cumsum() / count_S
+    square_S = _squares(values_S, mean_S)
+    stretch_S = 1.0 + count_S * effect_scale**2
+    # a mean is refuted where t^2 / (seeds - 1) against it exceeds `limit`
+    refuted_S = np.exp((np.log(stretch_S) - 2.0 * np.log1p(-level)) / count_S)
+    is_known_S = (count_S > 1) & (square_S > 0.0)
+    is_finite_S = is_known_S & (refuted_S < stretch_S)
+    limit_S = (refuted_S - 1.0) / np.where(is_finite_S, 1.0 - refuted_S / stretch_S, 1.0)
+    half_S = np.where(is_finite_S, np.sqrt(limit_S * square_S / count_S), np.inf)
+    ratio_S = count_S * mean_S**2 / np.where(is_known_S, square_S, 1.0)
+    log_S = 0.5 * count_S * (np.log1p(ratio_S) - np.log1p(ratio_S / stretch_S))
+    log_S = np.where(is_known_S, log_S - 0.5 * np.log(stretch_S), 0.0)
+    decision, after = _decide(mean_S - half_S, mean_S + half_S, margin)
+    return Monitor(
+        point_S=mean_S,
+        low_S=mean_S - half_S,
+        high_S=mean_S + half_S,
+        p_S=_anytime_p(log_S),
+        level=level,
+        margin=margin,
+        decision=decision,
+        decided_after=after,
+        method=f"normal mixture t, effect scale {effect_scale:g}",
+        assumption="differences independent between seeds, normal, with one mean and one spread",
+        note=_note(values_S, missing, bool(values_S.size and square_S[-1] == 0.0)),
+    )
+
+
+def monitor_bounded(
+    difference_S: np.ndarray,
+    *,
+    bound: float = 1.0,
+    level: float = 0.95,
+    margin: float | None = None,
+) -> Monitor:
+    """Monitor paired differences that cannot leave [-bound, bound], by betting against each mean.
+
+    Whatever the shape of the noise. The price: with few seeds it says little, for it must allow
+    that the next seed lies anywhere in the range.
+
+    Args:
+        difference_S: treat minus control per seed in the order of arrival, shape (seeds,); NaN is
+            a seed without a value.
+        bound: largest absolute difference that the metric allows, > 0: 1 for accuracies. A bound
+            read off the data makes the monitor invalid.
+        level: chance of covering at every look, in (0, 1).
+        margin: half-width of the region that counts as the same, > 0, or None.
+
+    Returns:
+        The monitor over the seeds with a value; ends of the interval are rounded outwards.
+
+    Raises:
+        ValueError: not one axis, a value outside the range, or a bad level, margin or bound.
+
+    Source:
+        Waudby-Smith and Ramdas 2024, J. R. Statist. Soc. B 86:1 (arXiv:2010.09686), with a mixture
+        over fixed bets.
+    """
+    values_S, missing = _arrived(difference_S, level, margin)
+    if not (bound > 0.0 and np.isfinite(bound)):
+        raise ValueError(f"the bound must be a finite number above 0, got {bound!r}")
+    if (np.abs(values_S) > bound * (1.0 + 1e-9)).any():
+        worst = float(np.abs(values_S).max())
+        raise ValueError(f"a difference of {worst:g} lies outside the bound {bound:g}")
+    unit_S = np.clip((values_S / bound + 1.0) / 2.0, 0.0, 1.0)
+    candidate_M = np.linspace(0.0, 1.0, _CANDIDATES)[1:-1]
+    is_left_SM = _log_wealth(unit_S, candidate_M) < -np.log1p(-level)
+    step = candidate_M[1] - candidate_M[0]
+    low_S = np.where(is_left_SM, candidate_M, np.inf).min(axis=1) - step
+    high_S = np.where(is_left_SM, candidate_M, -np.inf).max(axis=1) + step
+    low_S, high_S = (np.clip((2.0 * end - 1.0), -1.0, 1.0) * bound for end in (low_S, high_S))
+    decision, after = _decide(low_S, high_S, margin)
+    return Monitor(
+        point_S=values_S.cumsum() / np.arange(1, values_S.size + 1),
+        low_S=low_S,
+        high_S=high_S,
+        p_S=_anytime_p(_log_wealth(unit_S, np.array([0.5]))[:, 0]),
+        level=level,
+        margin=margin,
+        decision=decision,
+        decided_after=after,
+        method=f"mixture of bets, range ±{bound:g}",
+        assumption=f"every difference lies within ±{bound:g}; each has the same mean given the past",
+        note=_note(values_S, missing, False),
+    )
+
+
+def _log_wealth(unit_S: np.ndarray, candidate_M: np.ndarray) -> np.ndarray:
+    """Return the log of the mixed wealth of betting against each mean, shape (seeds, means)."""
+    room_M = np.where(_BETS[:, None] > 0.0, candidate_M, 1.0 - candidate_M)
+    gain = 1.0 + _BETS[:, None] / room_M * (unit_S[:, None, None] - candidate_M)
+    logs = np.log(gain).cumsum(axis=0)
+    return np.asarray(np.logaddexp.reduce(logs, axis=1) - np.log(_BETS.size))
+
+
+def _anytime_p(log_S: np.ndarray) -> np.ndarray:
+    """Return 1 / the largest evidence so far, at most 1."""
+    return np.exp(-np.maximum.accumulate(np.maximum(log_S, 0.0)))
+
+
+def _decide(
+    low_S: np.ndarray, high_S: np.ndarray, margin: float | None
+) -> tuple[Decision, int | None]:
+    """Return the first decision that was reached, and after how many seeds."""
+    for index, (low, high) in enumerate(zip(low_S, high_S, strict=True)):
+        if margin is not None and -margin < low and high < margin:
+            return "equivalent", index + 1
+        if low > 0.0:
+            return "superior", index + 1
+        if high < 0.0:
+            return "inferior", index + 1
+    return "go on", None
+
+
+def _squares(values_S: np.ndarray, mean_S: np.ndarray) -> np.ndarray:
+    """Return the sum of squares about the mean after each seed; 0 if it is rounding noise."""
+    added = (values_S[1:] - mean_S[:-1]) * (values_S[1:] - mean_S[1:])
+    square_S = np.concatenate([np.zeros(min(1, values_S.size)), added.cumsum()])
+    size_S = np.maximum.accumulate(np.abs(values_S))
+    return np.where(square_S > (1e-12 * size_S) ** 2, square_S, 0.0)
+
+
+def _note(values_S: np.ndarray, missing: int, is_constant: bool) -> str:
+    notes = [f"{missing} seeds without a value left out"] if missing else []
+    if is_constant and values_S.size > 1:
+        notes.append("all differences are equal: the noise between seeds cannot be estimated")
+    return "; ".join(notes)
+
+
+def _arrived(
+    difference_S: np.ndarray, level: float, margin: float | None
+) -> tuple[np.ndarray, int]:
+    """Return the differences that are there, in order, and how many are not."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"the level must lie between 0 and 1, got {level!r}")
+    if margin is not None:
+        check_margin(margin)
+    difference_S = np.asarray(difference_S, dtype=float)
+    if difference_S.ndim != 1 or np.isinf(difference_S).any():
+        raise ValueError(
+            f"expected differences of shape (seeds,) without infinities, got {difference_S!r}"
+        )
+    values_S = difference_S[~np.isnan(difference_S)]
+    return values_S, difference_S.size - values_S.size
