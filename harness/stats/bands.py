@@ -146,4 +146,4 @@ def _differences(treat_ST: np.ndarray, control_ST: np.ndarray, level: float) -> 
         )
     if np.isinf(treat_ST).any() or np.isinf(control_ST).any():
         raise ValueError("an infinite value cannot be averaged")
-    return treat_ST - control_ST
+    return np.asarray(treat_ST - control_ST)

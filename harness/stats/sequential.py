@@ -40,7 +40,7 @@ class Monitor:
         level: chance that the true mean lies inside at every look.
         margin: half-width of the region that counts as the same, or None.
         decision: "superior" or "inferior" (0 is excluded), "equivalent" (all inside the margin), or
-            "go on"; the first that was reached.
+            "go on"; the first that was reached, "equivalent" if two are reached at once.
         decided_after: number of seeds at which it was reached, or None.
         method: how it was made.
         assumption: what must be true of the seeds.
@@ -176,7 +176,7 @@ def monitor_bounded(
         decision=decision,
         decided_after=after,
         method=f"mixture of bets, range ±{bound:g}",
-        assumption=f"every difference lies within ±{bound:g}; each has the same mean given the past",
+        assumption=f"differences within ±{bound:g}, each of the same mean given those before",
         note=_note(values_S, missing, False),
     )
 
@@ -191,7 +191,7 @@ def _log_wealth(unit_S: np.ndarray, candidate_M: np.ndarray) -> np.ndarray:
 
 def _anytime_p(log_S: np.ndarray) -> np.ndarray:
     """Return 1 / the largest evidence so far, at most 1."""
-    return np.exp(-np.maximum.accumulate(np.maximum(log_S, 0.0)))
+    return np.asarray(np.exp(-np.maximum.accumulate(np.maximum(log_S, 0.0))))
 
 
 def _decide(
