@@ -93,7 +93,9 @@ def trainer_environment(
     }
     # Process titles must not be written over the environment: the tag would be lost with it.
     # Ray would make a token and keep it in the user's home; this one dies with the attempt.
-    kept |= {"SPT_NOENV": "1", "RAY_AUTH_TOKEN": secrets.token_hex(32), "PYTHONUNBUFFERED": "1"}
+    # The mode is named too, since Ray reads it when it is imported, and sets it itself only later.
+    kept |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    kept |= {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1"}
     if scratch is not None:
         kept["TMPDIR"] = kept["RAY_TMPDIR"] = str(scratch)
     return {**kept, **command, TAG: tag}
