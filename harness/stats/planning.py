@@ -1,0 +1,130 @@
+"""The cheapest design that reaches a goal, and how sure the numbers behind a plan are.
+
+Axis letters: ``D`` designs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import special
+
+from harness.stats.power import (
+    MOST_QUESTIONS,
+    Design,
+    Goal,
+    between_seeds,
+    check_split,
+    power_of,
+    powers,
+    questions_needed,
+)
+from harness.stats.variance import VarianceSplit
+
+_SEEDS = np.arange(2, 201)
+_SAMPLES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64])
+_QUESTION_CHOICES = 60
+"""Numbers of questions that are tried, evenly on a log scale; the best is then refined."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What a design costs, in GPU-hours or any other unit of cost, all >= 0.
+
+    Attributes:
+        seed: of training one arm with one seed.
+        sample: of one evaluated sample.
+        arms: number of arms.
+    """
+
+    seed: float
+    sample: float
+    arms: int = 2
+
+    def of(self, design: Design) -> float:
+        """Return the cost of a design."""
+        evaluated = design.questions * design.samples
+        return self.arms * design.seeds * (self.seed + evaluated * self.sample)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A design, its cost in the unit of its `Costs`, and its power."""
+
+    design: Design
+    cost: float
+    power: float
+
+
+def cheapest(
+    split: VarianceSplit, goal: Goal, costs: Costs, *, questions: int = MOST_QUESTIONS
+) -> Plan | None:
+    """Return the cheapest design that reaches the goal.
+
+    Args:
+        split: variance components of the difference.
+        goal: what is to be found out.
+        costs: of a trained seed and of an evaluated sample.
+        questions: how many questions there are to ask.
+
+    Returns:
+        The plan; None if no design up to 200 seeds and 64 samples reaches the goal.
+
+    Raises:
+        ValueError: see `power_of`.
+    """
+    asked = np.unique(np.geomspace(1, questions, _QUESTION_CHOICES).round().astype(int))
+    seeds_D, asked_D, samples_D = (
+        grid.ravel() for grid in np.meshgrid(_SEEDS, asked, _SAMPLES, indexing="ij")
+    )
+    cost_D = costs.arms * seeds_D * (costs.seed + asked_D * samples_D * costs.sample)
+    is_enough_D = powers(split, goal, seeds_D, asked_D, samples_D) >= goal.power
+    if not is_enough_D.any():
+        return None
+    best = int(np.flatnonzero(is_enough_D)[cost_D[is_enough_D].argmin()])
+    seeds, samples = int(seeds_D[best]), int(samples_D[best])
+    fewest = questions_needed(split, goal, seeds=seeds, samples=samples) or int(asked_D[best])
+    design = Design(seeds=seeds, questions=fewest, samples=samples)
+    return Plan(design=design, cost=costs.of(design), power=power_of(split, goal, design))
+
+
+def pessimistic(split: VarianceSplit, *, assurance: float = 0.8) -> VarianceSplit:
+    """Return the split with training noise at its upper confidence bound.
+
+    A spread known from 3 seeds may well be twice as large: plans made from the estimate itself fall
+    short about half of the time.
+
+    Args:
+        split: variance components; `seeds` says how well training noise is known.
+        assurance: chance that the true spread between seeds is no larger, in (0, 1).
+
+    Raises:
+        ValueError: the split has no estimate of training noise, or see `assurance`.
+
+    Source:
+        Kieser and Wassmer 1996, Biometrical Journal 38:941.
+    """
+    if not 0.0 < assurance < 1.0:
+        raise ValueError(f"assurance must lie between 0 and 1, got {assurance!r}")
+    check_split(split, needs_difference=False)
+    dof = split.seeds - 1
+    seen = float(between_seeds(split, np.array(split.questions), np.array(split.samples)))
+    most = seen * dof / float(special.chdtri(dof, assurance))
+    return replace(split, training=split.training + most - seen)
+
+
+def unpaired_difference(split: VarianceSplit) -> VarianceSplit:
+    """Return the components of a difference of two arms like this one that share no seed noise.
+
+    For planning when one arm alone is stored: what seeds and samples add is doubled; how arms
+    differ from question to question is not known and set to what seeds do to single questions.
+    """
+    return replace(
+        split,
+        training=2.0 * split.training,
+        question=2.0 * float(np.nan_to_num(split.training_by_question)),
+        training_by_question=2.0 * split.training_by_question,
+        sampling=2.0 * split.sampling,
+        is_difference=True,
+    )
