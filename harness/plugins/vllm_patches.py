@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import tempfile
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from harness.plugins.after_import import after_import
+
+SPIN_SWITCH = "HARNESS_VLLM_SPIN"
+"""Environment variable: "0" lets vLLM's processes sleep while they wait for each other."""
+
+SPIN_S = 0.05
+"""Seconds of asking before they sleep: longer than a decoding step, shorter than what follows."""
 
 
 def _name_vllm() -> None:
@@ -90,10 +97,28 @@ def _patch_weight_transfer(module: ModuleType) -> None:
     _private_socket(module)
 
 
+def _do_not_spin(module: ModuleType) -> None:
+    """Let vLLM's processes sleep as soon as there is nothing to read from each other.
+
+    Works around: a reader of vLLM's shared-memory queue asks for work in a loop for one second
+    after the last (`busy_loop_s`), which takes the cores from the training that follows.
+    No longer needed when: vLLM has a setting for that time.
+    """
+    condition = module.SpinCondition
+    original = condition.__init__
+
+    def initialise(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **{"busy_loop_s": SPIN_S, **kwargs})
+
+    condition.__init__ = initialise
+
+
 def apply() -> None:
     """Put every patch of this module in wait for the module that it changes."""
     _name_vllm()
     after_import("vllm.model_executor.layers.utils", _keep_linear_weights)
+    if os.environ.get(SPIN_SWITCH) == "0":
+        after_import("vllm.distributed.device_communicators.shm_broadcast", _do_not_spin)
     after_import(
         "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _patch_weight_transfer
     )

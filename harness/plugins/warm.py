@@ -14,6 +14,7 @@ No longer needed when: Ray can fork its Python workers from a warm process.
 from __future__ import annotations
 
 import array
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -243,10 +244,8 @@ def _bury(owners: dict[int, socket.socket], selector: selectors.BaseSelector) ->
         connection = owners.pop(pid, None)
         if connection is None:
             continue
-        try:
+        with contextlib.suppress(OSError):  # its shim went first
             connection.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
-        except OSError:
-            pass  # its shim went first
         if connection.fileno() in selector.get_map():
             selector.unregister(connection)
         connection.close()
