@@ -19,10 +19,11 @@ from harness.stats.power import (
     power_of,
     powers,
     questions_needed,
+    seeds_needed,
 )
 from harness.stats.variance import VarianceSplit
 
-_SEEDS = np.arange(2, 201)
+_SEEDS = np.unique([*range(2, 31), *np.geomspace(30, 200, 20).round().astype(int)])
 _SAMPLES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64])
 _QUESTION_CHOICES = 60
 """Numbers of questions that are tried, evenly on a log scale; the best is then refined."""
@@ -83,8 +84,10 @@ def cheapest(
     if not is_enough_D.any():
         return None
     best = int(np.flatnonzero(is_enough_D)[cost_D[is_enough_D].argmin()])
-    seeds, samples = int(seeds_D[best]), int(samples_D[best])
-    fewest = questions_needed(split, goal, seeds=seeds, samples=samples) or int(asked_D[best])
+    samples = int(samples_D[best])
+    most = int(asked_D[best])
+    seeds = seeds_needed(split, goal, questions=most, samples=samples) or int(seeds_D[best])
+    fewest = questions_needed(split, goal, seeds=seeds, samples=samples) or most
     design = Design(seeds=seeds, questions=fewest, samples=samples)
     return Plan(design=design, cost=costs.of(design), power=power_of(split, goal, design))
 

@@ -20,10 +20,11 @@ EFFECT_SCALE = 3.0
 """Width of the mixture over effects, in standard deviations between seeds: a setting that makes the
 interval narrow at 4 to 10 seeds; whether it covers does not depend on it."""
 
-_CANDIDATES = 2001
+CANDIDATES = 2001
 """Candidate means of the bounded monitor: its interval is known to a thousandth of its range."""
 
-_BETS = np.concatenate([-np.geomspace(0.95, 0.02, 12), np.geomspace(0.02, 0.95, 12)])
+_SHARES = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
+_BETS = np.concatenate([-_SHARES, _SHARES])
 """Bets of the bounded monitor, as shares of what could lose everything, on either side."""
 
 
@@ -128,6 +129,7 @@ def monitor_bounded(
     bound: float = 1.0,
     level: float = 0.95,
     margin: float | None = None,
+    candidates: int = CANDIDATES,
 ) -> Monitor:
     """Monitor paired differences that cannot leave [-bound, bound], by betting against each mean.
 
@@ -141,6 +143,8 @@ def monitor_bounded(
             read off the data makes the monitor invalid.
         level: chance of covering at every look, in (0, 1).
         margin: half-width of the region that counts as the same, > 0, or None.
+        candidates: means that are bet against, at least 3: how finely the interval is known; the p
+            values do not depend on it.
 
     Returns:
         The monitor over the seeds with a value; ends of the interval are rounded outwards.
@@ -159,9 +163,9 @@ def monitor_bounded(
         worst = float(np.abs(values_S).max())
         raise ValueError(f"a difference of {worst:g} lies outside the bound {bound:g}")
     unit_S = np.clip((values_S / bound + 1.0) / 2.0, 0.0, 1.0)
-    candidate_M = np.linspace(0.0, 1.0, _CANDIDATES)[1:-1]
+    candidate_M = np.linspace(0.0, 1.0, max(candidates, 3))[1:-1]
     is_left_SM = _log_wealth(unit_S, candidate_M) < -np.log1p(-level)
-    step = candidate_M[1] - candidate_M[0]
+    step = candidate_M[0]
     low_S = np.where(is_left_SM, candidate_M, np.inf).min(axis=1) - step
     high_S = np.where(is_left_SM, candidate_M, -np.inf).max(axis=1) + step
     low_S, high_S = (np.clip((2.0 * end - 1.0), -1.0, 1.0) * bound for end in (low_S, high_S))
