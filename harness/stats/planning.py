@@ -28,6 +28,9 @@ _SAMPLES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64])
 _QUESTION_CHOICES = 60
 """Numbers of questions that are tried, evenly on a log scale; the best is then refined."""
 
+_NEAR = 1.01
+"""Designs whose costs differ by less are alike: the one with fewest samples a question is taken."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
@@ -83,7 +86,9 @@ def cheapest(
     is_enough_D = powers(split, goal, seeds_D, asked_D, samples_D) >= goal.power
     if not is_enough_D.any():
         return None
-    best = int(np.flatnonzero(is_enough_D)[cost_D[is_enough_D].argmin()])
+    is_near_D = is_enough_D & (cost_D <= _NEAR * cost_D[is_enough_D].min())
+    near = np.flatnonzero(is_near_D)
+    best = int(near[np.lexsort((cost_D[near], samples_D[near]))[0]])
     samples = int(samples_D[best])
     most = int(asked_D[best])
     seeds = seeds_needed(split, goal, questions=most, samples=samples) or int(seeds_D[best])

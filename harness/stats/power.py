@@ -133,13 +133,13 @@ def powers(
     with np.errstate(divide="ignore"):
         away_D = np.minimum(goal.effect / error_D, 1e4)
     if goal.kind == "equivalence":
-        return _equivalencepowers(away_D, dof_D, goal.alpha)
+        return _equivalence_powers(away_D, dof_D, goal.alpha)
     critical_D = special.stdtrit(dof_D, 1.0 - goal.alpha / 2.0)
     above_D = 1.0 - _noncentral(dof_D, away_D, critical_D)
     return np.asarray(above_D + _noncentral(dof_D, away_D, -critical_D))
 
 
-def _equivalencepowers(away_D: np.ndarray, dof_D: np.ndarray, alpha: float) -> np.ndarray:
+def _equivalence_powers(away_D: np.ndarray, dof_D: np.ndarray, alpha: float) -> np.ndarray:
     """Power of two one-sided t tests at no difference, averaged over the spread that is seen."""
     share = (np.arange(_SPREADS) + 0.5) / _SPREADS
     critical_D = special.stdtrit(dof_D, 1.0 - alpha)
@@ -171,11 +171,9 @@ def _errors(
         return np.sqrt(by_seed_D), np.asarray(seeds - 1.0) + 0.0 * by_seed_D
     if not np.isfinite(split.question):
         raise ValueError("nothing is known of the noise between questions: at least 2 are needed")
-    by_question_D = split.question / questions
-    total_D = by_seed_D + by_question_D
-    below_D = by_seed_D**2 / (seeds - 1.0) + by_question_D**2 / np.maximum(questions - 1.0, 1.0)
-    dof_D = np.divide(total_D**2, below_D, out=seeds - 1.0 + 0.0 * total_D, where=below_D > 0.0)
-    return np.sqrt(total_D), dof_D
+    by_question_D = by_seed_D * 0.0 + split.question / questions
+    # the freedom stays that of the seeds: noise between questions must not make a plan look surer
+    return np.sqrt(by_seed_D + by_question_D), np.asarray(seeds - 1.0) + 0.0 * by_question_D
 
 
 def between_seeds(split: VarianceSplit, questions: np.ndarray, samples: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ def test_the_cheapest_design_is_enough_and_nothing_near_it_is_cheaper_and_enough
             for questions in (16, 32, 64, 128, 256, 512, 1024, 2048):
                 other = Design(seeds=seeds, questions=questions, samples=samples)
                 if power_of(SPLIT, GOAL, other) >= 0.8:
-                    assert COSTS.of(other) >= plan.cost
+                    assert COSTS.of(other) >= 0.98 * plan.cost
 
 
 def test_dear_training_buys_answers_and_dear_answers_buy_seeds() -> None:
@@ -60,8 +60,11 @@ def test_pessimistic_plans_hold_as_often_as_they_say() -> None:
     assert np.mean(covered) >= 0.78
     assert np.mean(as_estimated) < 0.6
 
-    needed = seeds_needed(pessimistic(SPLIT), GOAL, questions=32, samples=4)
-    assert needed > seeds_needed(SPLIT, GOAL, questions=32, samples=4)
+    needed, hoped = (
+        seeds_needed(split, GOAL, questions=32, samples=4) or 0
+        for split in (pessimistic(SPLIT), SPLIT)
+    )
+    assert needed > hoped > 0
 
 
 def test_one_arm_alone_plans_for_twice_its_noise() -> None:

@@ -60,9 +60,9 @@ def test_power_is_how_often_the_test_finds_it(kind) -> None:
 
 
 def test_the_number_needed_is_the_first_that_is_enough() -> None:
-    seeds = seeds_needed(SPLIT, GOAL, questions=32, samples=4)
-    questions = questions_needed(SPLIT, GOAL, seeds=6, samples=4)
-    samples = samples_needed(SPLIT, GOAL, seeds=6, questions=32)
+    seeds = seeds_needed(SPLIT, GOAL, questions=32, samples=4) or 0
+    questions = questions_needed(SPLIT, GOAL, seeds=6, samples=4) or 0
+    samples = samples_needed(SPLIT, GOAL, seeds=6, questions=32) or 0
 
     for enough, fewer in (
         (Design(seeds=seeds, questions=32, samples=4), {"seeds": seeds - 1}),
@@ -78,7 +78,7 @@ def test_no_number_of_samples_makes_up_for_too_few_seeds() -> None:
     noisy = replace(SPLIT, training=0.01)
     assert samples_needed(noisy, GOAL, seeds=3, questions=32) is None
     assert questions_needed(noisy, GOAL, seeds=3, samples=4) is None
-    assert seeds_needed(noisy, GOAL, questions=32, samples=4) > 10
+    assert (seeds_needed(noisy, GOAL, questions=32, samples=4) or 0) > 10
     assert seeds_needed(replace(SPLIT, training=1e9), GOAL, questions=32, samples=4) is None
 
 
@@ -100,9 +100,18 @@ def test_questions_that_were_drawn_are_noise_that_seeds_do_not_reduce() -> None:
     assert power_of(SPLIT, drawn, design) < power_of(SPLIT, GOAL, design)
     few = replace(SPLIT, question=0.02)
     assert seeds_needed(few, drawn, questions=32, samples=4) is None
-    assert questions_needed(few, drawn, seeds=10, samples=4) > 32
+    assert (questions_needed(few, drawn, seeds=10, samples=4) or 0) > 32
     with pytest.raises(ValueError, match="between questions"):
         power_of(replace(SPLIT, question=math.nan), drawn, design)
+
+
+def test_power_rises_with_the_effect_up_to_certainty() -> None:
+    for seeds in (2, 3, 10, 100):
+        design = Design(seeds=seeds, questions=32, samples=4)
+        effects = SPREAD / math.sqrt(seeds) * np.geomspace(0.01, 1000.0, 60)
+        powers = [power_of(SPLIT, Goal(effect=effect), design) for effect in effects]
+        assert (np.diff(powers) >= -1e-3).all()
+        assert powers[0] == pytest.approx(0.05, abs=1e-3) and powers[-1] == pytest.approx(1.0)
 
 
 def test_samples_do_not_reduce_what_one_sample_cannot_tell_apart() -> None:

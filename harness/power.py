@@ -1,0 +1,219 @@
+"""`python -m harness.power effect=<x> [baseline=<name>@v<N>] [kind=] [questions=] ...`.
+
+Where the noise of a stored study comes from, and what it takes to see an effect of a given size in
+a new one: seeds, questions, samples, and the cheapest mixture in cell-hours (hours of one cell).
+
+    python -m harness.power effect=0.05
+    python -m harness.power effect=0.05 kind=equivalence    # to show that two arms are the same
+    python -m harness.power effect=0.02 questions=sampled   # a claim about all questions of a kind
+    python -m harness.power effect=0.05 split=eval_hard power=0.9 seed_hours=12 sample_hours=0.0002
+
+  effect        difference to find (or margin to show), a fraction: 0.05 is five points
+  baseline      a stored study of at least two arms and two seeds (micro/kl_penalty)
+  split         one evaluation set (all)
+  kind          difference or equivalence
+  questions     fixed: a claim about these questions; sampled: about all of their kind
+  power, alpha  chance of finding it (0.8), false-positive rate (0.05)
+  seed_hours    cost of training one arm with one seed (from the stored runs, without start-up)
+  sample_hours  cost of one evaluated sample (from the stored runs)
+
+"at 80 %" plans with a noise between seeds that is no larger than that with 80 % certainty: a spread
+known from three seeds is known badly.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import numpy as np
+import pandas as pd
+
+from harness.arguments import read_words, run_command
+from harness.baseline import BASELINES
+from harness.names import near
+from harness.reports.bundle import Bundle, find_bundle, read_bundle
+from harness.schema import ExitCode, UsageError
+from harness.stats.planning import Costs, Plan, cheapest, pessimistic
+from harness.stats.power import (
+    Design,
+    Goal,
+    detectable_effect,
+    questions_needed,
+    samples_needed,
+    seeds_needed,
+)
+from harness.stats.variance import VarianceSplit, split_difference
+
+WORDS = {
+    "baseline": "micro/kl_penalty",
+    "split": "",
+    "kind": "difference",
+    "questions": "fixed",
+    "power": "0.8",
+    "alpha": "0.05",
+    "seed_hours": "",
+    "sample_hours": "",
+    "baselines_dir": "",
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    return run_command(words, __doc__ or "", _power)
+
+
+def _power(words: Sequence[str]) -> int:
+    given = read_words(words, WORDS, needed=["effect"])
+    goal = read_goal(given)
+    bundle = read_bundle(find_bundle(given["baseline"], Path(given["baselines_dir"] or BASELINES)))
+    costs = read_costs(bundle, given)
+    splits = list(dict.fromkeys(bundle.scores["split"]))
+    if given["split"] and given["split"] not in splits:
+        raise UsageError(f"{bundle.name} has no split {given['split']!r}: choose one of {splits}")
+    control, *others = _arms(bundle)
+    what = "margin" if goal.kind == "equivalence" else "difference"
+    print(
+        f"{bundle.name}: what it takes to see a {what} of {goal.effect:g} ({goal.power:.0%} power)"
+    )
+    print(f"one seed of one arm {costs.seed:.3g} h, one evaluated sample {costs.sample:.2g} h")
+    for split in [given["split"]] if given["split"] else splits:
+        for other in others:
+            arms = [scores_of(bundle, arm, split) for arm in (other, control)]
+            print(f"\n{other} minus {control}, {split}")
+            print(describe(split_difference(*arms), goal, costs))
+    return ExitCode.OK
+
+
+def describe(split: VarianceSplit, goal: Goal, costs: Costs) -> str:
+    """Return the lines on one pair of arms: its noise, and the designs that reach the goal."""
+    stored = Design(seeds=split.seeds, questions=split.questions, samples=round(split.samples))
+    lines = [
+        "  noise (standard deviations): "
+        + ", ".join(
+            f"{name.replace('_', ' ')} {np.sqrt(getattr(split, name)):.3f}"
+            for name in ("training", "question", "training_by_question", "sampling")
+        ),
+        f"  the stored {_words(stored)} see {detectable_effect(split, goal, stored):.3g}",
+    ]
+    if split.note:
+        lines.insert(1, f"  note: {split.note}")
+    for name, planned in (("as estimated", split), ("at 80 %", pessimistic(split))):
+        q, k, s = stored.questions, stored.samples, stored.seeds
+        lines.append(
+            f"  {name}: {_or_none(seeds_needed(planned, goal, questions=q, samples=k))} seeds,"
+            f" or {_or_none(questions_needed(planned, goal, seeds=s, samples=k))} questions,"
+            f" or {_or_none(samples_needed(planned, goal, seeds=s, questions=q))} samples;"
+            f" cheapest: {_plan(cheapest(planned, goal, costs))}"
+        )
+    return "\n".join(lines)
+
+
+def scores_of(bundle: Bundle, arm: str, split: str) -> np.ndarray:
+    """Return the last evaluation of an arm as 0 and 1, shape (seeds, questions, samples).
+
+    Seeds and questions are those of the whole bundle, in order, so that arms align; what an arm
+    does not have is NaN.
+    """
+    scores = bundle.scores[bundle.scores["split"] == split]
+    seeds, questions = (np.sort(scores[name].astype(object).unique()) for name in _KEYS)
+    mine = scores[scores["arm"] == arm].astype(dict.fromkeys(_KEYS, object))
+    tables = [
+        mine.pivot(index="seed", columns="question_id", values=name)
+        .reindex(index=seeds, columns=questions)
+        .to_numpy(dtype=float)[:, :, None]
+        for name in ("samples", "correct")
+    ]
+    sample_K = np.arange(int(scores["samples"].max()))
+    return np.where(sample_K < tables[0], np.where(sample_K < tables[1], 1.0, 0.0), np.nan)
+
+
+_KEYS = ("seed", "question_id")
+
+
+def read_goal(given: Mapping[str, str]) -> Goal:
+    """Return the goal of a request.
+
+    Raises:
+        UsageError: a word has a value that it cannot have.
+    """
+    choices = {key: get_args(get_type_hints(Goal)[name]) for key, name in _CHOICES.items()}
+    for key, allowed in choices.items():
+        if given[key] not in allowed:
+            raise UsageError(f"{key}={given[key]} is unknown: {near(given[key], allowed)}")
+    try:
+        return Goal(
+            effect=_number(given, "effect"),
+            power=_number(given, "power"),
+            alpha=_number(given, "alpha"),
+            kind="equivalence" if given["kind"] == "equivalence" else "difference",
+            questions_are="sampled" if given["questions"] == "sampled" else "fixed",
+        )
+    except ValueError as error:
+        raise UsageError(f"{error}: change it on the command line") from error
+
+
+_CHOICES = {"kind": "kind", "questions": "questions_are"}
+
+
+def read_costs(bundle: Bundle, given: Mapping[str, str]) -> Costs:
+    """Return the costs in cell-hours: as given, or as the stored runs took.
+
+    Raises:
+        UsageError: a cost is no number from 0, or the bundle has no times to take it from.
+    """
+    evaluation = bundle.manifest["protocol"]["evaluation"]
+    asked = sum(evaluation["questions"].values()) * evaluation["samples"]
+    seconds = {
+        "seed_hours": _seconds(bundle, "step_time")["sum"].mean(),
+        "sample_hours": _seconds(bundle, "evaluation_time")["mean"].mean() / asked,
+    }
+    hours = {
+        key: _number(given, key) if given[key] else float(seconds[key]) / 3600.0 for key in seconds
+    }
+    for key, value in hours.items():
+        if not (np.isfinite(value) and value >= 0.0):
+            raise UsageError(f"{key} is {value}: give a number of hours from 0 as {key}=<hours>")
+    return Costs(seed=hours["seed_hours"], sample=hours["sample_hours"])
+
+
+def _seconds(bundle: Bundle, metric: str) -> pd.DataFrame:
+    """Return total ("sum") and mean of a time for each stored run."""
+    curves = bundle.curves[bundle.curves["metric"] == metric]
+    return curves.groupby("run_id", observed=True)["value"].agg(["sum", "mean"])
+
+
+def _arms(bundle: Bundle) -> list[str]:
+    """Return the control arm and then the others."""
+    control, arms = bundle.manifest["control"], bundle.manifest["arms"]
+    if len(arms) < 2 or len(bundle.manifest["seeds"]) < 2:
+        raise UsageError(
+            f"{bundle.name} has {len(arms)} arms and {len(bundle.manifest['seeds'])} seeds: noise"
+            " of a difference needs at least 2 of each; name another baseline"
+        )
+    return [control, *(arm for arm in arms if arm != control)]
+
+
+def _number(given: Mapping[str, str], key: str) -> float:
+    try:
+        return float(given[key])
+    except ValueError:
+        raise UsageError(f"{key}={given[key]} is no number: give one, like {key}=0.05") from None
+
+
+def _words(design: Design) -> str:
+    return f"{design.seeds} seeds x {design.questions} questions x {design.samples} samples"
+
+
+def _or_none(count: int | None) -> str:
+    return "no number of" if count is None else str(count)
+
+
+def _plan(plan: Plan | None) -> str:
+    return "none" if plan is None else f"{_words(plan.design)}, {plan.cost:.2f} cell-hours"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

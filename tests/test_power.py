@@ -1,0 +1,98 @@
+"""The command on the stored study: real scores, real times."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.baseline import BASELINES
+from harness.power import main, read_costs, scores_of
+from harness.reports.bundle import Bundle, find_bundle, read_bundle
+
+NAME = "micro/kl_penalty@v1"
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return read_bundle(find_bundle(NAME, BASELINES))
+
+
+def test_scores_are_those_of_the_stored_study(bundle: Bundle) -> None:
+    scores = scores_of(bundle, "kl=none", "eval_easy")
+    stored = bundle.scores[(bundle.scores["arm"] == "kl=none")]
+    stored = stored[stored["split"] == "eval_easy"]
+
+    assert scores.shape == (3, 32, 4)
+    for row, seed in enumerate((1, 2, 3)):
+        mine = stored[stored["seed"] == seed]
+        known = (mine["correct"] / mine["samples"]).mean()
+        assert scores[row].mean() == pytest.approx(known)
+    assert scores[0].mean() != pytest.approx(scores[1].mean())
+
+
+def test_a_question_that_an_arm_lacks_is_missing_and_not_wrong(bundle: Bundle) -> None:
+    lost = bundle.scores["arm"].eq("kl=none") & bundle.scores["seed"].eq(2)
+    first = bundle.scores[lost].index[0]
+    cut = Bundle(
+        name=bundle.name,
+        manifest=bundle.manifest,
+        curves=bundle.curves,
+        scores=bundle.scores.drop(index=first),
+    )
+    split = str(bundle.scores.loc[first, "split"])
+    scores = scores_of(cut, "kl=none", split)
+
+    assert scores.shape == (3, 32, 4)
+    assert int(np.isnan(scores[1]).sum()) == 4 and not np.isnan(scores[[0, 2]]).any()
+
+
+def test_costs_are_the_times_of_the_stored_runs_unless_given(bundle: Bundle) -> None:
+    found = read_costs(bundle, {"seed_hours": "", "sample_hours": ""})
+    curves = pd.read_parquet(Path(BASELINES, "micro/kl_penalty/v1/curves.parquet"))
+    steps = curves[curves["metric"] == "step_time"]["value"]
+
+    assert found.seed == pytest.approx(steps.sum() / 9 / 3600)
+    # 64 questions x 4 samples in some 18 seconds
+    assert 10 < found.sample * 3600 * 256 < 30
+    given = read_costs(bundle, {"seed_hours": "12", "sample_hours": "0.5"})
+    assert (given.seed, given.sample) == (12.0, 0.5)
+
+
+def test_it_says_where_the_noise_is_and_what_it_takes(capsys) -> None:
+    words = ["effect=0.05", f"baseline={NAME}", "split=eval_easy"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+
+    assert "kl=loss minus kl=none, eval_easy" in out and "eval_hard" not in out
+    assert "the stored 3 seeds x 32 questions x 4 samples see 0.125" in out
+    assert "as estimated: 7 seeds, or no number of questions" in out
+    assert "cell-hours" in out and "at 80 %: 23 seeds" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "no effect"),
+        (["effect=x"], "no number"),
+        (["effect=-0.1"], "above 0"),
+        (["effect=0.1", "power=80"], "between 0 and 1"),
+        (["effect=0.1", "kind=equal"], "choose one of|did you mean"),
+        (["effect=0.1", "questions=some"], "choose one of|did you mean"),
+        (["effect=0.1", "split=easy"], "eval_easy"),
+        (["effect=0.1", "baseline=micro/none"], "there is no baseline"),
+        (["effect=0.1", "seed_hours=-1"], "from 0"),
+        (["efect=0.1"], "did you mean effect"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_usage(words, told, capsys) -> None:
+    import re
+
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert re.search(told, error) and error.count("\n") == 1
+
+
+def test_help_teaches_with_examples(capsys) -> None:
+    assert main(["--help"]) == 0
+    assert "python -m harness.power effect=0.05" in capsys.readouterr().out
