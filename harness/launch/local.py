@@ -92,10 +92,9 @@ def trainer_environment(
         if not key.startswith(DROPPED_PREFIXES) and key not in DROPPED
     }
     # Process titles must not be written over the environment: the tag would be lost with it.
-    # Ray would make a token and keep it in the user's home; this one dies with the attempt.
-    # The mode is named too, since Ray reads it when it is imported, and sets it itself only later.
-    kept |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     kept |= {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1"}
+    # Ray would keep a token in the user's home; it reads the mode when imported, and sets it later.
+    kept |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     if scratch is not None:
         kept["TMPDIR"] = kept["RAY_TMPDIR"] = str(scratch)
     return {**kept, **command, TAG: tag}

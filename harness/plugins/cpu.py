@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from harness.plugins import engine_patches, platform_cpu, vllm_patches, warm
+from harness.plugins import engine_patches, platform_cpu, trainer_patches, vllm_patches, warm
 
 PLATFORM = "cpu"
 """Value of VERL_PLATFORM that asks for this platform."""
@@ -26,6 +26,7 @@ def enable() -> bool:
     platform_cpu.register()
     engine_patches.apply()
     vllm_patches.apply()
+    trainer_patches.apply()
     warm.start_for_driver()
     return True
 

@@ -64,13 +64,13 @@ class _Room:
         self.tags: list[dict[str, Any]] = []
 
 
-class NearAgentLoopWorker(_Base):  # type: ignore[misc]
+class NearAgentLoopWorker(_Base):
     """verl's worker for one replica; see the module."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.reward_loop_worker_handles is not None:
-            self.reward_loop_worker_handles = [_NearReward(self.config)]
+        far: Any = self.reward_loop_worker_handles
+        self.reward_loop_worker_handles: Any = far and [_NearReward(self.config)]
         self._loops: dict[str, Any] = {}
         self._rooms: dict[str, _Room] = {}
         self._acquire_once()
@@ -78,7 +78,8 @@ class NearAgentLoopWorker(_Base):  # type: ignore[misc]
     def _acquire_once(self) -> None:
         """Ask the load balancer for its only server once, and never return it."""
         client = self.llm_client
-        acquire, known = client._acquire_server, []
+        acquire = client._acquire_server
+        known: list[Any] = []
 
         async def acquire_server(request_id: str, **extra: Any) -> Any:
             if not known:
@@ -177,7 +178,7 @@ def _tag(field: Mapping[str, Any], prompt: int, response: int, step: int) -> dic
     }
 
 
-class NearAgentLoopManager(AgentLoopManagerTQ):  # type: ignore[misc]
+class NearAgentLoopManager(AgentLoopManagerTQ):
     """verl's manager over one `NearAgentLoopWorker`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -14,8 +14,11 @@ from harness.plugins.after_import import after_import
 SPIN_SWITCH = "HARNESS_VLLM_SPIN"
 """Environment variable: "0" lets vLLM's processes sleep while they wait for each other."""
 
-SPIN_S = 0.05
-"""Seconds of asking before they sleep: longer than a decoding step, shorter than what follows."""
+SPIN_S = 0.001
+"""Seconds of asking before they sleep."""
+
+RECHECK_MS = 5
+"""Milliseconds of sleep at most: a notification can be lost, and vLLM looks again after 5 s."""
 
 
 def _name_vllm() -> None:
@@ -111,6 +114,7 @@ def _do_not_spin(module: ModuleType) -> None:
         original(self, *args, **{"busy_loop_s": SPIN_S, **kwargs})
 
     condition.__init__ = initialise
+    module.SHM_READER_RECHECK_INTERVAL_MS = RECHECK_MS
 
 
 def apply() -> None:

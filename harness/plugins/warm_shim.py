@@ -18,6 +18,8 @@ import sys
 SOCKET_VARIABLE = "HARNESS_WARM_SOCKET"
 FALLBACK_VARIABLE = "HARNESS_WARM_SETUP_WORKER"
 """Path of Ray's own setup_worker.py, for the case that the warm server is gone."""
+EXECUTABLE_VARIABLE = "HARNESS_WARM_EXECUTABLE"
+"""Path of the file that stands for an interpreter towards multiprocessing."""
 
 
 def request_of(kind: str, arguments: list[str]) -> dict[str, object]:

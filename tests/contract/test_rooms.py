@@ -34,7 +34,7 @@ ROOMS: dict[str, set[str]] = {
 """Room -> other rooms that it may import. What is not named is part of the command lines."""
 
 PACKAGES: dict[str, set[str]] = {
-    "hydra": {"config", "application"},
+    "hydra": {"config", "application", "plugins"},
     "omegaconf": {"config", "application"},
     "torch": {"plugins"},
     "verl": {"plugins"},

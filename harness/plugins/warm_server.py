@@ -1,0 +1,270 @@
+"""The process that has imported torch and vLLM, and forks for each request (see warm.py)."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import ctypes
+import gc
+import importlib
+import importlib.abc
+import json
+import multiprocessing
+import os
+import random
+import runpy
+import selectors
+import signal
+import socket
+import struct
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from harness.plugins.warm_shim import EXECUTABLE_VARIABLE, FALLBACK_VARIABLE
+
+PR_SET_PDEATHSIG = 1
+MOST_DESCRIPTORS = 250
+
+MODULES = (
+    "torch",
+    "torch._dynamo",
+    "torch.distributed.fsdp",
+    "tensordict",
+    "pandas",
+    "pyarrow",
+    "datasets",
+    "hydra",
+    "omegaconf",
+    "pydantic",
+    "zmq",
+    "aiohttp",
+    "fastapi",
+    "uvicorn",
+    "transformers",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.qwen2.modeling_qwen2",
+    "peft",
+    "accelerate",
+    "vllm",
+    "vllm.v1.engine.async_llm",
+    "vllm.v1.engine.core",
+    "vllm.v1.executor.multiproc_executor",
+    "vllm.v1.worker.cpu_worker",
+    "vllm.v1.attention.backends.cpu_attn",
+    "vllm.model_executor.models.qwen2",
+    "vllm.entrypoints.openai.api_server",
+)
+"""What the processes of a cell import and what costs time; verl itself takes half a second."""
+
+WITHOUT_RAY = "vllm.v1.executor.ray_utils"
+"""The one module of those above that asks for Ray; it is executed again in each fork."""
+
+
+class _NoRay(importlib.abc.MetaPathFinder):
+    """Refuses Ray in the server.
+
+    Ray's C++ part reads its environment once, when it is imported, and the raylet tells each worker
+    its job and itself in that way. So Ray is imported after the fork (0.2 s), and verl with it.
+    """
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Raise for Ray; leave every other module to the usual finders."""
+        if fullname == "ray":
+            raise ModuleNotFoundError("the warm server imports no Ray", name=fullname)
+
+
+class Request(NamedTuple):
+    """A process that somebody asked for.
+
+    Attributes:
+        kind: `ray` or `spawn`.
+        argv: arguments of the interpreter, without its own name.
+        cwd: working directory.
+        env: the whole environment.
+        descriptors: number in the new process -> number here.
+    """
+
+    kind: str
+    argv: list[str]
+    cwd: str
+    env: dict[str, str]
+    descriptors: dict[int, int]
+
+
+def serve(listener: socket.socket) -> Request | None:
+    """Fork for every request; return it in the new process, and None here when all is over."""
+    selector = selectors.DefaultSelector()
+    selector.register(listener, selectors.EVENT_READ)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    selector.register(reader, selectors.EVENT_READ)
+    owners: dict[int, socket.socket] = {}
+    while True:
+        for key, _ in selector.select():
+            if key.fileobj is listener:
+                connection, _ = listener.accept()
+                request = receive(connection)
+                pid = os.fork()
+                if pid == 0:
+                    connection.close()
+                    _leave_server(listener, selector, owners, (reader, writer))
+                    return request
+                for number in request.descriptors.values():
+                    os.close(number)
+                owners[pid] = connection
+                selector.register(connection, selectors.EVENT_READ, pid)
+            elif key.fd == reader:
+                os.read(reader, 512)
+            else:
+                _obey(key.data, key.fileobj, selector)
+        _bury(owners, selector)
+
+
+def _leave_server(
+    listener: socket.socket,
+    selector: selectors.BaseSelector,
+    owners: dict[int, socket.socket],
+    pipe: tuple[int, int],
+) -> None:
+    """Close, in a fork, what belongs to the server, and end with it."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    die_with_parent(signal.SIGKILL)
+    selector.close()
+    listener.close()
+    for number in pipe:
+        os.close(number)
+    for connection in owners.values():
+        connection.close()
+
+
+def _obey(pid: int, connection: Any, selector: selectors.BaseSelector) -> None:
+    """Pass SIGTERM on; end a process whose shim is gone."""
+    try:
+        word = connection.recv(1)
+    except OSError:
+        word = b""
+    if word == b"":
+        selector.unregister(connection)
+    try:
+        os.kill(pid, signal.SIGTERM if word else signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _bury(owners: dict[int, socket.socket], selector: selectors.BaseSelector) -> None:
+    """Report the exit code of every process that ended to its shim."""
+    while owners:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        connection = owners.pop(pid, None)
+        if connection is None:
+            continue
+        with contextlib.suppress(OSError):  # its shim went first
+            connection.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
+        if connection.fileno() in selector.get_map():
+            selector.unregister(connection)
+        connection.close()
+
+
+def receive(connection: socket.socket) -> Request:
+    """Read a request with its descriptors."""
+    size = array.array("i")
+    head, rights, _, _ = connection.recvmsg(4, socket.CMSG_SPACE(MOST_DESCRIPTORS * size.itemsize))
+    for _level, _kind, data in rights:
+        size.frombytes(data)
+    (length,) = struct.unpack("!I", head)
+    body = b""
+    while len(body) < length:
+        body += connection.recv(length - len(body))
+    words = json.loads(body)
+    here = dict(zip(words.pop("fds"), size, strict=True))
+    return Request(words["kind"], words["argv"], words["cwd"], words["env"], here)
+
+
+def become(request: Request) -> None:
+    """Turn this fork into the process that was asked for, and run it to its end."""
+    _take_descriptors(request.descriptors)
+    os.chdir(request.cwd)
+    os.environ.clear()
+    os.environ.update(request.env)
+    tempfile.tempdir = None
+    random.seed()
+    sys.modules["numpy"].random.seed()
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _NoRay)]
+    importlib.reload(sys.modules[WITHOUT_RAY])
+    multiprocessing.set_executable(os.environ[EXECUTABLE_VARIABLE])
+    if request.kind == "ray":
+        _run_ray_worker(request.argv)
+    else:
+        _run_spawned(request.argv)
+
+
+def _take_descriptors(descriptors: dict[int, int]) -> None:
+    """Give the received descriptors the numbers that they had in the shim."""
+    beyond = 1 + max([*descriptors, *descriptors.values()])
+    copies = {}
+    for offset, (wanted, number) in enumerate(descriptors.items()):
+        copies[wanted] = beyond + offset
+        os.dup2(number, beyond + offset, inheritable=False)
+        os.close(number)
+    for wanted, number in copies.items():
+        os.dup2(number, wanted)
+        os.close(number)
+
+
+def _run_ray_worker(argv: Sequence[str]) -> None:
+    """Do what Ray's setup_worker.py does, without a new interpreter at its end."""
+    from ray._private.runtime_env.context import RuntimeEnvContext
+    from ray._private.utils import update_envs
+    from ray._private.workers import setup_worker
+
+    known, rest = setup_worker.parser.parse_known_args(list(argv))
+    context = RuntimeEnvContext.deserialize(known.serialized_runtime_env_context or "{}")
+    if context.command_prefix or context.override_worker_entrypoint:
+        os.execv(sys.executable, [sys.executable, os.environ[FALLBACK_VARIABLE], *argv])
+    update_envs(context.env_vars)
+    sys.argv = rest
+    runpy.run_path(rest[0], run_name="__main__")
+
+
+def _run_spawned(argv: Sequence[str]) -> None:
+    """Do what `python [options] -c <code> <arguments>` does."""
+    place = list(argv).index("-c")
+    sys.argv = ["-c", *argv[place + 2 :]]
+    main = sys.modules["__main__"]
+    main.__dict__.pop("__file__", None)
+    exec(compile(argv[place + 1], "<string>", "exec"), main.__dict__)
+
+
+def die_with_parent(number: int) -> None:
+    """Ask the kernel for a signal when the parent process ends (Linux)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Import everything, then serve; in a fork, become what was asked for."""
+    descriptor, driver = (int(word) for word in argv)
+    die_with_parent(signal.SIGTERM)
+    if os.getppid() != driver:
+        return
+    listener = socket.socket(fileno=descriptor)
+    sys.meta_path.insert(0, _NoRay())
+    for name in MODULES:
+        importlib.import_module(name)
+    # Finds the place of the title while the environment still lies where the kernel put it.
+    importlib.import_module("setproctitle").getproctitle()
+    gc.collect()
+    gc.freeze()
+    request = serve(listener)
+    if request is not None:
+        become(request)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
