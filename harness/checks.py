@@ -33,6 +33,7 @@ def check_request(study: Study, store: RunStore, environment: Mapping[str, str])
     for metric in study.ablation.primary_metrics:
         column_of(metric)
     watchdog_limits(study)
+    cells_at_once(study)
     for _ in store.runs():
         # reading refuses the records of another version
         continue
@@ -82,3 +83,15 @@ def watchdog_limits(study: Study) -> Limits:
         if name not in names:
             raise UsageError(f"unknown limit launcher.limits.{name}: {near(name, names)}")
     return Limits(**given)
+
+
+def cells_at_once(study: Study) -> int:
+    """Return how many cells run side by side, `launcher.cells_at_once`.
+
+    Raises:
+        UsageError: it is no whole number from 1.
+    """
+    given = study.request.launcher.get("cells_at_once", 1)
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise UsageError(f"launcher.cells_at_once is {given!r}: expected a whole number from 1")
+    return given

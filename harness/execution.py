@@ -1,19 +1,21 @@
-"""Carries out a study: data, then cells one after the other. What is done is not done again."""
+"""Carries out a study: data, then its cells. What is done is not done again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness import config as configs
-from harness.checks import check_launch, watchdog_limits
+from harness.checks import cells_at_once, check_launch, watchdog_limits
 from harness.launch.cleanup import end_leftovers, scratch_directory
 from harness.launch.command import Places, build_command
 from harness.launch.local import AttemptEnd, run_attempt
 from harness.launch.progress import CellLine, Display
-from harness.launch.stop import catch_stop
+from harness.launch.stop import StopRequest, catch_stop
 from harness.metrics.evaluation import evaluation_plan, read_samples
 from harness.metrics.streams import RunFiles
 from harness.places import model_dir, write_data
@@ -63,15 +65,11 @@ def run_cells(study: Study, store: RunStore) -> Outcome:
     if not waiting:
         return Outcome(launched=0, unfinished=(), is_stopped=False)
     check_launch(study, store)
-    provenance = collect(configs.ROOT)
-    display = Display(len(study.cells), len(waiting))
-    launched = 0
+    at_once = min(cells_at_once(study), len(waiting))
+    display = Display(len(study.cells), len(waiting), at_once=at_once)
     with catch_stop() as stop:
-        for cell in waiting:
-            if stop.is_set:
-                break
-            line = display.cell(study.cells.index(cell) + 1, f"{cell.arm} s{cell.seed}")
-            launched += _run_cell(study, store, cell, provenance, line)
+        session = _Session(study, store, collect(configs.ROOT), display, stop)
+        launched = sum(_each(session.run, waiting, at_once))
         is_stopped = stop.is_set
     return Outcome(
         launched=launched,
@@ -80,34 +78,71 @@ def run_cells(study: Study, store: RunStore) -> Outcome:
     )
 
 
-def _run_cell(
-    study: Study,
-    store: RunStore,
-    cell: CellSpec,
-    provenance: Mapping[str, Any],
-    line: CellLine,
-) -> bool:
-    """Run one cell under its lock; return whether it was started."""
-    with store.claim(cell) as record:
-        if record.status is Status.DONE:
-            # another process was faster
+def _each(
+    run: Callable[[CellSpec], bool], cells: Sequence[CellSpec], at_once: int
+) -> Iterator[bool]:
+    """Call `run` for every cell, in order, in as many threads as cells run side by side."""
+    if at_once == 1:
+        yield from map(run, cells)
+        return
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
+        yield from pool.map(run, cells)
+
+
+class _Session:
+    """What the cells of one session share; `run` may be called from several threads."""
+
+    def __init__(
+        self,
+        study: Study,
+        store: RunStore,
+        provenance: Mapping[str, Any],
+        display: Display,
+        stop: StopRequest,
+    ) -> None:
+        self.study, self.store, self.provenance = study, store, provenance
+        self.display, self.stop = display, stop
+        self._data_lock = threading.Lock()
+        self._is_broken = False
+
+    def run(self, cell: CellSpec) -> bool:
+        """Run a cell unless the end was asked for; return whether it was started."""
+        if self.stop.is_set or self._is_broken:
             return False
-        directory = store.run_dir(cell)
-        for attempt in record.attempts:
-            end_leftovers(directory / f"attempt-{attempt.number}")
-        data = write_data(cell.config["dataset"], store.runs_dir / DATA).absolute()
-        seeds = derived_seeds(cell.seed)
-        path = store.begin_attempt(cell, record, seeds=seeds, provenance=provenance)
+        number = self.study.cells.index(cell) + 1
+        line = self.display.cell(number, f"{cell.arm} s{cell.seed}")
         try:
-            end = _attempt(study, store, cell, path.absolute(), data, line)
-        except BaseException as error:
-            # the record must not say "running" when nothing runs, whatever went wrong here
-            reason = f"the harness failed: {type(error).__name__}: {error}"
-            store.end_attempt(cell, record, Attempt(number=0, status=Status.FAILED, reason=reason))
+            return self._claim_and_run(cell, line)
+        except BaseException:
+            # a fault of the harness itself: no further cell starts, those that run may end
+            self._is_broken = True
             raise
-        ended = _finish(store, cell, record, end)
-        line.close(ended.status, ended.reason, end.tail, str(end.log))
-    return True
+
+    def _claim_and_run(self, cell: CellSpec, line: CellLine) -> bool:
+        """Run one cell under its lock."""
+        store = self.store
+        with store.claim(cell) as record:
+            if record.status is Status.DONE:
+                # another process was faster
+                return False
+            directory = store.run_dir(cell)
+            for attempt in record.attempts:
+                end_leftovers(directory / f"attempt-{attempt.number}")
+            with self._data_lock:
+                data = write_data(cell.config["dataset"], store.runs_dir / DATA).absolute()
+            seeds = derived_seeds(cell.seed)
+            path = store.begin_attempt(cell, record, seeds=seeds, provenance=self.provenance)
+            try:
+                end = _attempt(self.study, store, cell, path.absolute(), data, line)
+            except BaseException as error:
+                # the record must not say "running" when nothing runs, whatever went wrong here
+                reason = f"the harness failed: {type(error).__name__}: {error}"
+                failed = Attempt(number=0, status=Status.FAILED, reason=reason)
+                store.end_attempt(cell, record, failed)
+                raise
+            ended = _finish(store, cell, record, end)
+            line.close(ended.status, ended.reason, end.tail, str(end.log))
+        return True
 
 
 def _attempt(

@@ -6,12 +6,14 @@ command, and launches nothing.
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.application import run_application
+from harness.checks import cells_at_once
 from harness.cost import estimate_cell, finished_runs, minutes
 from harness.execution import data_dir, pending_cells
 from harness.launch.command import Places, build_command
@@ -65,8 +67,11 @@ def cost_line(study: Study) -> str:
         finished_runs(study.request.results_dir / study.request.scale),
     )
     count = f"{len(cells)} of {len(study.cells)} cells to run"
-    each, total = minutes(estimate.cell_s), minutes(estimate.cell_s * len(cells))
-    return f"{count}, {each} each: {total} in all ({estimate.source})"
+    at_once = min(cells_at_once(study), len(cells))
+    rounds = math.ceil(len(cells) / at_once)
+    each, total = minutes(estimate.cell_s), minutes(estimate.cell_s * rounds)
+    side = f", {at_once} at once" if at_once > 1 else ""
+    return f"{count}, {each} each{side}: {total} in all ({estimate.source})"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

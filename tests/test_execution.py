@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from harness.study import Study, make_study
 from tests.cells import fake_engine
 
 SMALL = ["dataset.train_size=4", "dataset.eval_size=2", "verl.trainer.test_freq=2"]
+ALONE = ["launcher.cells_at_once=1"]
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +48,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def small_study(tmp_path: Path, *words: str) -> Study:
-    return make_study(
-        ["ablation=kl_penalty", "seeds=1", "steps=2", f"results_dir={tmp_path}", *SMALL, *words]
-    )
+    asked = ["ablation=kl_penalty", "seeds=1", "steps=2", f"results_dir={tmp_path}"]
+    return make_study([*asked, *SMALL, *ALONE, *words])
 
 
 def test_every_cell_leaves_its_files(tmp_path: Path, run: Run) -> None:
@@ -66,6 +67,28 @@ def test_every_cell_leaves_its_files(tmp_path: Path, run: Run) -> None:
         assert record["seeds"]["request"] and record["provenance"]["code"]["commit"] == "c"
         command = read_json(directory / "attempt-0" / "command.json")
         assert f"{directory}/attempt-0/metrics.jsonl" in command["environment"].values()
+
+
+def test_cells_run_side_by_side_if_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both engines wait for each other: one after the other, neither would end."""
+    engine, meeting = fake_engine(), threading.Barrier(2, timeout=20)
+
+    def together(command: object, attempt_dir: Path, **given: Any) -> AttemptEnd:
+        meeting.wait()
+        return engine(command, attempt_dir, **given)
+
+    monkeypatch.setattr(execution, "run_attempt", together)
+    study = small_study(tmp_path, "levels=[none,loss]", "launcher.cells_at_once=2")
+    assert run_cells(study, RunStore(study.root)) == Outcome(
+        launched=2, unfinished=(), is_stopped=False
+    )
+
+
+@pytest.mark.parametrize("count", [0, "two", True])
+def test_a_wrong_number_of_cells_at_once_is_refused(tmp_path: Path, count: object) -> None:
+    study = small_study(tmp_path, f"launcher.cells_at_once={count}")
+    with pytest.raises(UsageError, match="whole number from 1"):
+        check_request(study, RunStore(study.root), {})
 
 
 def test_the_same_again_launches_nothing(tmp_path: Path, run: Run) -> None:

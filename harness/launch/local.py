@@ -29,8 +29,8 @@ LOG_FILE = "log.txt"
 METRICS_FILE = "metrics.jsonl"
 DROPPED_PREFIXES = ("RAY_", "VERL_", "VLLM_", "HYDRA_")
 DROPPED = frozenset(
-    {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK"}
-    | {"MASTER_ADDR", "MASTER_PORT", "OMP_PROC_BIND", "OMP_PLACES", "PYTHONDONTWRITEBYTECODE"}
+    {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR"}
+    | {"MASTER_PORT", "OMP_PROC_BIND", "OMP_PLACES", "PYTHONDONTWRITEBYTECODE"}
 )
 """Of a torchrun or OpenMP set-up around; and what makes each process compile its imports anew."""
 
@@ -92,12 +92,11 @@ def trainer_environment(
         if not key.startswith(DROPPED_PREFIXES) and key not in DROPPED
     }
     # Process titles must not be written over the environment: the tag would be lost with it.
-    kept |= {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1"}
-    # Ray would keep a token in the user's home; it reads the mode when imported, and sets it later.
-    kept |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    if scratch is not None:
-        kept["TMPDIR"] = kept["RAY_TMPDIR"] = str(scratch)
-    return {**kept, **command, TAG: tag}
+    # Ray would keep a token in the user's home, and reads the mode once, when it is imported.
+    ours = {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", "RAY_AUTH_MODE": "token"}
+    kept |= {**ours, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    places = {} if scratch is None else dict.fromkeys(("TMPDIR", "RAY_TMPDIR"), str(scratch))
+    return {**kept, **places, **command, TAG: tag}
 
 
 def run_attempt(

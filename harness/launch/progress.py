@@ -11,6 +11,7 @@ import os
 import shutil
 import statistics
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -126,22 +127,25 @@ def cell_text(progress: Progress, all_eta_s: float | None) -> str:
     )
 
 
-def all_eta(progress: Progress, done_s: list[float], cells_after: int) -> float | None:
+def all_eta(
+    progress: Progress, done_s: list[float], cells_after: int, at_once: int = 1
+) -> float | None:
     """Return the seconds until the last cell ends; None if not known.
 
     Args:
-        progress: of the running cell.
+        progress: of a running cell.
         done_s: seconds that each finished cell of this session took.
-        cells_after: cells that come after the running one.
+        cells_after: cells that have not started.
+        at_once: cells that run side by side.
     """
-    remaining = progress.remaining_s
+    remaining, rounds = progress.remaining_s, math.ceil(cells_after / at_once)
     if done_s:
         each = statistics.fmean(done_s)
         rest = max(each - progress.elapsed_s, 0.0) if remaining is None else remaining
-        return rest + cells_after * each
+        return rest + rounds * each
     if remaining is None:
         return None
-    return remaining + cells_after * (progress.elapsed_s + remaining)
+    return remaining + rounds * (progress.elapsed_s + remaining)
 
 
 def end_text(status: Status, reason: str, seconds: float) -> str:
@@ -151,13 +155,14 @@ def end_text(status: Status, reason: str, seconds: float) -> str:
 
 
 class Display:
-    """Writes the lines of a matrix.
+    """Writes the lines of a matrix: on a terminal one live line for each running cell.
 
     Args:
         cells: number of cells of the matrix.
         launches: number of them that are to be launched (the others are done already).
         stream: where to write; standard error by default.
         clock: seconds from any origin.
+        at_once: cells that run side by side.
     """
 
     def __init__(
@@ -166,6 +171,7 @@ class Display:
         launches: int | None = None,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        at_once: int = 1,
     ) -> None:
         """Begin with no cell."""
         self.cells = cells
@@ -173,21 +179,38 @@ class Display:
         self.stream = sys.stderr if stream is None else stream
         self.is_live = self.stream.isatty() and os.environ.get("TERM") != "dumb"
         self.clock = clock
+        self.at_once = at_once
         self.done_s: list[float] = []
+        self._live: dict[str, str] = {}
+        self._drawn = 0
+        self._lock = threading.RLock()
 
     def cell(self, number: int, name: str) -> CellLine:
         """Begin the line of a cell; `number` counts from 1, `name` is for example "kl=loss s1"."""
-        self.left = max(self.left - 1, 0)
+        with self._lock:
+            self.left = max(self.left - 1, 0)
         return CellLine(self, f"[{number}/{self.cells}] {name}  ")
 
-    def redraw(self, text: str) -> None:
-        """Replace the live line; it never wraps, because a wrapped line cannot be redrawn."""
-        width = shutil.get_terminal_size().columns
-        self._write(f"\r{text[: max(width - 1, 1)]}\x1b[K")
+    def redraw(self, head: str, text: str) -> None:
+        """Replace the live line of a cell; none ever wraps, or it could not be redrawn."""
+        with self._lock:
+            self._live[head] = text
+            up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
+            self._write(f"{up}\r{self._drawing()}\x1b[J")
 
-    def print(self, text: str) -> None:
-        """Write whole lines, in place of the live line if there is one."""
-        self._write(f"\r\x1b[K{text}\n" if self.is_live else f"{text}\n")
+    def print(self, text: str, head: str = "") -> None:
+        """Write whole lines above the live ones; the live line of `head` ends."""
+        with self._lock:
+            self._live.pop(head, None)
+            up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
+            is_live = self.is_live
+            self._write(f"{up}\r\x1b[J{text}\n{self._drawing()}" if is_live else f"{text}\n")
+
+    def _drawing(self) -> str:
+        """Return the live lines, one for each running cell."""
+        width = max(shutil.get_terminal_size().columns - 1, 1)
+        self._drawn = len(self._live)
+        return "\x1b[K\n".join(text[:width] for text in self._live.values())
 
     def _write(self, text: str) -> None:
         try:
@@ -212,12 +235,13 @@ class CellLine:
 
     def observe(self, progress: Progress) -> None:
         """Show the progress: at every call on a terminal, now and then elsewhere."""
-        eta = all_eta(progress, self.display.done_s, self.display.left)
+        display = self.display
+        eta = all_eta(progress, display.done_s, display.left, display.at_once)
         text = self.head + cell_text(progress, eta)
-        if self.display.is_live:
-            self.display.redraw(text)
+        if display.is_live:
+            display.redraw(self.head, text)
         elif self._is_due(progress):
-            self.display.print(text)
+            display.print(text)
 
     def _is_due(self, progress: Progress) -> bool:
         now = self.display.clock()
@@ -244,7 +268,7 @@ class CellLine:
         seconds = self.display.clock() - self._start
         if status is Status.DONE:
             self.display.done_s.append(seconds)
-        self.display.print(self.head + end_text(status, reason, seconds))
+        self.display.print(self.head + end_text(status, reason, seconds), self.head)
         if status is Status.FAILED and tail:
             lines = "\n".join(f"    | {line}" for line in tail)
             self.display.print(f"    last lines of {log}:\n{lines}")

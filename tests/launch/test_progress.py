@@ -145,10 +145,27 @@ def test_a_terminal_is_redrawn_in_place_and_never_wraps(monkeypatch: pytest.Monk
     line.observe(TRAINING)
     line.observe(TRAINING)
     pieces = stream.getvalue().split("\r")[1:]
-    assert [len(piece.removesuffix("\x1b[K")) for piece in pieces] == [29, 29]
+    assert [len(piece.removesuffix("\x1b[J")) for piece in pieces] == [29, 29]
     assert "\n" not in stream.getvalue()
     line.close(Status.DONE, "")
     assert stream.getvalue().endswith("done after 0:00\n")
+
+
+def test_cells_side_by_side_have_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    display = Display(3, stream=stream, at_once=2)
+    first, second = display.cell(1, "kl=none s1"), display.cell(2, "kl=loss s1")
+    first.observe(TRAINING)
+    second.observe(starting("Ray"))
+    start = len(stream.getvalue())
+    first.observe(TRAINING)
+    drawn = stream.getvalue()[start:]
+    assert drawn.startswith("\x1b[1A\r[1/3] kl=none s1") and "\n[2/3] kl=loss s1" in drawn
+    start = len(stream.getvalue())
+    first.close(Status.DONE, "")
+    ended = stream.getvalue()[start:]
+    assert "done after 0:00\n[2/3] kl=loss s1" in ended and ended.count("[1/3]") == 1
 
 
 def test_a_failure_is_told_with_the_tail_of_its_log() -> None:
