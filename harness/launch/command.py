@@ -73,13 +73,18 @@ def build_command(spec: CellSpec, places: Places) -> Command:
     """
     settings = dict(flatten(spec.config["verl"]))
     settings["trainer.experiment_name"] = spec.run_name
-    settings.update(_ray_settings(settings.get("trainer.device", "cuda")))
+    device = settings.get("trainer.device", "cuda")
+    settings.update(_ray_settings(device))
+    # null: the variable is not set, which is not the same as an empty one
+    given = {k: str(v) for k, v in spec.config["environment"].items() if v is not None}
+    if device != "cpu":
+        settings.update(_worker_variables(given))
     words = [
         f"{'' if key in verl_keys() else '+'}{key}={hydra_value(fill(value, places))}"
         for key, value in settings.items()
     ]
     environment = {
-        **{name: str(value) for name, value in spec.config["environment"].items()},
+        **given,
         **QUIET_ENVIRONMENT,
         "VERL_FILE_LOGGER_PATH": str(places.attempt / "metrics.jsonl"),
         "PYTHONPATH": str(ROOT),
@@ -167,3 +172,12 @@ def _ray_settings(device: str) -> dict[str, Any]:
         settings["ray_kwargs.ray_init.num_cpus"] = LOGICAL_CPUS
         settings["ray_kwargs.ray_init.num_gpus"] = 1
     return settings
+
+
+def _worker_variables(given: Mapping[str, str]) -> dict[str, str]:
+    """Return Ray's setting of variables for workers, those on other machines too.
+
+    Workers of the machine that starts Ray inherit them; a cluster's other machines do not.
+    """
+    prefix = "ray_kwargs.ray_init.runtime_env.env_vars"
+    return {f"{prefix}.{name}": value for name, value in {**given, "PYTHONPATH": str(ROOT)}.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -17,9 +16,11 @@ from typing import Protocol
 import psutil
 
 from harness.launch import supervise
+from harness.launch.accounting import ACCOUNTS_FILE, Accounts
 from harness.launch.cleanup import Leftovers, ProcessNote, remove_note, write_note
+from harness.launch.environment import trainer_environment
 from harness.launch.logs import LogFollower, MetricsFollower, keep_ray_logs, last_lines
-from harness.launch.processes import TAG, Family, end_processes, tagged
+from harness.launch.processes import Family, end_processes, tagged
 from harness.launch.progress import Pace, Progress
 from harness.launch.stop import StopRequest, catch_stop
 from harness.launch.watchdog import Finding, Limits, Sight, judge, name_of_the_dead
@@ -27,12 +28,6 @@ from harness.schema import Status
 
 LOG_FILE = "log.txt"
 METRICS_FILE = "metrics.jsonl"
-DROPPED_PREFIXES = ("RAY_", "VERL_", "VLLM_", "HYDRA_")
-DROPPED = frozenset(
-    {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR"}
-    | {"MASTER_PORT", "OMP_PROC_BIND", "OMP_PLACES", "PYTHONDONTWRITEBYTECODE"}
-)
-"""Of a torchrun or OpenMP set-up around; and what makes each process compile its imports anew."""
 
 
 class Command(Protocol):
@@ -70,33 +65,6 @@ class AttemptEnd:
     torn_lines: int
     log: Path
     tail: tuple[str, ...] = ()
-
-
-def trainer_environment(
-    outer: Mapping[str, str], command: Mapping[str, str], tag: str, scratch: Path | None
-) -> dict[str, str]:
-    """Return the environment of the trainer.
-
-    The command's variables win; before them come ours, and before these the surrounding ones
-    without those that would change what the trainer does or which Ray cluster it joins.
-
-    Args:
-        outer: environment of the harness.
-        command: variables that the command sets.
-        tag: unique name of the attempt.
-        scratch: private directory for sockets and temporary files, or None.
-    """
-    kept = {
-        key: value
-        for key, value in outer.items()
-        if not key.startswith(DROPPED_PREFIXES) and key not in DROPPED
-    }
-    # Process titles must not be written over the environment: the tag would be lost with it.
-    # Ray would keep a token in the user's home, and reads the mode once, when it is imported.
-    ours = {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", "RAY_AUTH_MODE": "token"}
-    kept |= {**ours, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    places = {} if scratch is None else dict.fromkeys(("TMPDIR", "RAY_TMPDIR"), str(scratch))
-    return {**kept, **places, **command, TAG: tag}
 
 
 def run_attempt(
@@ -154,6 +122,7 @@ class _Attempt:
         self.leftovers = Leftovers()
         self.log, self.pace = LogFollower(attempt_dir / LOG_FILE), Pace()
         self.metrics = MetricsFollower(attempt_dir / METRICS_FILE)
+        self.accounts = Accounts(attempt_dir / ACCOUNTS_FILE)
         self.last_row: float | None = None
         self.death_since: float | None = None
         self.exit_code: int | None = None
@@ -219,6 +188,7 @@ class _Attempt:
                 self.pace.note(now, step)
         self.family.look()
         self.leftovers.look(process.pid for process in self.family.members)
+        self.accounts.note(now, self.log.phase_name, self.metrics.last_step, self.family.members)
         lost = self.family.lost()
         dead = name_of_the_dead(lost, self.log.engine_death, self.log.ray_death)
         self.death_since = (self.death_since or now) if dead else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from harness.plugins.after_import import after_import
+
+# `loop` leaves veRL's own resampling in place, for measurements of what the patch saves.
+BOOTSTRAP_SWITCH = "HARNESS_BOOTSTRAP"
 
 
 def _bootstrap_at_once(module: ModuleType) -> None:
@@ -43,4 +47,5 @@ def _bootstrap_at_once(module: ModuleType) -> None:
 
 def apply() -> None:
     """Put every patch of this module in wait for the module that it changes."""
-    after_import("verl.trainer.ppo.metric_utils", _bootstrap_at_once)
+    if os.environ.get(BOOTSTRAP_SWITCH) != "loop":
+        after_import("verl.trainer.ppo.metric_utils", _bootstrap_at_once)

@@ -85,6 +85,13 @@ def test_ray_is_private_and_the_metrics_stay_in_the_attempt() -> None:
     assert command.environment["VERL_PLATFORM"] == "cpu"
 
 
+def test_a_variable_of_null_is_not_set() -> None:
+    config = {**CONFIG, "environment": {"GIVEN": 0, "TAKEN_BACK": None}}
+    environment = build_command(make_spec(config=config), PLACES).environment
+    assert environment["GIVEN"] == "0"
+    assert "TAKEN_BACK" not in environment
+
+
 def test_a_machine_with_gpus_is_not_told_how_many_it_has() -> None:
     assert not any("num_gpus" in word for word in argv())
     config = {**CONFIG, "verl": {"trainer": {"device": "cpu"}}}

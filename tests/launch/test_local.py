@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from harness.launch.cleanup import PROCESS_FILE, end_leftovers, scratch_directory
-from harness.launch.local import AttemptEnd, run_attempt, trainer_environment
+from harness.launch.environment import trainer_environment
+from harness.launch.local import AttemptEnd, run_attempt
 from harness.launch.processes import TAG
 from harness.launch.progress import Progress
 from harness.launch.watchdog import Limits

@@ -1,0 +1,67 @@
+"""The declared switches of the fast cell: what each is, and the words that take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+SWITCHES_FILE = Path(__file__).with_name("switches.yaml")
+NAIVE_SINCE = "v2"
+"""Switches of this baseline version are off in the naive cell; older ones are on in both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """One step that made the cell fast.
+
+    Attributes:
+        name: of the switch.
+        what: it does, in one line.
+        since: version of the baseline `micro/kl_penalty` that first ran with it.
+        back: words of `harness.run` that take it back.
+    """
+
+    name: str
+    what: str
+    since: str
+    back: tuple[str, ...]
+
+
+def read_switches() -> dict[str, Switch]:
+    """Return name -> switch, in the order of the file."""
+    document = yaml.safe_load(SWITCHES_FILE.read_text(encoding="utf-8"))
+    return {
+        name: Switch(name=name, what=item["what"], since=item["since"], back=tuple(item["back"]))
+        for name, item in document["switches"].items()
+    }
+
+
+def variants() -> dict[str, tuple[str, ...]]:
+    """Return variant -> words of `harness.run` beside those that all variants share.
+
+    `final` is the cell as it is, `naive` the one with every switch of the last version taken back,
+    `without <switch>` the final one with one taken back; the rest are the declared sizes.
+    """
+    switches = read_switches()
+    cell = ("ablation=kl_penalty", "levels=[none]", "seeds=[1]", "launcher.cells_at_once=1")
+    naive = [word for s in switches.values() if s.since == NAIVE_SINCE for word in s.back]
+    return {
+        "naive": (*cell, *naive),
+        "final": cell,
+        **{f"without {s.name}": (*cell, *s.back) for s in switches.values()},
+        **declared("sizes"),
+    }
+
+
+def declared(section: Literal["sizes", "long"]) -> dict[str, tuple[str, ...]]:
+    """Return variant -> words of a section of the file beside `switches`.
+
+    `sizes` are batches of 256 sequences, `long` whole cells of 60 steps, one or two at once.
+    """
+    document = yaml.safe_load(SWITCHES_FILE.read_text(encoding="utf-8"))
+    items: Mapping[str, Mapping[str, list[str]]] = document[section]
+    return {name: tuple(item["words"]) for name, item in items.items()}

@@ -1,0 +1,112 @@
+"""Time whole naive and final cells in turn, and write what was measured.
+
+Usage: ``python scripts/bench_cell.py [REPEATS=5] [STEPS=6] [REMOVAL=1] [SIZES=1] [LONG=1]
+[PART=...] [OUT=...]``
+
+Writes cell.json (every run) and CELL.md (the tables) to OUT. About 4 minutes per repeat on two
+cores; nothing else may run on the machine. REMOVAL=1 adds the final cell with one switch taken back
+at a time; SIZES=1 adds batches of 256 sequences; LONG=1 adds cells of 60 steps, alone, bare and two
+at once. PART= names the file of this measurement, cell-<part>.json: the tables are made from all
+parts in OUT, so that a long measurement can be taken in pieces.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from harness.profiling.bench import (
+    long_table,
+    ratio_table,
+    read_runs,
+    removal_table,
+    size_table,
+)
+from harness.profiling.switches import read_switches
+from harness.reports.text import paragraphs
+from harness.store.files import write_atomic, write_json
+
+ROOT = Path(__file__).resolve().parent.parent
+WORDS = {"REPEATS": "5", "STEPS": "6", "REMOVAL": "", "SIZES": "", "LONG": ""}
+WORDS |= {"PART": "", "OUT": "results/bench"}
+
+
+def read(words: list[str]) -> dict[str, str]:
+    """Return the words of the command line over their defaults."""
+    given = dict(WORDS)
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign or key not in WORDS:
+            sys.exit(f"unknown word {word!r}: expected {'=, '.join(WORDS)}=")
+        given[key] = value
+    return given
+
+
+def measure(given: dict[str, str]) -> dict[str, Any]:
+    """Run the cells under pytest-benchmark; return its document."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.json")
+        environment = {**os.environ, **{f"BENCH_{key}": value for key, value in given.items()}}
+        options = ["-q", "-x", "-p", "no:cacheprovider", "--benchmark-disable-gc"]
+        command = [sys.executable, "-m", "pytest", "tests/bench/cells.py", *options]
+        done = subprocess.run(
+            [*command, f"--benchmark-json={report}", f"--basetemp={folder}/cells"],
+            cwd=ROOT,
+            env=environment,
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(f"a cell failed (exit code {done.returncode}): nothing was written")
+        document: dict[str, Any] = json.loads(report.read_text())
+        return document
+
+
+def page(parts: list[dict[str, Any]], steps: str) -> str:
+    """Return the tables of all parts as Markdown."""
+    runs = [run for part in parts for run in read_runs(part)]
+    what = {name: switch.what for name, switch in read_switches().items()}
+    removal, sizes, long = removal_table(runs, what), size_table(runs), long_table(runs)
+    return paragraphs(
+        "# The cell, naive and final",
+        f"Cells of {steps} steps of `kl=none`, seed 1, with an evaluation before and after, one"
+        " after another on an idle machine; naive is the cell as `micro/kl_penalty@v1` ran it."
+        " Written by `make bench-cell`; every run is in the `cell*.json` beside this page.",
+        ratio_table(runs),
+        "## The final cell without one step, as a ratio to the final cell" if removal else "",
+        removal,
+        "## Steps of 256 sequences against the arithmetic of the same batch" if sizes else "",
+        sizes,
+        "## Whole cells of 60 steps, with their evaluations" if long else "",
+        long,
+    )
+
+
+def main(words: list[str]) -> int:
+    """Run the command line; return the exit code."""
+    given = read(words)
+    document = measure(given)
+    cpu = document["machine_info"].get("cpu", {})
+    kept = {
+        "machine": {"cpu": cpu.get("brand_raw"), "cores": cpu.get("count")},
+        "datetime": document["datetime"],
+        "commit": document["commit_info"],
+        "steps": int(given["STEPS"]),
+        "benchmarks": [{"extra_info": item["extra_info"]} for item in document["benchmarks"]],
+    }
+    out = ROOT / given["OUT"]
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / (f"cell-{given['PART']}.json" if given["PART"] else "cell.json"), kept)
+    parts = [json.loads(path.read_text()) for path in sorted(out.glob("cell*.json"))]
+    text = page(parts, given["STEPS"])
+    write_atomic(out / "CELL.md", text + "\n")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""The tables of `make bench-cell`."""
+
+import pytest
+
+from harness.profiling.bench import (
+    MEASURES,
+    Measured,
+    medians,
+    ratio_table,
+    read_runs,
+    removal_table,
+)
+
+
+def measured(variant: str, value: float) -> Measured:
+    return Measured(variant=variant, values=dict.fromkeys(MEASURES, value))
+
+
+RUNS = [
+    measured("naive", 10.0),
+    measured("final", 4.0),
+    measured("naive", 30.0),
+    measured("final", 5.0),
+    measured("naive", 20.0),
+    measured("final", 99.0),
+    measured("without warm_start", 15.0),
+]
+
+
+def test_medians_are_by_variant_and_measure() -> None:
+    assert medians(RUNS)["naive"] == dict.fromkeys(MEASURES, 20.0)
+    assert medians(RUNS)["final"] == dict.fromkeys(MEASURES, 5.0)
+
+
+def test_the_ratio_is_naive_over_final() -> None:
+    table = ratio_table(RUNS)
+    assert "naive (3 runs)" in table
+    assert all(line.endswith("4.00 |") for line in table.splitlines()[2:])
+    assert ratio_table(RUNS[:1]) == ""
+
+
+def test_a_switch_is_shown_as_a_ratio_to_the_final_cell() -> None:
+    what = {"warm_start": "a warm start"}
+    (row,) = removal_table(RUNS, what).splitlines()[2:]
+    assert "a warm start" in row
+    assert row.count("3.00") == len(MEASURES)
+    assert removal_table(RUNS[:6], what) == ""
+
+
+def test_a_switch_that_is_not_declared_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        removal_table(RUNS, {})
+
+
+def test_runs_are_read_from_the_file_of_the_measurement() -> None:
+    info = {"variant": "final", "repeat": 0, "values": dict.fromkeys(MEASURES, 1.0)}
+    assert read_runs({"benchmarks": [{"extra_info": info}]}) == [measured("final", 1.0)]

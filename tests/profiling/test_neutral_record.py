@@ -1,0 +1,42 @@
+"""The recorded comparison of naive and fast cells is inside the margin that was stated before."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+FILE = Path(__file__).parents[2] / "results" / "bench" / "neutral.csv"
+MARGIN = 0.03
+SEEDS = [1, 2, 3, 4, 5]
+
+
+def end_gaps(table: pd.DataFrame, metric: str, window: int) -> np.ndarray:
+    """Final minus naive at the end of training, one number per seed."""
+    own = table[table["metric"] == metric].sort_values("step")
+    gap = own["value_final"] - own["value_naive"]
+    return gap.groupby(own["seed"]).apply(lambda g: g.tail(window).mean()).to_numpy()
+
+
+def is_neutral(gap_S: np.ndarray) -> bool:
+    """Two one-sided t tests at 5 %; equal numbers are neutral without a test."""
+    if not gap_S.any():
+        return True
+    half = stats.t.ppf(0.95, gap_S.size - 1) * gap_S.std(ddof=1) / np.sqrt(gap_S.size)
+    return bool(abs(gap_S.mean()) + half < MARGIN)
+
+
+def test_five_seeds_are_inside_the_margin() -> None:
+    table = pd.read_csv(FILE)
+    assert sorted(table["seed"].unique()) == SEEDS
+    assert is_neutral(end_gaps(table, "accuracy_easy", 1))
+    assert is_neutral(end_gaps(table, "reward", 10))
+    equal = (table["value_naive"] == table["value_final"]).groupby(table["seed"]).all()
+    assert list(equal[equal].index) == [1, 2, 4, 5]
+    assert table[table["value_naive"] != table["value_final"]]["step"].min() == 32
+
+
+def test_a_real_difference_would_be_noticed() -> None:
+    table = pd.read_csv(FILE)
+    table["value_final"] += 0.02 * table["seed"]
+    assert not is_neutral(end_gaps(table, "reward", 10))
