@@ -101,6 +101,20 @@ def seed_spread(value_S: np.ndarray) -> float:
     return float(value_S.std(ddof=1)) if value_S.size > 1 else float("nan")
 
 
+def half_width(spread: float, seeds: int, *, level: float = 0.95) -> float:
+    """Half-width of the t interval that so many seeds of a given spread would have.
+
+    Args:
+        spread: standard deviation over seeds, in any unit, >= 0.
+        seeds: how many; below two there is no interval.
+        level: two-sided coverage, in (0, 1).
+
+    Returns:
+        In the unit of the spread; NaN for fewer than two seeds.
+    """
+    return _quantile(seeds, level) * spread / float(np.sqrt(max(seeds, 1)))
+
+
 def _quantile(count: int, level: float) -> float:
     """Two-sided t quantile for `count` seeds; NaN below two."""
     return float(stats.t.ppf(0.5 + level / 2.0, count - 1)) if count > 1 else float("nan")

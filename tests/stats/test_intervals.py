@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from harness.stats.intervals import (
+    half_width,
     mean_interval,
     paired_t,
     prediction_interval,
@@ -78,3 +79,12 @@ def test_what_has_no_interval_is_refused(values: Any, level: Any) -> None:
 def test_arms_of_different_seeds_are_refused() -> None:
     with pytest.raises(ValueError, match="align"):
         paired_t(np.zeros(3), np.zeros(2))
+
+
+def test_a_half_width_is_that_of_the_interval_of_seeds_with_that_spread() -> None:
+    value_S = np.array([0.1, 0.4, 0.35, 0.2])
+    interval = mean_interval(value_S)
+    foretold = half_width(seed_spread(value_S), value_S.size)
+    assert foretold == pytest.approx((interval.high - interval.low) / 2)
+    assert foretold < half_width(seed_spread(value_S), value_S.size - 1)
+    assert np.isnan(half_width(1.0, 1))

@@ -1,0 +1,188 @@
+"""Curves over training as one number per seed, and their interquartile mean with an interval.
+
+Axis letters: ``S`` training seeds, ``Q`` questions (or tasks), ``T`` steps. A number per seed goes
+on to `harness.stats.paired`; where two curves differ is told by `harness.stats.bands`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.stats import aggregates
+from harness.stats.percentile import Plan, Pointwise, pointwise
+from harness.stats.resampling import Iqm, count_chunks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """When each curve first reached a threshold.
+
+    Attributes:
+        time_S: step in the unit of the steps, interpolated, shape (seeds,); inf where the curve
+            never reached it (it may later: censored at `last_S`), NaN where it has no value.
+        is_reached_S: whether it did, shape (seeds,).
+        last_S: last step with a value, shape (seeds,); NaN without any.
+        note: "" or how many curves did not reach it.
+    """
+
+    time_S: np.ndarray
+    is_reached_S: np.ndarray
+    last_S: np.ndarray
+    note: str
+
+
+def area(curve_ST: np.ndarray, step_T: np.ndarray) -> np.ndarray:
+    """Area under each curve by trapezoids, divided by the span of the steps.
+
+    So it is the mean height, in the unit of the curve, and runs with other step numbers compare.
+    A value that is missing inside is bridged by a straight line; at either end it is not.
+
+    Args:
+        curve_ST: one curve per seed, shape (seeds, steps); NaN is a value that is not there.
+        step_T: steps, strictly rising, shape (steps,), at least two.
+
+    Returns:
+        Shape (seeds,); NaN for a curve without its first or last value.
+
+    Raises:
+        ValueError: shapes do not fit, an infinite value, steps that do not rise, or fewer than two.
+    """
+    curve_ST, step_T = _checked(curve_ST, step_T)
+    if step_T.size < 2:
+        raise ValueError(f"an area needs at least 2 steps, got {step_T.size}")
+    is_there_ST = ~np.isnan(curve_ST)
+    area_S = np.trapezoid(curve_ST, step_T, axis=1)
+    for seed in np.flatnonzero(~is_there_ST.all(axis=1) & is_there_ST[:, 0] & is_there_ST[:, -1]):
+        there_T = is_there_ST[seed]
+        area_S[seed] = np.trapezoid(curve_ST[seed, there_T], step_T[there_T])
+    return np.asarray(area_S / (step_T[-1] - step_T[0]))
+
+
+def time_to_threshold(curve_ST: np.ndarray, step_T: np.ndarray, threshold: float) -> Crossing:
+    """Step at which each curve first stands at or above a threshold.
+
+    Between the value before and the first at or above it the line is straight. Noise makes a curve
+    cross early: smooth it first, or ask for a threshold that is clear of the noise.
+
+    Args:
+        curve_ST: one curve per seed, shape (seeds, steps); NaN is a value that is not there.
+        step_T: steps, strictly rising, shape (steps,).
+        threshold: finite, in the unit of the curve.
+
+    Returns:
+        The times. A curve that starts above has crossed by its first step, which is its time. A
+        mean over censored times is wrong: compare ranks or the share that got there.
+
+    Raises:
+        ValueError: a threshold that is not finite, or see `area`.
+    """
+    curve_ST, step_T = _checked(curve_ST, step_T)
+    if not np.isfinite(threshold):
+        raise ValueError(f"the threshold must be finite, got {threshold!r}")
+    time_S, last_S = np.full((2, len(curve_ST)), np.nan)
+    for seed, value_T in enumerate(curve_ST):
+        there_T = ~np.isnan(value_T)
+        if there_T.any():
+            time_S[seed] = _first(value_T[there_T], step_T[there_T], threshold)
+            last_S[seed] = step_T[there_T][-1]
+    missed = int(np.isinf(time_S).sum())
+    note = f"{missed} of {len(time_S)} curves had not reached {threshold:g} when they ended"
+    return Crossing(
+        time_S=time_S,
+        is_reached_S=np.isfinite(time_S),
+        last_S=last_S,
+        note=note if missed else "",
+    )
+
+
+def final_mean(curve_ST: np.ndarray, window: int) -> np.ndarray:
+    """Mean of each curve over its last steps.
+
+    Args:
+        curve_ST: one curve per seed, shape (seeds, steps); NaN is a value that is not there.
+        window: steps at the end, between 1 and the number of steps.
+
+    Returns:
+        Shape (seeds,); NaN where a value of the window is missing, so that all seeds are averaged
+        over the same steps.
+
+    Raises:
+        ValueError: not two axes, an infinite value, or an impossible window.
+    """
+    curve_ST = np.asarray(curve_ST, dtype=float)
+    curve_ST, _ = _checked(curve_ST, np.arange(curve_ST.shape[-1] if curve_ST.ndim else 0))
+    if not 1 <= window <= curve_ST.shape[1]:
+        raise ValueError(f"the window must be 1 to {curve_ST.shape[1]} steps, got {window}")
+    return np.asarray(curve_ST[:, -window:].mean(axis=1))
+
+
+def iqm_curve(
+    score_SQT: np.ndarray,
+    *,
+    rng: np.random.Generator | None = None,
+    index_BSQ: np.ndarray | None = None,
+    plan: Plan | None = None,
+) -> Pointwise:
+    """Interquartile mean at each step with a percentile bootstrap interval.
+
+    Each resample draws seeds once and follows them along all steps. The interval is for each
+    step alone: over many steps some will miss (`harness.stats.bands` holds for all at once).
+
+    Args:
+        score_SQT: scores in any unit, shape (seeds, questions, steps), finite.
+        rng: source of the draws; the caller owns the seed.
+        index_BSQ: indices drawn beforehand instead of `rng`, shape (draws, seeds, questions or 1).
+        plan: how resamples are made.
+
+    Returns:
+        The curve with its bounds, in the unit of the scores.
+
+    Raises:
+        ValueError: not three axes, no step, a score that is not finite, or see
+            `resampling.count_chunks`.
+
+    Source:
+        Agarwal et al. 2021 (arXiv:2108.13264), figure 9 (sample efficiency curves).
+    """
+    score_SQT, plan = np.asarray(score_SQT, dtype=float), plan or Plan()
+    if score_SQT.ndim != 3 or not score_SQT.size:
+        raise ValueError(
+            f"expected scores of shape (seeds, questions, steps), got {score_SQT.shape}"
+        )
+    steps = [aggregates.checked(score_SQ) for score_SQ in np.moveaxis(score_SQT, 2, 0)]
+    middles = [Iqm(score_SQ) for score_SQ in steps]
+    shape = steps[0].shape
+    chunks = count_chunks(shape, draws=plan.draws, unit=plan.unit, rng=rng, index_BSQ=index_BSQ)
+    drawn_TB = np.concatenate(
+        [np.stack([middle.of(count_SQB) for middle in middles]) for count_SQB in chunks], axis=1
+    )
+    point_T = np.array([aggregates.iqm(score_SQ) for score_SQ in steps])
+    return pointwise(point_T, drawn_TB, shape[0], plan)
+
+
+def _first(value_T: np.ndarray, step_T: np.ndarray, threshold: float) -> float:
+    """Return when a curve without gaps first stands at or above the threshold; inf if never."""
+    is_up_T = value_T >= threshold
+    if not is_up_T.any():
+        return float("inf")
+    place = int(is_up_T.argmax())
+    if place == 0:
+        return float(step_T[0])
+    share = (threshold - value_T[place - 1]) / (value_T[place] - value_T[place - 1])
+    return float(step_T[place - 1] + share * (step_T[place] - step_T[place - 1]))
+
+
+def _checked(curve_ST: np.ndarray, step_T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    curve_ST, step_T = np.asarray(curve_ST, dtype=float), np.asarray(step_T, dtype=float)
+    if curve_ST.ndim != 2 or step_T.shape != curve_ST.shape[1:] or not step_T.size:
+        raise ValueError(
+            f"expected curves of shape (seeds, steps) and a step for each column, got"
+            f" {curve_ST.shape} and {step_T.shape}"
+        )
+    if np.isinf(curve_ST).any():
+        raise ValueError("a curve has an infinite value")
+    if not np.isfinite(step_T).all() or (np.diff(step_T) <= 0.0).any():
+        raise ValueError("steps must be finite and strictly rising: sort them, and drop repeats")
+    return curve_ST, step_T

@@ -1,0 +1,228 @@
+"""Resamples of a score matrix as counts, and aggregates of them: a thousand at a time.
+
+A resample is told by how often each score was drawn; the order of all scores is the same in
+every resample, so that they are sorted once and trimmed means are sums over cumulated counts.
+
+Axis letters: ``S`` training seeds, ``Q`` questions, ``N`` all scores (seeds times questions),
+``B`` bootstrap draws.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+from typing import Literal
+
+import numpy as np
+
+from harness.stats.aggregates import trimmed
+
+Unit = Literal["seed", "cell"]
+"""What is drawn: "seed", whole training runs; "cell", seeds anew within each question."""
+
+_PACKED = 15
+"""Up to this many seeds the counts of all of them fit one 64-bit word."""
+
+_TABLE = 1 << 17
+"""Entries of a table of packed counts at most: it then fits the cache."""
+
+_CHUNK = 1 << 17
+"""Scores per chunk: counts and their sums then fit the cache."""
+
+
+def count_chunks(
+    shape: tuple[int, int],
+    *,
+    draws: int,
+    unit: Unit,
+    rng: np.random.Generator | None,
+    index_BSQ: np.ndarray | None,
+) -> Iterator[np.ndarray]:
+    """Yield how often each score was drawn, some resamples at a time.
+
+    Args:
+        shape: (seeds, questions).
+        draws: number of resamples; of no account if `index_BSQ` is given.
+        unit: what is drawn; of no account if `index_BSQ` is given.
+        rng: source of the draws.
+        index_BSQ: indices drawn beforehand, shape (draws, seeds, questions or 1), instead of `rng`.
+
+    Yields:
+        Shape (seeds, questions or 1, draws of the chunk), whole numbers that sum to `seeds`.
+
+    Raises:
+        ValueError: not exactly one of `rng` and `index_BSQ`, or indices of another shape or range.
+    """
+    if (rng is None) == (index_BSQ is None):
+        raise ValueError("give either a generator or indices that were drawn, not both or none")
+    if index_BSQ is not None:
+        index_BSQ = _checked_index(index_BSQ, shape)
+        draws = len(index_BSQ)
+    chunk = max(_CHUNK // (shape[0] * shape[1]), 4)
+    for start in range(0, draws, chunk):
+        if index_BSQ is not None:
+            part = index_BSQ[start : start + chunk]
+            yield _counts(np.moveaxis(part, 0, -1), shape[0])
+        elif rng is not None:
+            questions = shape[1] if unit == "cell" else 1
+            yield _drawn_counts(rng, shape[0], (questions, min(chunk, draws - start)))
+
+
+class Iqm:
+    """Interquartile means of resamples of one score matrix."""
+
+    def __init__(self, score_SQ: np.ndarray) -> None:
+        """Sort the scores once.
+
+        Args:
+            score_SQ: scores, shape (seeds, questions), finite.
+        """
+        flat = score_SQ.ravel()
+        self.order_N = np.argsort(flat)
+        value_N = flat[self.order_N]
+        self.cut = trimmed(flat.size)
+        middle = flat.size // 2
+        self.centre = float(value_N[middle])
+        self.gap_N = np.diff(value_N)
+        self.dtype = np.int16 if flat.size < 2**15 else np.int64
+        # distances are taken from the middle, so that a far outlier is multiplied by an exact 0
+        base_N = np.where(np.arange(flat.size - 1) < middle, self.cut, flat.size - self.cut)
+        self.base_N1 = base_N.astype(self.dtype)[:, None]
+
+    def of(self, count_SQB: np.ndarray) -> np.ndarray:
+        """Return the IQM of each resample.
+
+        Args:
+            count_SQB: from `count_chunks`, shape (seeds, questions or 1, draws).
+
+        Returns:
+            Shape (draws,), in the unit of the scores.
+        """
+        size = self.order_N.size
+        count_NB = count_SQB.reshape(-1, count_SQB.shape[-1])
+        if size == 1:
+            return np.full(count_NB.shape[1], self.centre)
+        row_N = self.order_N[:-1] // (size // len(count_NB))
+        up_to_NB = _cumulate(count_NB, row_N, self.dtype)
+        np.clip(up_to_NB, self.cut, size - self.cut, out=up_to_NB)
+        np.subtract(self.base_N1, up_to_NB, out=up_to_NB)
+        shift_B = self.gap_N @ up_to_NB.astype(float)
+        return np.asarray(self.centre + shift_B / (size - 2 * self.cut))
+
+
+def question_means(score_SQ: np.ndarray, count_SQB: np.ndarray) -> np.ndarray:
+    """Mean over seeds of each question in each resample.
+
+    Args:
+        score_SQ: scores, shape (seeds, questions).
+        count_SQB: from `count_chunks`, shape (seeds, questions or 1, draws).
+
+    Returns:
+        Shape (questions, draws), in the unit of the scores.
+    """
+    total_QB = score_SQ[0][:, None] * count_SQB[0]
+    for score_Q, count_QB in zip(score_SQ[1:], count_SQB[1:], strict=True):
+        total_QB += score_Q[:, None] * count_QB
+    total_QB /= score_SQ.shape[0]
+    return np.asarray(total_QB)
+
+
+def column_medians(value_QB: np.ndarray) -> np.ndarray:
+    """Median over the first axis.
+
+    Args:
+        value_QB: finite numbers, shape (questions, draws).
+
+    Returns:
+        Shape (draws,).
+    """
+    sorted_BQ = np.sort(np.ascontiguousarray(value_QB.T), axis=1)
+    count = len(value_QB)
+    return np.asarray((sorted_BQ[:, (count - 1) // 2] + sorted_BQ[:, count // 2]) / 2.0)
+
+
+def _cumulate(count_NB: np.ndarray, order_N: np.ndarray, dtype: type) -> np.ndarray:
+    """Return cumulated counts of the rows named by `order_N`.
+
+    A row at a time: numpy's own cumsum along the first axis walks down the columns.
+    """
+    if count_NB.shape[1] < 64:
+        return np.cumsum(count_NB[order_N], axis=0, dtype=dtype)
+    total_NB: np.ndarray = np.empty((order_N.size, count_NB.shape[1]), dtype=dtype)
+    total_NB[0] = count_NB[order_N[0]]
+    for place in range(1, order_N.size):
+        np.add(total_NB[place - 1], count_NB[order_N[place]], out=total_NB[place])
+    return total_NB
+
+
+def _drawn_counts(rng: np.random.Generator, seeds: int, size: tuple[int, int]) -> np.ndarray:
+    """Draw as many seeds as there are, with replacement; return how often each was drawn.
+
+    With few seeds several are drawn by one number, the place in a table that holds the counts of
+    all combinations of so many draws, each as likely as the others.
+
+    Args:
+        rng: source of the draws.
+        seeds: number of seeds, and of draws.
+        size: (questions or 1, resamples).
+
+    Returns:
+        Shape (seeds, questions or 1, resamples), whole numbers that sum to `seeds`.
+    """
+    if seeds > _PACKED:
+        return _counts(rng.integers(seeds, size=(seeds, *size), dtype=_small(seeds)), seeds)
+    word_QB = np.zeros(size, dtype=np.uint64)
+    for length in _lengths(seeds):
+        table = _packed_counts(seeds, length)
+        word_QB += table[rng.integers(table.size, size=size, dtype=np.uint32)]
+    bits = seeds.bit_length()
+    count_SQB = np.empty((seeds, *size), dtype=np.uint8)
+    for seed in range(seeds):
+        # the cast keeps the lowest byte, of which the mask keeps this seed's bits
+        count_SQB[seed] = (word_QB >> np.uint64(bits * seed)).astype(np.uint8)
+    count_SQB &= np.uint8(2**bits - 1)
+    return count_SQB
+
+
+def _lengths(seeds: int) -> list[int]:
+    """Return how many draws each table stands for: as many as fit one, then the rest."""
+    longest = seeds if seeds == 1 else max(1, int(math.log(_TABLE, seeds)))
+    whole, rest = divmod(seeds, longest)
+    return [longest] * whole + [rest] * bool(rest)
+
+
+@cache
+def _packed_counts(seeds: int, length: int) -> np.ndarray:
+    """Return the counts of each combination of so many draws, packed: shape (seeds ** length,)."""
+    one_S = np.uint64(1) << np.arange(seeds, dtype=np.uint64) * np.uint64(seeds.bit_length())
+    word = np.zeros(1, dtype=np.uint64)
+    for _ in range(length):
+        word = np.add.outer(word, one_S).ravel()
+    return word
+
+
+def _counts(index_SQB: np.ndarray, seeds: int) -> np.ndarray:
+    """Return how often each seed was drawn, shape (seeds, questions or 1, draws)."""
+    columns = index_SQB[0].size
+    slot = index_SQB.reshape(seeds, -1) * np.int64(columns) + np.arange(columns)
+    counted = np.bincount(slot.ravel(), minlength=seeds * columns)
+    return counted.astype(_small(seeds)).reshape(index_SQB.shape)
+
+
+def _small(seeds: int) -> type:
+    """Return the smallest unsigned type that holds a count of so many seeds."""
+    return np.uint8 if seeds < 2**8 else np.uint16 if seeds < 2**16 else np.uint32
+
+
+def _checked_index(index_BSQ: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    index_BSQ = np.asarray(index_BSQ)
+    if index_BSQ.ndim != 3 or index_BSQ.shape[1:] not in (shape, (shape[0], 1)):
+        raise ValueError(
+            f"expected indices of shape (draws, {shape[0]}, {shape[1]} or 1), got {index_BSQ.shape}"
+        )
+    if index_BSQ.dtype.kind not in "iu" or not index_BSQ.size:
+        raise ValueError(f"expected whole numbers as indices, got {index_BSQ.dtype}")
+    if index_BSQ.min() < 0 or index_BSQ.max() >= shape[0]:
+        raise ValueError(f"an index lies outside 0 .. {shape[0] - 1}")
+    return index_BSQ

@@ -1,0 +1,79 @@
+"""Time the bootstrap of this suite against rliable's on the same work; print the ratios.
+
+Usage: ``<python of an environment with rliable> scripts/bench_stats.py [results/bench]``
+
+The environment is that of `scripts/golden_rliable.py` with pytest-benchmark. Writes stats.json
+(medians) and STATS.md (the table) to the directory. A minute on an idle machine.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+TITLES = {
+    "iqm": "IQM of 10 x 26 scores, 10,000 draws",
+    "four aggregates": "mean, median, IQM and optimality gap of the same, 10,000 draws",
+    "curve": "IQM curve of 5 x 12 scores at 50 steps, 1,000 draws",
+}
+
+
+def measure() -> list[dict[str, Any]]:
+    """Return work, who and the median seconds of each entry."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.json")
+        command = [sys.executable, "-m", "pytest", "tests/bench/rliable_speed.py", "-q"]
+        options = ["-p", "no:cacheprovider", f"--benchmark-json={report}", "-W", "default"]
+        subprocess.run([*command, *options], cwd=ROOT, check=True)
+        entries = json.loads(report.read_text())["benchmarks"]
+    return [
+        {
+            **entry["extra_info"],
+            "median_s": entry["stats"]["median"],
+            "runs": entry["stats"]["rounds"],
+        }
+        for entry in entries
+    ]
+
+
+def page(rows: list[dict[str, Any]]) -> str:
+    """Return the table of ratios as Markdown."""
+    seconds = {(row["work"], row["who"]): row["median_s"] for row in rows}
+    how = (
+        f"Medians on one machine, one after another; rliable {version('rliable')}, numpy"
+        f" {version('numpy')}. Written by `scripts/bench_stats.py`."
+    )
+    lines = [
+        "# Bootstrap intervals: this suite against rliable",
+        "",
+        how,
+        "",
+        "| work | rliable [s] | harness.stats [s] | ratio |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for work, title in TITLES.items():
+        theirs, ours = seconds[work, "rliable"], seconds[work, "harness"]
+        lines.append(f"| {title} | {theirs:.2f} | {ours:.4f} | {theirs / ours:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(words: list[str]) -> int:
+    """Run the command line; return the exit code."""
+    out = Path(words[0]) if words else ROOT / "results" / "bench"
+    out.mkdir(parents=True, exist_ok=True)
+    rows = measure()
+    (out / "stats.json").write_text(json.dumps(rows, indent=1) + "\n")
+    text = page(rows)
+    (out / "STATS.md").write_text(text)
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
