@@ -1,0 +1,1 @@
+"""Claims of a paper: read, judged on what is stored, and laid out as a sheet."""

@@ -1,0 +1,118 @@
+"""The sheet on the stored runs of the KL ablation."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.claims import BASELINES, claim_sheet, main, stored_rows
+from harness.claimsheet.measuring import Rows
+from harness.claimsheet.sheet import Line, rule_objection
+from harness.config import ROOT
+from harness.reports.origin import RuleOrigin
+from harness.verdicts import Word
+
+RESULTS = ROOT / "results"
+
+
+@pytest.fixture(scope="module")
+def lines() -> dict[str, Line]:
+    sheet = claim_sheet("micro", stored_rows("micro", RESULTS, BASELINES))
+    return {line.claim.id: line for line in sheet}
+
+
+def test_claims_about_the_stored_runs_have_verdicts_and_all_others_a_command(
+    lines: dict[str, Line],
+) -> None:
+    for line in lines.values():
+        if line.claim.ablation == "kl_penalty" and "micro" in line.claim.rules:
+            assert line.verdict.word is not Word.NOT_RUN, line.claim.id
+            assert line.verdict.parts[0].seeds == (4, 5, 6, 7, 8)
+            assert line.verdict.run_ids
+        if line.verdict.word is Word.NOT_RUN:
+            assert line.decided_by.startswith("python -m harness.run ablation="), line.claim.id
+
+
+def test_the_results_and_their_baseline_give_the_same_verdicts(lines: dict[str, Line]) -> None:
+    stored = claim_sheet("micro", stored_rows("micro", Path("nowhere"), BASELINES))
+    for line in stored:
+        mine = lines[line.claim.id].verdict
+        assert line.verdict.word is mine.word
+        assert line.verdict.parts == mine.parts
+
+
+def test_every_stored_verdict_rests_on_a_rule_that_is_older_than_its_runs(
+    lines: dict[str, Line],
+) -> None:
+    judged = [line for line in lines.values() if line.verdict.parts]
+    assert judged
+    assert not [line.claim.id for line in judged if line.verdict.is_exploratory]
+
+
+def test_a_rule_that_came_after_the_runs_is_found() -> None:
+    origin = RuleOrigin("abc", "2026-11-23T12:00:00+00:00")
+    assert rule_objection(origin, "2026-11-23T12:00:01+00:00") == ""
+    assert "is not older" in rule_objection(origin, "2026-11-23T11:59:59+00:00")
+    assert rule_objection(RuleOrigin("", ""), "2026-11-23T11:59:59+00:00") == ""
+
+
+def test_a_younger_rule_takes_the_verdicts_away() -> None:
+    rows_of = stored_rows("micro", RESULTS, BASELINES)
+
+    def earlier(ablation: str) -> Rows | None:
+        rows = rows_of(ablation)
+        if rows is None:
+            return None
+        old = dict.fromkeys(rows.started, "2020-01-01T00:00:00+00:00")
+        return Rows(tables=rows.tables, place=rows.place, started=old)
+
+    sheet = claim_sheet("micro", earlier)
+    dated = [line for line in sheet if line.origin.date and line.verdict.parts]
+    if not dated:
+        pytest.skip("no git history here: the age of a rule cannot be checked")
+    assert all(line.verdict.word is Word.NOT_RUN for line in dated)
+    assert all(line.verdict.is_exploratory for line in dated)
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_it_prints_every_claim(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"format={form}", f"results_dir={RESULTS}"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"f{number:02}" in text for number in range(1, 24))
+
+
+def test_one_claim_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claim=f07b", f"results_dir={RESULTS}"]) == 0
+    text = capsys.readouterr().out
+    for word in ("0.356 (none)", "fig8_eval_performance_no_KL", "Reproduced if", "kl=none-s4-"):
+        assert word in text
+
+
+def test_json_and_csv_hold_the_same_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["format=json", "claim=f07b", f"results_dir={RESULTS}"])
+    (document,) = json.loads(capsys.readouterr().out)
+    main(["format=csv", "claim=f07b", f"results_dir={RESULTS}"])
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [float(row["low"]) for row in rows] == [d["low"] for d in document["differences"]]
+    assert {row["verdict"] for row in rows} == {document["verdict"]}
+
+
+def test_files_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"out={tmp_path}", f"results_dir={RESULTS}"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"CLAIMS.md", "claims.csv", "claims.json"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["claim=f99"], "there is no claim or finding 'f99'"),
+        (["format=xml"], "unknown format 'xml'"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert message in capsys.readouterr().err
