@@ -1,30 +1,60 @@
-"""`python -m harness.compare ablation=<name> [baseline=<name>@v<N>] [scale=] [results_dir=]`.
+"""`python -m harness.compare candidate=<results, bundle or log> baseline=<name> [--gate] ...`.
 
-Compares the stored runs of a request with a baseline, the latest of its scale and ablation if none
-is named, and says for each run whether it lies inside or outside the band of the stored seeds.
-`partial=` names a request that is less than the whole study. Exit code 12: nothing is comparable.
+Says whether a candidate is better or worse than what is stored, or the same within a margin, by
+paired seeds where they match: effects with intervals, curves, cost, and the differences of the
+configs. Either side is a directory of results, the name, directory or archive of a bundle, or a
+log.
+
+  candidate_arm= baseline_arm=  which arm; the only one, the same name or the control by default
+  metric=   that is judged; the first accuracy that both sides have by default
+  margin=   loss that would count, in the metric's unit; by default harness/comparing/margins.py
+  level=    of the intervals, 0.95 by default
+  mapping=  a mapping file, for a candidate that is a log
+  out=      directory for COMPARISON.md, comparison.json and figures
+  --gate    ends with 0 not worse by the margin, 10 worse, 11 cannot tell, 12 not comparable
+  --anyway  compares what is not comparable; every output then carries the warning
+
+`python -m harness.compare ablation=<name> [baseline=] [scale=] [results_dir=] [partial=]` says for
+each run of a request whether it lies inside the band of the stored seeds. Exit code 12: nothing is
+comparable.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.arguments import read_words, run_command
 from harness.baseline import BASELINES
+from harness.comparing.document import comparison_document
+from harness.comparing.effects import Settings
+from harness.comparing.figures import write_comparison_figures
+from harness.comparing.output import comparison_markdown
+from harness.comparing.output import comparison_text as sides_text
+from harness.comparing.report import Comparison as SideComparison
+from harness.comparing.report import check_settings, compare_sides
+from harness.comparing.sides import side_of
 from harness.report import load_results
 from harness.reports.bundle import find_bundle, read_bundle, versions
 from harness.reports.comparison import Comparison, compare_with_bundle, comparison_text
 from harness.reports.results import Results
+from harness.schema import ExitCode, UsageError
+from harness.sources import load_source
+from harness.store.files import write_atomic, write_json
 
-WORDS = {
-    "scale": "micro",
-    "results_dir": "results",
-    "partial": "",
-    "baseline": "",
-    "baselines_dir": "",
+REQUEST_WORDS = {"scale": "micro", "results_dir": "results", "partial": ""}
+SIDE_WORDS = {
+    "candidate_arm": "",
+    "baseline_arm": "",
+    "metric": "",
+    "margin": "",
+    "level": "",
+    "mapping": "",
+    "out": "",
 }
+WORDS = {"candidate": "", "ablation": "", "baseline": "", "baselines_dir": ""}
+FLAGS = ("--gate", "--anyway")
 
 
 def compare_with_latest(results: Results, baselines: Path = BASELINES) -> Comparison | None:
@@ -44,13 +74,47 @@ def print_comparison(comparison: Comparison | None) -> None:
     print("no stored study to compare with" if comparison is None else comparison_text(comparison))
 
 
+def write_comparison(comparison: SideComparison, out: Path, command: str) -> list[Path]:
+    """Write COMPARISON.md, comparison.json and the figures; return the paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    figures = write_comparison_figures(comparison, out / "figures")
+    names = [str(path.relative_to(out)) for path in figures if path.suffix == ".svg"]
+    document, text = out / "comparison.json", out / "COMPARISON.md"
+    write_json(document, comparison_document(comparison, command))
+    write_atomic(text, comparison_markdown(comparison, names))
+    return [text, document, *figures]
+
+
 def main(words: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
     return run_command(words, __doc__ or "", _compare)
 
 
 def _compare(words: Sequence[str]) -> int:
-    given = read_words(words, WORDS, needed=["ablation"])
+    known = {**WORDS, **SIDE_WORDS, **REQUEST_WORDS}
+    given = read_words(words, known, flags=FLAGS)
+    if bool(given["candidate"]) == bool(given["ablation"]):
+        raise UsageError(
+            "name what to compare, by one of candidate=<results, bundle or log> (with baseline=)"
+            " and ablation=<name>"
+        )
+    if given["ablation"]:
+        _refuse(given, [*SIDE_WORDS, *FLAGS], {}, "ablation=")
+        return _compare_request(given)
+    _refuse(given, list(REQUEST_WORDS), REQUEST_WORDS, "candidate=")
+    return _compare_sides(given, words)
+
+
+def _refuse(
+    given: Mapping[str, str], names: Sequence[str], usual: Mapping[str, str], form: str
+) -> None:
+    """Refuse words of the other form, which would do nothing."""
+    for name in names:
+        if given[name] != usual.get(name, ""):
+            raise UsageError(f"{name} does nothing beside {form}: see python -m harness.compare -h")
+
+
+def _compare_request(given: Mapping[str, str]) -> int:
     baselines = Path(given["baselines_dir"] or BASELINES)
     name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
     bundle = read_bundle(find_bundle(name, baselines))
@@ -58,6 +122,39 @@ def _compare(words: Sequence[str]) -> int:
     comparison = compare_with_bundle(results, bundle)
     print_comparison(comparison)
     return comparison.exit_code
+
+
+def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
+    if not given["baseline"]:
+        raise UsageError("no baseline was named: give baseline=<name> (harness.baseline list)")
+    margin = _number(given, "margin")
+    settings = Settings(
+        level=_number(given, "level") or 0.95, margin=margin, metric=given["metric"]
+    )
+    check_settings(settings.level, margin)
+    baselines = Path(given["baselines_dir"] or BASELINES)
+    mapping = Path(given["mapping"]) if given["mapping"] else None
+    stored = load_source(given["baseline"], baselines=baselines)
+    new = load_source(given["candidate"], baselines=baselines, mapping=mapping)
+    arm = given["candidate_arm"]
+    candidate = side_of(new, arm, "candidate", like=given["baseline_arm"])
+    baseline = side_of(stored, given["baseline_arm"], "baseline", like=candidate.arm)
+    comparison = compare_sides(candidate, baseline, settings, is_forced=bool(given["--anyway"]))
+    print(sides_text(comparison))
+    if given["out"]:
+        command = " ".join(["python -m harness.compare", *words])
+        written = write_comparison(comparison, Path(given["out"]), command)
+        print("\nwritten: " + ", ".join(str(path) for path in written))
+    return comparison.gate.code if given["--gate"] else ExitCode.OK
+
+
+def _number(given: Mapping[str, str], name: str) -> float | None:
+    if not given[name]:
+        return None
+    try:
+        return float(given[name])
+    except ValueError as error:
+        raise UsageError(f"{name}={given[name]} is not a number: correct it") from error
 
 
 if __name__ == "__main__":

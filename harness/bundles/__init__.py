@@ -1,0 +1,1 @@
+"""What can be done with stored studies besides reading them; none of it changes one."""

@@ -1,0 +1,126 @@
+"""A run's files on this machine, and the code that made it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.metrics.tables import read_parquet
+from harness.schema import DamagedError
+
+ROOT = Path(__file__).resolve().parents[2]
+_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """What stands beside a table about the runs behind it.
+
+    Attributes:
+        folder: of the table.
+        cells: run_id -> its row of runs.parquet, or its cell of a bundle's manifest.
+        command: that makes the runs again; "" if it is not known.
+        commits: of the code that ran.
+        places: directories that may hold the runs.
+    """
+
+    folder: Path
+    cells: Mapping[str, Mapping[str, Any]]
+    command: str
+    commits: tuple[str, ...]
+    places: tuple[Path, ...]
+
+
+def study_of(table: Path) -> Study:
+    """Read what stands beside a table: `runs.parquet` and `verdicts.json`, or a bundle's manifest.
+
+    Raises:
+        DamagedError: one of them cannot be read.
+    """
+    folder = table.parent
+    try:
+        if (folder / "manifest.json").is_file():
+            return _of_bundle(folder, json.loads((folder / "manifest.json").read_text()))
+        return _of_results(folder)
+    except (ValueError, KeyError) as error:
+        raise DamagedError(f"what stands beside {table} cannot be read: restore it") from error
+
+
+def run_lines(study: Study, run_id: str) -> list[str]:
+    """Return what is known of a run: state, code, and its files or how to make them."""
+    cell = study.cells.get(run_id)
+    lines = [f"run {run_id}"]
+    if cell is not None:
+        known = [f"{key} {cell[key]}" for key in ("status", "started", "attempts") if cell.get(key)]
+        lines.append(f"  cell {cell['cell_id']}; {', '.join(known)}")
+        commit = cell.get("commit") or ", ".join(study.commits)
+        dirty = {"yes": " (with changes)", "no": ""}.get(str(cell.get("dirty", "no")), " (unknown)")
+        lines.append(f"  code {commit}{dirty}")
+    path = run_directory(study, run_id)
+    if path is None:
+        return [*lines, "  files: not on this machine, runs are not committed"]
+    files = [path / "spec.yaml", path / "record.json", *sorted(path.glob("attempt-*"))]
+    return [*lines, *(f"  {shown(file)}" for file in files if file.exists())]
+
+
+def run_directory(study: Study, run_id: str) -> Path | None:
+    """Return the directory of a run, or None if it is not on this machine."""
+    found = (place / run_id for place in study.places)
+    return next((path for path in found if (path / "record.json").is_file()), None)
+
+
+def commit_of(path: Path) -> str:
+    """Return the commit that last changed a file; "" if it is not committed or there is no git."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(path.parent), "log", "-1", "--format=%H", "--", path.name],
+            capture_output=True,
+            check=True,
+            timeout=_TIMEOUT_S,
+            text=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def shown(path: Path) -> str:
+    """Return a path relative to the checkout where it lies in it."""
+    whole = path.resolve()
+    return str(whole.relative_to(ROOT)) if whole.is_relative_to(ROOT) else str(path)
+
+
+def _of_results(folder: Path) -> Study:
+    cells: dict[str, Mapping[str, Any]] = {}
+    if (folder / "runs.parquet").is_file():
+        rows: Sequence[Mapping[Any, Any]] = read_parquet(folder / "runs.parquet").to_dict("records")
+        cells = {str(row["run_id"]): {str(k): v for k, v in row.items()} for row in rows}
+    command = ""
+    if (folder / "verdicts.json").is_file():
+        command = str(json.loads((folder / "verdicts.json").read_text()).get("command", ""))
+    return Study(
+        folder=folder,
+        cells=cells,
+        command=command,
+        commits=tuple(dict.fromkeys(str(cell["commit"]) for cell in cells.values())),
+        # a part of a study lies in results/<scale>/<ablation>/partial/<label>
+        places=(folder / "runs", folder.parent.parent / "runs"),
+    )
+
+
+def _of_bundle(folder: Path, manifest: Mapping[str, Any]) -> Study:
+    name = str(manifest["name"]).partition("@")[0]
+    scale, _, ablation = name.partition("/")
+    named = ",".join(str(seed) for seed in manifest.get("seeds", ()))
+    command = f"python -m harness.run ablation={ablation} scale={scale} seeds=[{named}]"
+    return Study(
+        folder=folder,
+        cells={str(cell["run_id"]): cell for cell in manifest["cells"]},
+        command=command,
+        commits=tuple(manifest.get("commits", ())),
+        places=(ROOT / "results" / name / "runs",),
+    )

@@ -1,0 +1,195 @@
+"""Finding a row by its id, in any table that the suite writes."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from harness.metrics.tables import read_parquet
+from harness.schema import DamagedError, UsageError
+
+Kind = Literal[
+    "run", "step", "final", "sample", "score", "effect", "verdict", "claim", "comparison", "entry"
+]
+
+REPORT_TABLES = (
+    *("verdicts.json", "effects.csv", "runs.parquet", "steps.parquet", "samples.parquet"),
+    *("comparison.json", "claims.json"),
+)
+"""Tables that a report beside them is made from, the smallest first."""
+
+FINAL = "final"
+"""Middle part of the id of a value at the end of training: `<run>/final/<metric>`."""
+
+_SEARCHED = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        table: the file that holds it.
+        row_id: its id.
+        kind: what sort of row it is.
+        values: column -> value.
+        document: of a JSON table, what stands around the rows; else empty.
+    """
+
+    table: Path
+    row_id: str
+    kind: Kind
+    values: Mapping[str, Any]
+    document: Mapping[str, Any]
+
+
+def find_row(path: Path, row_id: str) -> Row:
+    """Return a row of a table, or of the tables beside a report.
+
+    Args:
+        path: a parquet, CSV or JSON table with row ids, or a report (.md) beside its tables.
+        row_id: as in the table's column; for `runs`, the run's full name is taken as well.
+
+    Raises:
+        UsageError: there is no such table or row; names the nearest ids.
+        DamagedError: the table cannot be read.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no table {path}: give table=<file with row ids, or a report>")
+    if path.suffix != ".md":
+        return _found(path, row_id)
+    tables = [path.parent / name for name in REPORT_TABLES if (path.parent / name).is_file()]
+    if not tables:
+        raise UsageError(f"{path} has none of its tables beside it: {', '.join(REPORT_TABLES)}")
+    ids: list[str] = []
+    for table in tables:
+        rows, document = read_rows(table)
+        if (row := _row(table, rows, document, row_id)) is not None:
+            return row
+        ids += list(rows["row_id"].astype(str))
+    raise UsageError(f"no table of {path} has a row {row_id!r}: {_near(row_id, ids)}")
+
+
+def read_rows(path: Path) -> tuple[pd.DataFrame, Mapping[str, Any]]:
+    """Return the rows of a table, with a column row_id, and the document around them.
+
+    Raises:
+        DamagedError: it cannot be read.
+        UsageError: it has no row ids.
+    """
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _changed: int) -> tuple[pd.DataFrame, Mapping[str, Any]]:
+    """Read a table once: a trace looks at the same one several times."""
+    document: Mapping[str, Any] = {}
+    try:
+        if path.suffix == ".parquet":
+            frame = read_parquet(path)
+        elif path.suffix == ".csv":
+            frame = pd.read_csv(path)
+        else:
+            tree = json.loads(path.read_text())
+            frame = pd.DataFrame(list(_json_rows(tree)))
+            document = tree if isinstance(tree, dict) else {}
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"{path} cannot be read as a table: write it again") from error
+    if "row_id" not in frame.columns:
+        raise UsageError(f"{path} has no column row_id, so no number of it can be traced")
+    return frame, document
+
+
+def _json_rows(tree: Any) -> Iterable[Mapping[str, Any]]:
+    """Yield every mapping with a row_id, wherever in a document it stands."""
+    if isinstance(tree, list):
+        for item in tree:
+            yield from _json_rows(item)
+    elif isinstance(tree, dict):
+        if "row_id" in tree:
+            yield tree
+        for item in tree.values():
+            yield from _json_rows(item)
+
+
+def _found(path: Path, row_id: str) -> Row:
+    rows, document = read_rows(path)
+    row = _row(path, rows, document, row_id)
+    if row is None:
+        raise UsageError(f"{path} has no row {row_id!r}: {_near(row_id, rows['row_id'])}")
+    return row
+
+
+def _row(path: Path, rows: pd.DataFrame, document: Mapping[str, Any], row_id: str) -> Row | None:
+    own = rows[rows["row_id"].astype(str) == row_id]
+    if own.empty and "cell_id" in rows.columns:
+        own = rows[rows["run_id"].astype(str) == row_id]
+    # a claim sheet in CSV has one line per measured quantity of a claim
+    if len(own) > 1 and "quantity_name" not in rows.columns:
+        raise DamagedError(
+            f"{path} has {len(own)} rows {row_id!r}: an id names one row; write it again"
+        )
+    if not own.empty:
+        values = {str(key): value for key, value in own.iloc[0].to_dict().items()}
+        kept = {key: value for key, value in values.items() if not _is_nothing(value)}
+        name = str(values["row_id"])
+        return Row(
+            table=path, row_id=name, kind=_kind(values, document), values=kept, document=document
+        )
+    return _final(path, rows, row_id)
+
+
+def _final(path: Path, rows: pd.DataFrame, row_id: str) -> Row | None:
+    """Return a value at the end of training: not a row of a table, but made of some."""
+    short, _, rest = row_id.partition(f"/{FINAL}/")
+    if not rest or not {"metric", "step"} <= set(rows.columns):
+        return None
+    mine = rows["row_id"].astype(str).str.startswith(f"{short}/")
+    own = rows[mine & (rows["metric"].astype(str) == rest)]
+    if own.empty:
+        return None
+    first = own.iloc[0]
+    values = {key: first[key] for key in ("run_id", "arm", "seed")} | {"metric": rest}
+    return Row(table=path, row_id=row_id, kind="final", values=values, document={})
+
+
+def _kind(values: Mapping[str, Any], document: Mapping[str, Any]) -> Kind:
+    if "sample" in values:
+        return "sample"
+    if "question_id" in values:
+        return "score"
+    if "cell_id" in values and "status" in values:
+        return "run"
+    if "verdict" in values:
+        # of rows of two kinds in one table, each has the other's columns without a value
+        return "verdict" if _is_nothing(values.get("finding")) else "claim"
+    if "estimate" in values:
+        return "effect"
+    if "run_id" in values and "step" in values:
+        return "step"
+    return "comparison" if "gate" in document else "entry"
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _near(row_id: str, ids: Iterable[str]) -> str:
+    """Return a clause with the nearest ids, of those that begin alike if there are any."""
+    names = [str(name) for name in ids]
+    pool = names
+    parts = row_id.split("/")
+    for length in range(len(parts), 0, -1):
+        alike = [name for name in names if name.startswith("/".join(parts[:length]))]
+        if alike:
+            pool = alike
+            break
+    close = difflib.get_close_matches(row_id, pool[:_SEARCHED], n=3, cutoff=0.0)
+    return f"the nearest of {len(names)} are {', '.join(close)}" if close else "it has no rows"

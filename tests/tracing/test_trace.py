@@ -1,0 +1,213 @@
+"""Every number of the stored KL study leads back to its runs, files, code and formula."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness import claims, trace
+from harness.comparing.document import comparison_document
+from harness.comparing.effects import Settings
+from harness.comparing.report import compare_sides
+from harness.comparing.sides import side_of
+from harness.config import ROOT
+from harness.metrics.tables import write_parquet
+from harness.reports.bundle import read_bundle
+from harness.schema import DamagedError, ExitCode, UsageError
+from harness.tracing.origins import MAKERS
+from harness.tracing.tables import find_row, read_rows
+
+RESULTS = ROOT / "results" / "micro" / "kl_penalty"
+BUNDLE = ROOT / "baselines" / "runs" / "micro" / "kl_penalty" / "v1"
+TABLES = ("runs.parquet", "steps.parquet", "samples.parquet", "effects.csv", "verdicts.json")
+
+
+def runs() -> pd.DataFrame:
+    return read_rows(RESULTS / "runs.parquet")[0]
+
+
+def ids_of(path: Path) -> list[str]:
+    return list(read_rows(path)[0]["row_id"].astype(str))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_row_id_names_one_row_and_its_run_is_known(name: str) -> None:
+    rows, _ = read_rows(RESULTS / name)
+    assert rows["row_id"].is_unique
+    if "run_id" in rows.columns:
+        short = rows["row_id"].astype(str).str.split("/").str[0]
+        assert set(short) == set(runs()["row_id"])
+        ends = rows["run_id"].astype(str).str.rpartition("-")[2]
+        assert (short == ends).all()
+
+
+@pytest.mark.parametrize("name", ["runs.parquet", "effects.csv", "verdicts.json"])
+def test_every_row_of_the_short_tables_is_traced(name: str) -> None:
+    commit = str(runs()["commit"].iloc[0])
+    for row_id in ids_of(RESULTS / name):
+        text = trace.trace_text(RESULTS / name, row_id)
+        assert "made by harness/" in text
+        if find_row(RESULTS / name, row_id).values.get("run_ids") != []:
+            # a claim that nothing has measured yet has no runs
+            assert commit in text
+
+
+def test_every_metric_of_the_steps_is_traced_to_its_stream_and_formula() -> None:
+    rows, _ = read_rows(RESULTS / "steps.parquet")
+    for _, own in rows.groupby(rows["metric"].astype(str)):
+        row_id = str(own["row_id"].iloc[len(own) // 2])
+        text = trace.trace_text(RESULTS / "steps.parquet", row_id)
+        assert "docs/metrics.md:" in text, row_id
+        assert "metrics.jsonl" in text or "generations/" in text
+        assert str(own["run_id"].iloc[len(own) // 2]) in text
+
+
+def test_samples_and_both_tables_of_a_bundle_are_traced() -> None:
+    places = [RESULTS / "samples.parquet", BUNDLE / "curves.parquet", BUNDLE / "scores.parquet"]
+    for path in places:
+        ids = ids_of(path)
+        for row_id in ids[:: len(ids) // 5]:
+            text = trace.trace_text(path, row_id)
+            assert "run kl=" in text
+            assert "code " in text
+    manifest = json.loads((BUNDLE / "manifest.json").read_text())
+    assert manifest["commits"][0] in trace.trace_text(places[1], ids_of(places[1])[0])
+    assert "seeds=[1,2,3]" in text
+
+
+def test_the_rows_behind_an_effect_give_its_estimate() -> None:
+    effects, _ = read_rows(RESULTS / "effects.csv")
+    for effect in effects.to_dict("records"):
+        text = trace.trace_text(RESULTS / "effects.csv", str(effect["row_id"]))
+        values: dict[str, list[float]] = {}
+        for line in text.splitlines():
+            if ", seed " in line and "/final/" in line:
+                arm, _, rest = line.strip().partition(", seed ")
+                values.setdefault(arm, []).append(float(rest.split(": ")[1].split(",")[0]))
+        treat, control = values[str(effect["arm"])], values[str(effect["control"])]
+        assert len(treat) == len(control) == effect["n_seeds"]
+        found = sum(treat) / len(treat) - sum(control) / len(control)
+        assert found == pytest.approx(effect["estimate"], abs=1e-7)
+
+
+def test_a_value_at_the_end_names_the_rows_of_its_window() -> None:
+    short = str(runs()["row_id"].iloc[0])
+    text = trace.trace_text(RESULTS / "steps.parquet", f"{short}/final/reward")
+    assert "mean of 10 rows" in text
+    assert text.count("/reward = ") == 10
+    assert "mean of 1 rows" in trace.trace_text(
+        RESULTS / "steps.parquet", f"{short}/final/accuracy_easy"
+    )
+
+
+def test_a_report_is_searched_with_its_tables() -> None:
+    report = RESULTS / "REPORT.md"
+    short, run_id = str(runs()["row_id"].iloc[0]), str(runs()["run_id"].iloc[0])
+    assert find_row(report, run_id).row_id == short
+    assert find_row(report, f"{short}/final/reward").kind == "final"
+    for name in TABLES:
+        assert find_row(report, ids_of(RESULTS / name)[-1]).table.name == name
+    with pytest.raises(UsageError, match="nearest"):
+        find_row(report, "nothing")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_an_unknown_row_is_told_with_the_nearest_ids(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = ids_of(RESULTS / name)[-1]
+    words = [f"table={RESULTS / name}", f"row={last[:-1]}~"]
+    assert trace.main(words) == ExitCode.USAGE
+    assert last in capsys.readouterr().err
+
+
+def test_runs_that_are_there_are_named_with_their_files(tmp_path: Path) -> None:
+    for name in TABLES:
+        shutil.copy(RESULTS / name, tmp_path / name)
+    row = runs().iloc[0]
+    attempt = tmp_path / "runs" / str(row["run_id"]) / "attempt-1"
+    attempt.mkdir(parents=True)
+    for name in ("spec.yaml", "record.json"):
+        (attempt.parent / name).write_text("{}")
+    text = trace.trace_text(tmp_path / "steps.parquet", f"{row['row_id']}/1/reward")
+    assert f"{attempt}/metrics.jsonl" in text
+    assert "record.json" in text
+    assert "not on this machine" not in text
+    assert "the table is not committed" in text
+
+
+def test_a_comparison_is_traced_to_the_values_of_both_sides(tmp_path: Path) -> None:
+    bundle = read_bundle(BUNDLE)
+    sides = side_of(bundle, "kl=loss", "candidate"), side_of(bundle, "kl=none", "baseline")
+    comparison = compare_sides(*sides, settings=Settings(level=0.95, margin=None, metric=""))
+    document = comparison_document(comparison, "python -m harness.compare ...")
+    path = tmp_path / "comparison.json"
+    path.write_text(json.dumps(document))
+    (tmp_path / "COMPARISON.md").write_text("")
+    for row_id in ids_of(path):
+        text = trace.trace_text(path, row_id)
+        assert "candidate: micro/kl_penalty@v1, arm kl=loss" in text
+        assert "python -m harness.compare" in text
+    text = trace.trace_text(tmp_path / "COMPARISON.md", "effect/accuracy_easy")
+    assert "6 values at the end of training" in text
+
+
+@pytest.mark.parametrize("name", ["claims.json", "claims.csv", "CLAIMS.md"])
+def test_every_claim_of_the_sheet_is_traced_to_its_file_and_runs(sheet: Path, name: str) -> None:
+    rows, _ = read_rows(sheet / "claims.json")
+    assert len(rows) > 20
+    for row in rows.to_dict("records"):
+        text = trace.trace_text(sheet / name, str(row["row_id"]))
+        assert f"claims/{row['id']}_" in text
+        for run_id in row["run_ids"]:
+            assert f"run {run_id}" in text
+            assert f"{run_id.rpartition('-')[2]}/final/{row['metric']}" in text
+
+
+@pytest.fixture(scope="module")
+def sheet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out: Path = tmp_path_factory.mktemp("claims")
+    assert claims.main([f"out={out}"]) == ExitCode.OK
+    return out
+
+
+def test_a_row_of_another_table_is_traced_by_what_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "others.json"
+    row = {"row_id": "claim/1", "runs": ["kl=none-s1-x"], "source": "Fig. 8", "value": 1.0}
+    path.write_text(json.dumps({"command": "python -m harness.claims", "rows": [row]}))
+    text = trace.trace_text(path, "claim/1")
+    for part in ("Fig. 8", "run kl=none-s1-x", "made by: python -m harness.claims"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "no table was named"),
+        (["table=nowhere.parquet", "row=x"], "there is no table"),
+        ([f"table={ROOT / 'README.md'}", "row=x"], "none of its tables"),
+        ([f"table={BUNDLE / 'manifest.json'}", "row=x"], "no column row_id"),
+    ],
+)
+def test_wrong_words_are_told(words: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert trace.main(words) == ExitCode.USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_damaged_tables_are_told(tmp_path: Path) -> None:
+    torn = tmp_path / "steps.parquet"
+    torn.write_bytes((RESULTS / "steps.parquet").read_bytes()[:1000])
+    with pytest.raises(DamagedError, match="cannot be read"):
+        find_row(torn, "x")
+    twice = pd.concat([runs(), runs()], ignore_index=True)
+    write_parquet(twice, tmp_path / "runs.parquet")
+    with pytest.raises(DamagedError, match="2 rows"):
+        find_row(tmp_path / "runs.parquet", str(runs()["row_id"].iloc[0]))
+
+
+def test_every_maker_is_a_file_that_is_there() -> None:
+    for text in MAKERS.values():
+        assert (ROOT / text.split()[0].rstrip(",")).exists()
