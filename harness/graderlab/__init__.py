@@ -1,0 +1,1 @@
+"""The grader lab: stored responses graded by every grader, and where the graders disagree."""
