@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from harness import config as configs
-from harness.ablation import read_ablation
+from harness.ablation import is_for, read_ablation
 from harness.checks import watchdog_limits
 from harness.matrix import arm_differences, check_overrides
 from harness.metrics.columns import column_of
@@ -25,6 +25,14 @@ CHOICES = [
 ]
 
 
+def asked(name: str) -> list[str]:
+    """The words that ask for an ablation at the first scale at which it makes sense."""
+    document = configs.load_ablation(name)
+    scales = sorted(configs.group_choices()["scale"], key=lambda scale: scale != "micro")
+    scale = next(scale for scale in scales if is_for(document, scale))
+    return [f"ablation={name}", f"scale={scale}"]
+
+
 @pytest.fixture(autouse=True)
 def session() -> Iterator[None]:
     with configs.session():
@@ -37,17 +45,25 @@ def test_the_two_ablations_are_found() -> None:
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_ablation_makes_its_cells(name: str) -> None:
-    study = make_study([f"ablation={name}"])
+    study = make_study(asked(name))
     assert study.label == ""
-    assert len(study.cells) == len(study.arms) * study.ablation.seeds
+    assert len(study.cells) == len(study.arms) * len(study.seeds)
     assert len({cell.cell_id for cell in study.cells}) == len(study.cells)
     assert len({cell.run_name for cell in study.cells}) == len(study.cells)
     assert study.arms[0].levels == study.ablation.control
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in ABLATIONS if "scales" in configs.load_ablation(name)]
+)
+def test_an_ablation_without_sense_at_micro_scale_says_so(name: str) -> None:
+    with pytest.raises(UsageError, match=f"^ablations/{name}.yaml is not for scale=micro: .*orz_"):
+        make_study([f"ablation={name}", "scale=micro"])
+
+
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_ablation_names_metrics_that_there_are(name: str) -> None:
-    metrics = make_study([f"ablation={name}"]).ablation.primary_metrics
+    metrics = make_study(asked(name)).ablation.primary_metrics
     assert metrics
     for metric in metrics:
         column_of(metric)
@@ -55,7 +71,7 @@ def test_every_ablation_names_metrics_that_there_are(name: str) -> None:
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_declared_consequence_is_needed(name: str) -> None:
-    study = make_study([f"ablation={name}"])
+    study = make_study(asked(name))
     keys = [difference.key for difference in arm_differences(study.cells)]
     for prefix in study.ablation.consequences:
         assert any(key == prefix or key.startswith(f"{prefix}.") for key in keys)
@@ -64,22 +80,21 @@ def test_every_declared_consequence_is_needed(name: str) -> None:
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_no_override_collapses_two_arms(name: str) -> None:
     """Whatever a factor or its choice of a group decides cannot be set from the command line."""
-    study = make_study([f"ablation={name}", "seeds=1"])
-    known = configs.composed_keys([f"ablation={name}"])
+    study = make_study(asked(name))
+    known = configs.composed_keys(asked(name))
     keys = [d.key for d in arm_differences(study.cells) if d.key in known]
     for key in keys:
         with pytest.raises(UsageError, match="touches a factor"):
             check_overrides(study.ablation, [key], [], keys)
     with pytest.raises(UsageError, match="touches a factor"):
-        make_study([f"ablation={name}", f"{keys[0]}=null"])
+        make_study([*asked(name), f"{keys[0]}=null"])
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
 def test_every_choice_of_every_group_composes(group: str, name: str, tmp_path: Path) -> None:
-    used_by = "algorithm" if group != "algorithm" else "kl_penalty"
+    asked = ["ablation=kl_penalty", "levels=[none]", "seeds=1", f"{group}={name}"]
     # a place without results: finished cells of this checkout would have no cost
-    words = [f"ablation={used_by}", "seeds=1", f"{group}={name}", f"results_dir={tmp_path}"]
-    study = make_study(words)
+    study = make_study([*asked, f"results_dir={tmp_path}"])
     assert study.cells
     watchdog_limits(study)
     assert "about" in cost_line(study)

@@ -12,7 +12,7 @@ MOST_PARAMETERS = 6
 LONGEST_FILE = 300
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
 
-FILES = sorted((ROOT / "harness").rglob("*.py"))
+FILES = sorted(path for room in ("harness", "paper") for path in (ROOT / room).rglob("*.py"))
 
 
 def too_long_or_wide(source: str, path: str) -> Iterator[str]:

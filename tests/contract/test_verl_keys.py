@@ -4,13 +4,15 @@
 """
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
 from harness import config as configs
+from harness.ablation import is_for
 from harness.launch.command import KEY_LIST, verl_keys
 from harness.schema import flatten
 from harness.seeds import verl_seed_keys
@@ -35,17 +37,22 @@ def session() -> Iterator[None]:
         yield
 
 
-def unknown_keys(used: set[str], known: set[str], added: set[str]) -> set[str]:
+def unknown_keys(used: Set[str], known: Set[str], added: Set[str]) -> Set[str]:
     """Keys that neither veRL lists nor a config declares as added."""
     return used - known - added
 
 
-def used_keys() -> set[str]:
+@cache
+def used_keys() -> frozenset[str]:
     used: set[str] = set(verl_seed_keys(1))
+    asked = [["kl_penalty", scale] for scale in configs.group_choices()["scale"]]
     for name in configs.ablation_files():
-        for cell in make_study([f"ablation={name}", "seeds=1"]).cells:
+        if is_for(configs.load_ablation(name), "micro"):
+            asked.append([name, "micro"])
+    for name, scale in asked:
+        for cell in make_study([f"ablation={name}", f"scale={scale}", "seeds=1"]).cells:
             used |= {key for key, _ in flatten(cell.config["verl"])}
-    return used
+    return frozenset(used)
 
 
 def test_our_list_is_that_of_the_installed_verl() -> None:

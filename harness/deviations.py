@@ -1,0 +1,210 @@
+"""`python -m harness.deviations [scale=<name>] [out=docs/deviations.md]`: where we differ, and why.
+
+Every training setting of the paper: its text, its authors' code, their later word, what veRL can
+do, what the recipes set, and what that may change. The first four and the last come from
+baselines/papers/open_reasoner_zero/deviations.yaml, what we set from the composed recipes.
+`scale=` shows the values of one scale; without it those of orz_7b, with the others where they
+differ.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness import config as configs
+from harness.arguments import read_words, run_command
+from harness.names import near
+from harness.reports.text import markdown_table
+from harness.schema import DamagedError, ExitCode, UsageError
+from harness.store.files import write_atomic
+
+FILE = configs.ROOT / "baselines" / "papers" / "open_reasoner_zero" / "deviations.yaml"
+PAGE = Path("docs", "deviations.md")
+FIRST = "orz_7b"
+"""The scale whose values stand first; the paper's ablations were run at it."""
+
+STATUSES = ("same", "differs", "unknown")
+_FIELDS = {"title", "paper", "code", "later", "verl", "keys", "by", "status", "effect"}
+_NOT_SET = "(veRL's default)"
+_SAYS_NOTHING = "-"
+
+_HEAD = """\
+# Where the recipes differ from Open-Reasoner-Zero
+
+Made by `python -m harness.deviations out=docs/deviations.md` of
+baselines/papers/open_reasoner_zero/deviations.yaml and of the composed recipes `scale=orz_*`; a
+test compares. Paper is v1 (arXiv:2503.24290v1), v2 where it says so; code is the authors'
+repository at 3fdd9a0; later is what they said in issues and the README. A dash: says nothing. What
+we set are veRL's keys without `verl.`, at scale {first}, and at the others where they differ; or
+the file that does it.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting of the paper's runs.
+
+    Attributes:
+        name: short and stable.
+        title: as shown.
+        paper, code, later, verl, effect: one line each; None says nothing.
+        keys: dotted keys of the composed config that hold what we set.
+        by: repository path that does what no key does, "verl" if verl does it unasked, or "".
+        status: one of `STATUSES`.
+    """
+
+    name: str
+    title: str
+    paper: str | None
+    code: str | None
+    later: str | None
+    verl: str
+    keys: tuple[str, ...]
+    by: str
+    status: str
+    effect: str
+
+
+def read_settings(path: Path = FILE) -> list[Setting]:
+    """Read the file.
+
+    Raises:
+        DamagedError: a field is missing or unknown, or an entry says nothing of what we do.
+    """
+    settings = []
+    for name, raw in yaml.safe_load(path.read_text())["settings"].items():
+        wrong = (_FIELDS - {"by"} - set(raw)) | (set(raw) - _FIELDS)
+        if wrong:
+            raise DamagedError(f"setting {name} of {path.name} lacks or misnames {min(wrong)}")
+        if raw["status"] not in STATUSES or not (raw["keys"] or raw.get("by")):
+            raise DamagedError(
+                f"setting {name} of {path.name} has status {raw['status']!r} and neither keys nor"
+                f" `by`: expected one of {', '.join(STATUSES)}, and what we do"
+            )
+        # YAML reads a bare 128 as a number
+        words = {key: raw[key] and str(raw[key]) for key in set(raw) - {"keys"}}
+        settings.append(Setting(name=name, **{"by": "", **words}, keys=tuple(raw["keys"])))
+    return settings
+
+
+def recipe_scales() -> list[str]:
+    """Return the scales of the paper, `FIRST` first."""
+    names = [name for name in configs.group_choices()["scale"] if name.startswith("orz_")]
+    return sorted(names, key=lambda name: (name != FIRST, name))
+
+
+def composed(scales: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Return scale -> composed config. Needs a session of `harness.config`."""
+    return {
+        name: configs.composed_tree(["ablation=kl_penalty", f"scale={name}"]) for name in scales
+    }
+
+
+def what_we_set(setting: Setting, recipes: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what the recipes hold of a setting, and the file that does the rest.
+
+    Args:
+        setting: the setting.
+        recipes: scale -> composed config, the first one shown whole.
+    """
+    parts = [_values(key, recipes) for key in setting.keys]
+    if setting.by:
+        parts.append("done by veRL" if setting.by == "verl" else f"by {setting.by}")
+    return "; ".join(parts)
+
+
+def page(settings: Sequence[Setting], recipes: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the page as Markdown."""
+    first = next(iter(recipes))
+    counts = {word: sum(item.status == word for item in settings) for word in STATUSES}
+    summary = (
+        f"{len(settings)} settings: {counts['same']} as the authors' code or later word has them,"
+        f" {counts['differs']} that differ, {counts['unknown']} that nobody stated."
+    )
+    different = [item for item in settings if item.status != "same"]
+    short = [[item.title, what_we_set(item, recipes), item.effect] for item in different]
+    heads = ("setting", "paper", "code", "later", "veRL", "what we set", "status", "effect")
+    rows = [_row(item, recipes) for item in settings]
+    return "\n".join(
+        [
+            _HEAD.format(first=first),
+            summary,
+            "",
+            "## What differs, or is unknown",
+            "",
+            markdown_table(("setting", "what we set", "expected effect"), short, "<<<"),
+            "",
+            "## All settings",
+            "",
+            markdown_table(heads, rows, "<" * len(heads)),
+            "",
+        ]
+    )
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    return run_command(words, __doc__ or "", _deviations)
+
+
+def _deviations(words: Sequence[str]) -> int:
+    given = read_words(words, {"scale": "", "out": ""})
+    scales = recipe_scales()
+    if given["scale"]:
+        if given["scale"] not in scales:
+            raise UsageError(f"unknown scale {given['scale']!r}: {near(given['scale'], scales)}")
+        scales = [given["scale"]]
+    with configs.session():
+        text = page(read_settings(), composed(scales))
+    if given["out"]:
+        write_atomic(Path(given["out"]), text)
+        print(f"wrote {given['out']}")
+    else:
+        print(text, end="")
+    return ExitCode.OK
+
+
+def _row(item: Setting, recipes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    said = [text or _SAYS_NOTHING for text in (item.paper, item.code, item.later, item.verl)]
+    return [item.title, *said, what_we_set(item, recipes), item.status, item.effect]
+
+
+def _values(key: str, recipes: Mapping[str, Mapping[str, Any]]) -> str:
+    values = {scale: _text(_value(key, tree)) for scale, tree in recipes.items()}
+    (_, first), *others = values.items()
+    groups: dict[str, list[str]] = {}
+    for scale, value in others:
+        if value != first:
+            groups.setdefault(value, []).append(scale)
+    different = [f"{', '.join(scales)}: {value}" for value, scales in groups.items()]
+    more = f" ({'; '.join(different)})" if different else ""
+    return f"`{key.removeprefix('verl.')}` = {first}{more}"
+
+
+def _value(key: str, tree: Mapping[str, Any]) -> Any:
+    value: Any = tree
+    for word in key.split("."):
+        if not isinstance(value, Mapping) or word not in value:
+            return _NOT_SET
+        value = value[word]
+    return value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return f"[{', '.join(_text(item) for item in value)}]"
+    if isinstance(value, str) and "{" in value:
+        return f"`{value}`"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

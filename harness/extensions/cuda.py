@@ -1,0 +1,29 @@
+"""Entry point that verl loads in every process of a run on NVIDIA GPUs.
+
+verl reads `VERL_USE_EXTERNAL_MODULES=harness.extensions.cuda` while it imports itself. Nothing
+heavy is imported here: the engine is registered when somebody else imports verl's FSDP engines.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from harness.plugins.after_import import after_import
+
+
+def _register(module: ModuleType) -> None:
+    """Register the seeded value engine for NVIDIA GPUs, which verl prefers to its own.
+
+    verl looks for an engine by (device, vendor) first and by device second; its own are registered
+    by device alone.
+    """
+    from verl.workers.engine.base import EngineRegistry
+
+    from harness.extensions.value_head import SeededValueEngine
+
+    EngineRegistry.register(
+        model_type="value_model", backend=["fsdp2"], device="cuda", vendor="nvidia"
+    )(SeededValueEngine)
+
+
+after_import("verl.workers.engine.fsdp", _register)

@@ -1,0 +1,151 @@
+"""A full recipe in miniature: weights, data and hardware-bound keys replaced, all else as it is.
+
+What is replaced stands in one list, `harness/conf/shadow.yaml`. Pure functions of mappings: the
+recipe and the micro-world come composed, and a new mapping goes out. A shadow is never a result: it
+has its own scale name (`SCALE_PREFIX`), so its runs lie apart and no rule of a claim speaks of it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from harness.schema import UsageError, flatten
+
+SCALE_PREFIX = "shadow_"
+"""Begins the name of the scale of every shadow."""
+
+MARK = "shadow"
+"""Key of a shadow's config that says of what it is one; so no id of it is that of a result."""
+
+ABSENT = "(absent)"
+"""Stands for the value of a key that one side does not have; null is a value."""
+
+_PARTS = {"micro", "divided", "set", "request"}
+_MISSING = object()
+
+
+class Replacement(NamedTuple):
+    """A key that a shadow changed, with the recipe's value and its own."""
+
+    key: str
+    recipe: Any
+    shadow: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowList:
+    """What a shadow replaces.
+
+    Attributes:
+        micro: dotted keys that take the micro-world's value, or lose theirs if it has none; for a
+            mapping this holds for all below it.
+        divided: dotted key -> {"by": divisor, "of_null": value where the recipe has null}.
+        fixed: dotted key -> value.
+        request: "steps" and "seeds" of a command line that names none.
+    """
+
+    micro: tuple[str, ...]
+    divided: Mapping[str, Mapping[str, int]]
+    fixed: Mapping[str, Any]
+    request: Mapping[str, int]
+
+
+def read_list(path: Path) -> ShadowList:
+    """Read the list.
+
+    Raises:
+        UsageError: a part is missing or unknown, or a key stands in two parts that both set it.
+    """
+    document = yaml.safe_load(path.read_text())
+    if set(document) != _PARTS:
+        wrong = sorted(set(document) ^ _PARTS)[0]
+        raise UsageError(
+            f"{path.name} must have the parts {', '.join(sorted(_PARTS))}: see {wrong}"
+        )
+    twice = sorted(set(document["divided"]) & set(document["set"]))
+    if twice:
+        raise UsageError(f"{path.name} both divides and sets {twice[0]}: leave one of them")
+    return ShadowList(
+        micro=tuple(document["micro"]),
+        divided=document["divided"],
+        fixed=document["set"],
+        request=document["request"],
+    )
+
+
+def shadow_of(
+    recipe: Mapping[str, Any], micro: Mapping[str, Any], replaced: ShadowList
+) -> dict[str, Any]:
+    """Return the shadow of a config; neither argument is changed.
+
+    Args:
+        recipe: the composed config of a recipe, its `scale`, `model` and `dataset` among its keys.
+        micro: the composed config of the micro-world.
+        replaced: what to replace.
+
+    Raises:
+        UsageError: a value that is to be divided is no multiple of its divisor.
+    """
+    result = copy.deepcopy(dict(recipe))
+    for key in replaced.micro:
+        _put(result, key, _get(micro, key))
+    for key, how in replaced.divided.items():
+        value = _get(recipe, key)
+        if value is not _MISSING:
+            _put(result, key, _divided(key, value, how))
+    for key, value in replaced.fixed.items():
+        _put(result, key, value)
+    if "scale" in recipe:
+        result["scale"] = f"{SCALE_PREFIX}{recipe['scale']}"
+    result[MARK] = {"of": recipe.get("scale"), "model": recipe["model"], "data": recipe["dataset"]}
+    return result
+
+
+def replacements(recipe: Mapping[str, Any], shadow: Mapping[str, Any]) -> list[Replacement]:
+    """Return every key whose value is not the same in both, in the recipe's order."""
+    before = dict(flatten(recipe))
+    after = {key: value for key, value in flatten(shadow) if not key.startswith(f"{MARK}.")}
+    return [
+        Replacement(key, before.get(key, ABSENT), after.get(key, ABSENT))
+        for key in {**before, **after}
+        if before.get(key, _MISSING) != after.get(key, _MISSING)
+    ]
+
+
+def _divided(key: str, value: Any, how: Mapping[str, int]) -> int:
+    if value is None and "of_null" in how:
+        return how["of_null"]
+    if not isinstance(value, int) or value % how["by"]:
+        raise UsageError(
+            f"{key}={value!r} has no shadow: expected a multiple of {how['by']}, by which"
+            " harness/conf/shadow.yaml divides it"
+        )
+    return value // how["by"]
+
+
+def _get(tree: Mapping[str, Any], dotted: str) -> Any:
+    value: Any = tree
+    for word in dotted.split("."):
+        if not isinstance(value, Mapping) or word not in value:
+            return _MISSING
+        value = value[word]
+    return value
+
+
+def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    """Set a dotted key, or remove it if the value is `_MISSING`; ways to it are made as needed."""
+    *way, last = dotted.split(".")
+    for word in way:
+        if value is _MISSING and not isinstance(tree.get(word), dict):
+            return
+        tree = tree.setdefault(word, {})
+    if value is _MISSING:
+        tree.pop(last, None)
+    else:
+        tree[last] = copy.deepcopy(value)
