@@ -1,0 +1,119 @@
+"""`python -m paper.build all | figure=<id> | table=<id> [source=] [format=] [out=]`.
+
+Draws the figures and tables of the paper, and our own, each with a table of what is drawn (.csv)
+and its references, runs, gaps, claims and verdicts (.json).
+
+    python -m paper.build all                         # everything, published and ours
+    python -m paper.build figure=fig7 source=paper    # Fig. 7 from the published points
+    python -m paper.build table=table2
+    python -m paper.build figure=v2fig8 source=micro/kl_penalty@v2 format=svg,pdf,png
+
+  source       paper: published data alone; a scale (micro): our runs at it; both: published data
+               and all our runs (default); or a stored study: the name of a baseline, a directory,
+               an archive, or a log
+  format       of figures, with commas between: svg (default), pdf, png
+  out          directory (results/paper/<source>)
+  results_dir  where our runs are stored (results); baselines_dir: where baselines are
+
+What cannot be built is named at the end, and the exit code is 2; the rest is built. The same input
+gives the same bytes. docs/paper.md lists all ids.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.arguments import read_words, run_command
+from harness.claims import BASELINES
+from harness.names import near
+from harness.schema import ExitCode, HarnessError, UsageError
+from harness.store.files import write_atomic
+from paper.catalogue import Item, catalogue, find_item
+from paper.inputs import BOTH, Inputs, read_inputs
+from paper.product import FORMATS, write_product
+
+WORDS = {
+    "figure": "",
+    "table": "",
+    "source": BOTH,
+    "format": "svg",
+    "out": "",
+    "results_dir": "results",
+    "baselines_dir": "",
+}
+OUT = Path("results", "paper")
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    return run_command(words, __doc__ or "", _build)
+
+
+def _build(words: Sequence[str]) -> int:
+    given = read_words(words, WORDS, flags=["all"])
+    items, formats = _items(given), _formats(given["format"])
+    source = given["source"]
+    inputs = read_inputs(
+        source,
+        results_dir=Path(given["results_dir"]),
+        baselines=Path(given["baselines_dir"] or BASELINES),
+    )
+    out = Path(given["out"]) if given["out"] else OUT / _folder(source)
+    _check_writable(out)
+    failed = build(items, inputs, out, formats)
+    for problem in (*inputs.problems, *failed):
+        print(f"error: {problem}", file=sys.stderr)
+    print(f"{len(items) - len(failed)} of {len(items)} written to {out}")
+    return ExitCode.USAGE if failed or inputs.problems else ExitCode.OK
+
+
+def build(items: Sequence[Item], inputs: Inputs, out: Path, formats: Sequence[str]) -> list[str]:
+    """Write items; return a sentence for each that could not be made or written."""
+    failed = []
+    for item in items:
+        try:
+            write_product(item.make(inputs), inputs, out, formats)
+        except HarnessError as error:
+            failed.append(f"{item.id} is not built: {error}")
+    return failed
+
+
+def _items(given: Mapping[str, str]) -> list[Item]:
+    asked = [key for key in ("all", "figure", "table") if given[key]]
+    if len(asked) != 1:
+        raise UsageError("name what to build: all, figure=<id> or table=<id> (docs/paper.md)")
+    if given["all"]:
+        return list(catalogue().values())
+    return [find_item(given[asked[0]], asked[0])]
+
+
+def _formats(text: str) -> list[str]:
+    formats = text.split(",")
+    for name in formats:
+        if name not in FORMATS:
+            raise UsageError(f"unknown format {name!r}: {near(name, FORMATS)}")
+    return formats
+
+
+def _folder(source: str) -> str:
+    """Return a source's name as the name of a directory."""
+    return re.sub(r"[^\w@.=-]+", "-", source).strip("-.") or "source"
+
+
+def _check_writable(out: Path) -> None:
+    probe = out / ".write.tmp"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomic(probe, "")
+        probe.unlink()
+    except (OSError, UsageError) as error:
+        raise UsageError(
+            f"the output directory {out} cannot be written: give out=<writable directory>"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

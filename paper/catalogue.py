@@ -1,0 +1,96 @@
+"""Every id that can be built: figures and tables of the paper, and figures of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from paper.inputs import Inputs
+from paper.layout import FigureSpec, find_id, read_figures
+from paper.own.agreement import agreement
+from paper.own.cost import cost
+from paper.own.forest import forest
+from paper.own.growth import growth
+from paper.own.health import health
+from paper.own.noise import variance, widths
+from paper.own.repetition import repetition
+from paper.product import Product
+from paper.published import make_figure
+from paper.tabulate import TableSpec, make_table, read_tables
+
+OWN: Mapping[str, tuple[str, Callable[[Inputs], Product]]] = {
+    "own1": ("Effects of all claims, with intervals and verdicts", forest),
+    "own2": ("The paper's numbers and ours, finding by finding, with margins", agreement),
+    "own3": ("Where the noise of an accuracy comes from", variance),
+    "own4": ("Width of an interval against the number of seeds", widths),
+    "own5": ("Cost against effect, each arm relative to its control", cost),
+    "own6": ("Length and reflection over training, with responses", growth),
+    "own7": ("Health of the runs", health),
+    "own8": ("Advantage of repetitive tokens", repetition),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One thing that can be built.
+
+    Attributes:
+        id: name of its files.
+        kind: "figure" or "table".
+        place: where it stands in the paper; "" for our own.
+        title: what it shows.
+        same: ids of other versions of the paper that are the same.
+        make: builds it.
+    """
+
+    id: str
+    kind: str
+    place: str
+    title: str
+    same: tuple[str, ...]
+    make: Callable[[Inputs], Product]
+
+
+def catalogue() -> dict[str, Item]:
+    """Return every item by id: figures, tables, our own figures."""
+    items = [_figure(spec) for spec in read_figures().values()]
+    items += [_table(spec) for spec in read_tables().values()]
+    items += [
+        Item(id=name, kind="figure", place="", title=title, same=(), make=make)
+        for name, (title, make) in OWN.items()
+    ]
+    return {item.id: item for item in items}
+
+
+def find_item(wanted: str, kind: str) -> Item:
+    """Return the item of that kind with the id, or with a version's number that is the same.
+
+    Raises:
+        UsageError: there is none.
+    """
+    items = {name: item for name, item in catalogue().items() if item.kind == kind}
+    aliases = {other: name for name, item in items.items() for other in item.same}
+    return items[find_id(wanted, list(items), aliases)]
+
+
+def _figure(spec: FigureSpec) -> Item:
+    return Item(
+        id=spec.id,
+        kind="figure",
+        place=spec.place,
+        title=spec.title,
+        same=spec.same,
+        make=partial(make_figure, spec),
+    )
+
+
+def _table(spec: TableSpec) -> Item:
+    return Item(
+        id=spec.id,
+        kind="table",
+        place=spec.place,
+        title=spec.title,
+        same=spec.same,
+        make=partial(make_table, spec),
+    )

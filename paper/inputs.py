@@ -1,0 +1,221 @@
+"""What is drawn from: the paper's references, stored runs of ours, and the verdicts on its claims.
+
+A study that cannot be read is named among the problems, and the rest is drawn without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from harness.claims import BASELINES, CLAIMS, PAPER, claim_sheet, rows_of_results
+from harness.claimsheet.layout import decided_text
+from harness.claimsheet.measuring import Rows
+from harness.claimsheet.reading import Claim, read_claims
+from harness.claimsheet.sheet import Line
+from harness.config import ablation_files, group_choices, load_ablation
+from harness.metrics.tables import Tables
+from harness.references.paper import Paper, read_paper
+from harness.reports.bundle import Bundle, find_bundle, read_bundle, versions
+from harness.reports.results import arm_order
+from harness.schema import HarnessError
+from harness.sources import load_source
+
+PUBLISHED, BOTH = "paper", "both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Stored runs of one ablation at one scale.
+
+    Attributes:
+        name: `<scale>/<ablation>`, with `@v<N>` if it is a baseline.
+        scale / ablation: of the runs.
+        arms: the control first.
+        tables: runs, steps and samples; a baseline has no samples.
+        started: run -> time of its start; "" is unknown.
+    """
+
+    name: str
+    scale: str
+    ablation: str
+    arms: tuple[str, ...]
+    tables: Tables
+    started: Mapping[str, str]
+    bundle: Bundle | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """Return it as what claims are judged on."""
+        return Rows(tables=self.tables, place=self.name, started=self.started)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Names of its finished runs."""
+        runs = self.tables.runs
+        return tuple(sorted(runs.loc[runs["is_included"].astype(bool), "run_id"].astype(str)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Everything that figures and tables are made from.
+
+    Attributes:
+        source: the word of the command line.
+        paper: published tables and curves.
+        draws_paper: whether published data are drawn.
+        studies: ours that are drawn; () with source=paper.
+        is_named: one study was named, and stands in for whatever a figure asks for.
+        problems: what could not be read.
+    """
+
+    source: str
+    paper: Paper
+    draws_paper: bool
+    studies: tuple[Study, ...]
+    is_named: bool
+    problems: tuple[str, ...]
+
+    @property
+    def draws_ours(self) -> bool:
+        """Whether runs of ours are drawn, if there are any."""
+        return self.source != PUBLISHED
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """Scales of the studies that the suite has; micro if there is none, for what to run."""
+        known = group_choices()["scale"]
+        return tuple(dict.fromkeys(s.scale for s in self.studies if s.scale in known)) or ("micro",)
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """Return the claims of the paper."""
+        return tuple(read_claims(CLAIMS))
+
+    @cached_property
+    def sheets(self) -> dict[str, list[Line]]:
+        """Return scale -> every claim with the verdict on the runs that are drawn."""
+        return {scale: claim_sheet(scale, self._rows_of(scale)) for scale in self.scales}
+
+    def of_ablation(self, ablation: str) -> tuple[Study, ...]:
+        """Return the studies that belong to an ablation: those of its name, or the named one."""
+        if self.is_named:
+            return self.studies
+        return tuple(study for study in self.studies if study.ablation == ablation)
+
+    def _rows_of(self, scale: str) -> Callable[[str], Rows | None]:
+        def rows_of(ablation: str) -> Rows | None:
+            for study in self.studies:
+                if (study.scale, study.ablation) == (scale, ablation):
+                    return study.rows
+            return None
+
+        return rows_of
+
+
+def read_inputs(
+    source: str, *, results_dir: Path = Path("results"), baselines: Path = BASELINES
+) -> Inputs:
+    """Read what a source names.
+
+    Args:
+        source: `paper` (published data alone), a scale (our runs at it), `both` (published data
+            and our runs at every scale), or whatever `harness.sources.load_source` takes.
+        results_dir: of our runs; a baseline is taken for an ablation that has none there.
+        baselines: directory of all baselines.
+
+    Raises:
+        HarnessError: a study that was named by itself cannot be read, or the references cannot.
+    """
+    problems: list[str] = []
+    studies: list[Study] = []
+    scales = _stored_scales(results_dir, baselines)
+    is_scale = source in scales or source in group_choices()["scale"]
+    is_named = source not in (PUBLISHED, BOTH) and not is_scale
+    if is_named:
+        studies = [_named(source, baselines)]
+    elif source != PUBLISHED:
+        wanted = scales if source == BOTH else [source]
+        for scale in wanted:
+            studies += _stored(scale, results_dir, baselines, problems)
+    return Inputs(
+        source=source,
+        paper=read_paper(PAPER),
+        draws_paper=source in (PUBLISHED, BOTH),
+        studies=tuple(studies),
+        is_named=is_named,
+        problems=tuple(problems),
+    )
+
+
+def missing_study(ablation: str, inputs: Inputs) -> str:
+    """Return why there are no runs of an ablation, and the command that would make them."""
+    lines = [line for line in inputs.sheets[inputs.scales[0]] if line.claim.ablation == ablation]
+    asked = [decided_text(line) for line in lines if line.decided_by]
+    command = asked[0] if asked else f"python -m harness.run ablation={ablation}"
+    return f"no run of ablation {ablation} is stored; it is made by: {command}"
+
+
+def study_of_bundle(bundle: Bundle) -> Study:
+    """Return a stored bundle, or an imported log, as a study."""
+    place, _, _ = bundle.name.partition("@")
+    scale, _, ablation = place.rpartition("/")
+    cells = bundle.manifest["cells"]
+    return Study(
+        name=bundle.name,
+        scale=scale.rpartition("/")[2],
+        ablation=ablation,
+        arms=tuple(map(str, bundle.manifest["arms"])),
+        tables=bundle.tables,
+        started={str(cell["run_id"]): str(cell.get("started") or "") for cell in cells},
+        bundle=bundle,
+    )
+
+
+def _stored_scales(results_dir: Path, baselines: Path) -> list[str]:
+    places = [*results_dir.glob("*/*/runs.parquet"), *baselines.glob("*/*/v*")]
+    return sorted({path.parents[1].name for path in places})
+
+
+def _stored(scale: str, results_dir: Path, baselines: Path, problems: list[str]) -> list[Study]:
+    """Return the studies of a scale, results before baselines."""
+    folders = {
+        path.parent.name: path.parent for path in results_dir.glob(f"{scale}/*/runs.parquet")
+    }
+    kept = {path.name for path in (baselines / scale).glob("*") if versions(path)}
+    studies = []
+    for ablation in sorted({*folders, *kept}):
+        try:
+            if ablation in folders:
+                studies.append(_study_of_results(folders[ablation]))
+            else:
+                found = find_bundle(f"{scale}/{ablation}", baselines)
+                studies.append(study_of_bundle(read_bundle(found)))
+        except HarnessError as error:
+            problems.append(f"{scale}/{ablation} is not drawn: {error}")
+    return studies
+
+
+def _named(source: str, baselines: Path) -> Study:
+    if (Path(source) / "runs.parquet").is_file():
+        return _study_of_results(Path(source).resolve())
+    return study_of_bundle(load_source(source, baselines=baselines))
+
+
+def _study_of_results(folder: Path) -> Study:
+    rows = rows_of_results(folder)
+    present = dict.fromkeys(rows.tables.runs["arm"].astype(str))
+    arms = tuple(present)
+    if folder.name in ablation_files():
+        known = arm_order(load_ablation(folder.name), set(present))
+        arms = (*known, *(arm for arm in arms if arm not in known))
+    return Study(
+        name=f"{folder.parent.name}/{folder.name}",
+        scale=folder.parent.name,
+        ablation=folder.name,
+        arms=arms,
+        tables=rows.tables,
+        started=rows.started,
+    )

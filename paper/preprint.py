@@ -1,0 +1,175 @@
+"""`python -m paper.preprint [out=] [png=] [results_dir=] [baselines_dir=]`: the preprint as a PDF.
+
+Figures, tables, the deviation table and the claim sheet, with a text into which every number is
+inserted from the stored results; a number without a value, or a value without a place in the text,
+fails the build. The same results give the same bytes. What was inserted stands beside it (.json).
+
+  out            the file (results/paper/preprint.pdf)
+  png            a directory for a picture of each page as well
+  results_dir    where our runs are stored (results); baselines_dir: where baselines are
+
+Needs typst, a package of PyPI.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+
+import matplotlib as mpl
+
+from harness.arguments import read_words, run_command
+from harness.claims import BASELINES
+from harness.schema import DamagedError, ExitCode, UsageError
+from harness.store.files import write_atomic
+from paper.inputs import BOTH, Inputs, Study, read_inputs
+from paper.layout import FOLDER
+from paper.preprint_figures import draw_figures
+from paper.preprint_tables import Rows, read_rows
+from paper.preprint_template import check_template
+from paper.preprint_values import find_study, read_values
+
+TEMPLATE = FOLDER / "preprint.typ"
+LAYOUT = FOLDER / "preprint_layout.typ"
+PDF = Path("results", "paper", "preprint.pdf")
+WORDS = {"out": str(PDF), "png": "", "results_dir": "results", "baselines_dir": ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What is inserted into the text.
+
+    Attributes:
+        values: placeholder -> text.
+        tables: name -> heads and rows.
+        date: of the newest run, in place of that of the build.
+    """
+
+    values: dict[str, str]
+    tables: dict[str, Rows]
+    date: datetime
+
+    def text(self) -> str:
+        """Return values and tables as JSON: what the template reads, and what stands beside it."""
+        document = {"values": self.values, "tables": self.tables}
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    return run_command(words, __doc__ or "", _preprint)
+
+
+def _preprint(words: Sequence[str]) -> int:
+    given = read_words(words, WORDS)
+    typst = _typst()
+    baselines = Path(given["baselines_dir"] or BASELINES)
+    inputs = read_inputs(BOTH, results_dir=Path(given["results_dir"]), baselines=baselines)
+    if inputs.problems:
+        raise UsageError(inputs.problems[0])
+    contents = collect(inputs, baselines)
+    out = Path(given["out"])
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = lay_out(Path(scratch), inputs, contents, TEMPLATE.read_text(encoding="utf-8"))
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(out, compile_pages(typst, folder, contents.date, "pdf")[0])
+            write_atomic(out.with_suffix(".json"), contents.text())
+            if given["png"]:
+                _write_pictures(typst, folder, contents.date, Path(given["png"]))
+        except OSError as error:
+            raise UsageError(f"cannot write {out}: {error.strerror}; give out=<file>") from error
+    print(f"wrote {out} ({out.stat().st_size // 1000} kB)")
+    return ExitCode.OK
+
+
+def collect(inputs: Inputs, baselines: Path = BASELINES) -> Contents:
+    """Return what the results say, for the text.
+
+    Raises:
+        HarnessError: the study that the preprint is about is not stored, or not whole.
+    """
+    study = find_study(inputs)
+    return Contents(
+        values=read_values(inputs, study, baselines),
+        tables=read_rows(inputs, study),
+        date=_newest(study),
+    )
+
+
+def lay_out(folder: Path, inputs: Inputs, contents: Contents, template: str) -> Path:
+    """Write everything that the compiler reads into a folder; return the folder.
+
+    Args:
+        folder: empty.
+        inputs: of the figures.
+        contents: of the text.
+        template: the text.
+
+    Raises:
+        DamagedError: template and contents do not belong together (`check_template`).
+    """
+    (folder / "figures").mkdir()
+    figures = draw_figures(inputs, folder / "figures")
+    check_template(template, contents.values, contents.tables, figures)
+    (folder / "contents.json").write_text(contents.text(), encoding="utf-8")
+    (folder / TEMPLATE.name).write_text(template, encoding="utf-8")
+    shutil.copyfile(LAYOUT, folder / LAYOUT.name)
+    return folder
+
+
+def compile_pages(typst: ModuleType, folder: Path, date: datetime, form: str) -> list[bytes]:
+    """Return the compiled document: one PDF, or one PNG per page.
+
+    Only fonts that come with typst and matplotlib are used: those of the machine would change it.
+
+    Raises:
+        DamagedError: the text is not what typst reads.
+    """
+    try:
+        made = typst.compile(
+            folder / TEMPLATE.name,
+            root=folder,
+            font_paths=[Path(mpl.get_data_path()) / "fonts" / "ttf"],
+            ignore_system_fonts=True,
+            format=form,
+            timestamp=int(date.timestamp()),
+            ppi=160.0 if form == "png" else None,
+        )
+    except typst.TypstError as error:
+        raise DamagedError(f"{TEMPLATE.name} or {LAYOUT.name} does not compile: {error}") from error
+    return made if isinstance(made, list) else [made]
+
+
+def _newest(study: Study) -> datetime:
+    started = [datetime.fromisoformat(text) for text in study.started.values() if text]
+    if not started:
+        raise DamagedError(f"no run of {study.name} says when it started, so the PDF has no date")
+    return max(started)
+
+
+def _typst() -> ModuleType:
+    try:
+        import typst
+    except ImportError as error:
+        raise UsageError(
+            "the preprint needs typst, which is not installed: run make setup, or pip install typst"
+        ) from error
+    return typst
+
+
+def _write_pictures(typst: ModuleType, folder: Path, date: datetime, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for number, page in enumerate(compile_pages(typst, folder, date, "png"), start=1):
+        write_atomic(out / f"page{number}.png", page)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""Rows of the preprint's tables: verdicts, arms, published tables, deviations. Cells are text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.claimsheet.layout import ours_text, verdict_text
+from harness.deviations import read_settings
+from harness.metrics.columns import column_of
+from harness.reports.document import metric_heads
+from harness.reports.text import number
+from paper.inputs import Inputs, Study
+from paper.preprint_values import METRICS, PUBLISHED, arm_ends
+from paper.tabulate import read_tables
+
+NOTHING = "-"
+SMALLEST_P = 0.001
+"""Below it a p value is not written out: its decimals rest on the tails of a t distribution."""
+
+Rows = list[list[str]]
+"""The heads, then one list of cells per row."""
+
+
+def read_rows(inputs: Inputs, study: Study) -> dict[str, Rows]:
+    """Return table -> rows, all cells as text, for a preprint about one study."""
+    return {
+        "claims": _claims(inputs, study.scale),
+        "arms": _arms(study),
+        "deviations": _deviations(),
+        **{name: _published(name, inputs) for name in PUBLISHED},
+    }
+
+
+def _claims(inputs: Inputs, scale: str) -> Rows:
+    rows = [["claim", "statement", "paper", "ours", "verdict", "p (Holm)"]]
+    for line in inputs.sheets[scale]:
+        ours = ours_text(line, scale)
+        verdict, p = verdict_text(line.verdict), _p(line.verdict.p_holm)
+        claim = line.claim
+        rows.append([claim.id, claim.statement, claim.quantity, ours, verdict, p])
+    return rows
+
+
+def _p(value: float) -> str:
+    return f"<{SMALLEST_P:g}" if value < SMALLEST_P else number(value)
+
+
+def _arms(study: Study) -> Rows:
+    tables = study.tables
+    known = set(tables.steps["metric"].astype(str))
+    metrics = [metric for metric in METRICS if metric in known]
+    rows = [["arm", "n", *(_head(metric) for metric in metrics)]]
+    done = tables.runs[tables.runs["is_included"].astype(bool)]
+    for arm in study.arms:
+        seeds = str(int((done["arm"].astype(str) == arm).sum()))
+        cells = [" → ".join(arm_ends(study, arm, metric)) for metric in metrics]
+        rows.append([arm, seeds, *cells])
+    return rows
+
+
+def _head(metric: str) -> str:
+    (head,) = metric_heads([metric])
+    return head if column_of(metric).unit != "1" else f"{metric} [1]"
+
+
+def _published(name: str, inputs: Inputs) -> Rows:
+    table = inputs.paper.tables[read_tables()[name].table]
+    rows = [["model", *table.columns]]
+    for model, cells in table.cells.items():
+        rows.append([model, *_cells([cells[column] for column in table.columns])])
+    return rows
+
+
+def _cells(values: Sequence[float]) -> list[str]:
+    return [NOTHING if math.isnan(value) else f"{value:.1f}" for value in values]
+
+
+def _deviations() -> Rows:
+    rows = [["setting", "paper", "authors' code", "here", "expected effect"]]
+    for item in read_settings():
+        if item.status != "same":
+            said = [text or NOTHING for text in (item.paper, item.code)]
+            rows.append([item.title, *said, item.verl, item.effect])
+    return rows

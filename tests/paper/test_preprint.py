@@ -1,0 +1,163 @@
+"""The preprint: numbers inserted from results, the same bytes, refusals in one sentence."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import typst
+
+from harness.metrics.tables import Tables
+from harness.schema import DamagedError, ExitCode, UsageError
+from paper.inputs import Inputs, Study, read_inputs
+from paper.preprint import TEMPLATE, Contents, collect, compile_pages, lay_out, main
+from paper.preprint_template import check_template
+from paper.preprint_values import find_study, read_values
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = TEMPLATE.read_text(encoding="utf-8")
+COMMITTED = ROOT / "results" / "paper" / "preprint.pdf"
+
+
+@pytest.fixture(scope="module")
+def contents(both: Inputs) -> Contents:
+    return collect(both)
+
+
+@pytest.fixture(scope="module")
+def folder(both: Inputs, contents: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that the compiler reads."""
+    return lay_out(tmp_path_factory.mktemp("preprint"), both, contents, TEXT)
+
+
+def shifted(inputs: Inputs, metric: str, by: float) -> Inputs:
+    """The same inputs with every value of a metric moved, as if the runs had come out otherwise."""
+
+    def moved(study: Study) -> Study:
+        steps = study.tables.steps.copy()
+        steps.loc[steps["metric"].astype(str) == metric, "value"] += by
+        tables = Tables(runs=study.tables.runs, steps=steps, samples=study.tables.samples)
+        return replace(study, tables=tables)
+
+    return replace(inputs, studies=tuple(moved(study) for study in inputs.studies))
+
+
+def said(folder: Path, values: Mapping[str, str], tables: Mapping[str, object]) -> str:
+    """Return the paragraphs of the compiled document, as JSON."""
+    document = json.dumps({"values": values, "tables": tables})
+    (folder / "contents.json").write_text(document, encoding="utf-8")
+    fields = typst.query(folder / TEMPLATE.name, "par", root=folder, ignore_system_fonts=True)
+    return str(json.dumps(json.loads(fields), ensure_ascii=False))
+
+
+def test_the_same_results_give_the_same_bytes(folder: Path, contents: Contents) -> None:
+    (first,) = compile_pages(typst, folder, contents.date, "pdf")
+    (second,) = compile_pages(typst, folder, contents.date, "pdf")
+    assert first == second
+    assert first.startswith(b"%PDF") and len(first) < 500_000
+    day = contents.date.strftime("D:%Y%m%d%H%M%S").encode()
+    assert day in first
+    (later,) = compile_pages(typst, folder, contents.date.replace(year=2031), "pdf")
+    assert later != first
+
+
+def test_a_number_that_changes_changes_the_text(
+    both: Inputs, folder: Path, contents: Contents
+) -> None:
+    before = said(folder, contents.values, contents.tables)
+    other = collect(shifted(both, "reward", 0.0625))
+    after = said(folder, other.values, other.tables)
+
+    old, new = contents.values["reward_end"], other.values["reward_end"]
+    assert old != new
+    assert float(new.split()[0]) - float(old.split()[0]) == pytest.approx(0.0625, abs=0.001)
+    assert old in before and new not in before
+    assert new in after and old not in after
+    assert contents.values["accuracy_easy_end"] in after
+    assert contents.tables["arms"] != other.tables["arms"]
+
+
+def test_the_values_are_those_of_the_committed_results(contents: Contents) -> None:
+    committed = json.loads((ROOT / "results" / "micro" / "claims.json").read_text())
+    words = [row["verdict"] for row in committed]
+    assert contents.values["claim_count"] == str(len(words))
+    for word in ("reproduced", "contradicted", "inconclusive", "not_run"):
+        assert contents.values[f"{word}_count"] == str(words.count(word))
+    rows = contents.tables["claims"][1:]
+    assert [row[4].replace(" ", "_") for row in rows] == words
+    report = (ROOT / "results" / "micro" / "kl_penalty" / "REPORT.md").read_text()
+    for row in contents.tables["arms"][1:]:
+        assert all(f" {cell} |" in report for cell in row), row
+    page = (ROOT / "docs" / "deviations.md").read_text().split("## All settings")[0]
+    assert all(f"| {row[0]} " in page for row in contents.tables["deviations"][1:])
+    assert len(contents.tables["deviations"]) - 1 == page.count("\n|") - 2
+
+
+def test_the_committed_preprint_is_that_of_the_committed_results(contents: Contents) -> None:
+    assert COMMITTED.stat().st_size < 500_000
+    beside = COMMITTED.with_suffix(".json").read_text(encoding="utf-8")
+    assert beside == contents.text(), "run make paper"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('value("reward_end")', 'value("reward_ends")', 'asks for value("reward_ends"), which'),
+        ('value("reward_end")', "some reward", 'value("reward_end") was made for the preprint'),
+        ('value("reward_end")', "0.887", "has a typed number"),
+        ('grid_of("table4"', 'grid_of("table44"', 'asks for grid_of("table44")'),
+        ('picture("kl"', 'picture("kk"', 'asks for picture("kk")'),
+    ],
+)
+def test_a_broken_placeholder_fails_in_one_sentence(
+    old: str, new: str, sentence: str, contents: Contents
+) -> None:
+    figures = ("growth", "kl", "agreement")
+    check_template(TEXT, contents.values, contents.tables, figures)
+    assert old in TEXT
+    with pytest.raises(DamagedError) as caught:
+        check_template(TEXT.replace(old, new), contents.values, contents.tables, figures)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("nothing", ["", "-", "nan"])
+def test_a_placeholder_without_a_value_fails(nothing: str, contents: Contents) -> None:
+    values = {**contents.values, "f07a_ours": nothing}
+    with pytest.raises(DamagedError, match=r'value\("f07a_ours"\) has no value'):
+        check_template(TEXT, values, contents.tables, ("growth", "kl", "agreement"))
+
+
+def test_a_text_that_does_not_compile_is_said(
+    folder: Path, contents: Contents, tmp_path: Path
+) -> None:
+    (tmp_path / TEMPLATE.name).write_text("#nothing_of_the_kind[")
+    with pytest.raises(DamagedError, match="does not compile"):
+        compile_pages(typst, tmp_path, contents.date, "pdf")
+
+
+@pytest.mark.parametrize("baselines", ["baselines/runs", "baselines/none"])
+def test_without_results_it_says_what_to_run(baselines: str, tmp_path: Path) -> None:
+    empty = read_inputs("both", results_dir=tmp_path / "no", baselines=ROOT / baselines)
+    with pytest.raises(UsageError, match="or run make study ABLATION=kl_penalty"):
+        collect(empty, ROOT / baselines)
+
+
+def test_results_whose_settings_are_not_stored_are_refused(
+    both: Inputs,
+) -> None:
+    study = find_study(both)
+    runs = study.tables.runs.assign(run_id=study.tables.runs["run_id"].astype(str) + "x")
+    tables = Tables(runs=runs, steps=study.tables.steps, samples=study.tables.samples)
+    with pytest.raises(UsageError, match="save ablation=kl_penalty"):
+        read_values(both, replace(study, tables=tables))
+
+
+def test_without_typst_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "typst", None)
+    assert main([]) == ExitCode.USAGE
+    error = capsys.readouterr().err
+    assert "pip install typst" in error and error.count("\n") == 1
