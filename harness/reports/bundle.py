@@ -44,8 +44,9 @@ class Bundle:
         """Training steps of its runs."""
         return int(self.manifest["protocol"]["steps"])
 
-    def finals(self, metrics: Sequence[str]) -> pd.DataFrame:
-        """Return each stored run's metrics at the end of training, as `final_values`."""
+    @property
+    def tables(self) -> Tables:
+        """Its finished runs and their curves as tables; a bundle keeps no single samples."""
         runs = pd.DataFrame(
             [
                 {**cell, "row_id": cell["cell_id"][:8], "steps": self.steps, "is_included": True}
@@ -54,7 +55,11 @@ class Bundle:
             ]
         )
         samples = pd.DataFrame(columns=list(SAMPLE_TYPES))
-        return final_values(Tables(runs=runs, steps=self.curves, samples=samples), metrics)
+        return Tables(runs=runs, steps=self.curves, samples=samples)
+
+    def finals(self, metrics: Sequence[str]) -> pd.DataFrame:
+        """Return each stored run's metrics at the end of training, as `final_values`."""
+        return final_values(self.tables, metrics)
 
 
 def read_bundle(directory: Path) -> Bundle:
@@ -65,6 +70,11 @@ def read_bundle(directory: Path) -> Bundle:
         DamagedError: a file is missing or changed.
     """
     manifest = read_manifest(directory)
+    if set(manifest["files"]) != {CURVES, SCORES}:
+        raise DamagedError(
+            f"{directory / MANIFEST} lists {', '.join(map(str, manifest['files']))}, a bundle holds"
+            f" {CURVES} and {SCORES}: restore the folder from git"
+        )
     for name, entry in manifest["files"].items():
         path = directory / name
         found = sha256(path) if path.is_file() else "no file"
@@ -124,7 +134,9 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """
     path = directory / MANIFEST
     try:
-        manifest = json.loads(path.read_text())
+        text = path.read_bytes().decode()
+        manifest = json.loads(text)
+        written = manifest_text(manifest)
         digest = manifest.pop("digest")
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise DamagedError(
@@ -135,9 +147,15 @@ def read_manifest(directory: Path) -> dict[str, Any]:
             f"{path} has schema version {manifest.get('schema_version')}, this suite reads"
             f" {SCHEMA_VERSION}: use the version of the suite that wrote it"
         )
-    if content_hash(manifest) != digest:
+    # the hash is over the content; a blank or a key given twice changes the bytes alone
+    if content_hash(manifest) != digest or text != written:
         raise DamagedError(f"{path} was changed after it was stored: restore it from git")
     return dict(manifest)
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """Return the only text that a manifest is written as."""
+    return json.dumps(manifest, indent=2, allow_nan=False) + "\n"
 
 
 def sha256(path: Path) -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +12,12 @@ import pandas as pd
 from harness.metrics.columns import SPLIT_PREFIX
 from harness.metrics.evaluation import evaluation_plan
 from harness.metrics.streams import RunFiles
-from harness.metrics.tables import protocol_hash, protocol_items, write_parquet
+from harness.metrics.tables import protocol_hash, protocol_items
 from harness.provenance import now
-from harness.reports.bundle import CURVES, MANIFEST, SCORES, read_manifest, sha256, versions
+from harness.reports.bundle import Bundle, read_manifest, versions
+from harness.reports.bundle_writing import write_version
 from harness.reports.results import Results
-from harness.schema import SCHEMA_VERSION, UsageError, content_hash
+from harness.schema import SCHEMA_VERSION, UsageError
 
 LICENCE = "Apache-2.0"
 
@@ -48,17 +45,31 @@ def store_bundle(results: Results, folder: Path, *, because: str = "") -> Path:
         stored = read_manifest(folder / f"v{version}")
         if sorted(cell["cell_id"] for cell in stored["cells"]) == cells:
             raise UsageError(f"{folder / f'v{version}'} holds these runs already: nothing to do")
-    final = folder / f"v{max(versions(folder), default=0) + 1}"
-    folder.mkdir(parents=True, exist_ok=True)
-    half = Path(tempfile.mkdtemp(prefix=".half-", dir=folder))
-    try:
-        _write(results, half, final, because or "", objections)
-        half.chmod(0o755)
-        # fails if another process made the same version: nothing is ever overwritten
-        os.rename(half, final)
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-    return final
+    done = {run.run_id for run in results.runs if run.is_done}
+    description = {
+        **_description(results, ""),
+        "because": because,
+        "objections": objections,
+    }
+    return write_version(
+        folder, description, _curves(results, done), _question_scores(results, done)
+    )
+
+
+def bundle_of(results: Results, name: str) -> Bundle:
+    """Return results as a bundle that is stored nowhere, for comparisons.
+
+    Args:
+        results: of a request, whole or partial; runs that are not done stay out of the rows.
+        name: what outputs call it.
+    """
+    done = {run.run_id for run in results.runs if run.is_done}
+    return Bundle(
+        name=name,
+        manifest=_description(results, name),
+        curves=_curves(results, done),
+        scores=_question_scores(results, done),
+    )
 
 
 def _objections(results: Results) -> list[str]:
@@ -77,24 +88,9 @@ def _objections(results: Results) -> list[str]:
     return found
 
 
-def _write(
-    results: Results, half: Path, final: Path, because: str, objections: Sequence[str]
-) -> None:
-    done = {run.run_id for run in results.runs if run.is_done}
+def _curves(results: Results, done: set[str]) -> pd.DataFrame:
     curves = results.tables.steps
-    write_parquet(curves[curves["run_id"].isin(done)].reset_index(drop=True), half / CURVES)
-    write_parquet(_question_scores(results, done), half / SCORES)
-    manifest = {
-        **_description(results, f"{final.parent.parent.name}/{final.parent.name}@{final.name}"),
-        "because": because,
-        "objections": list(objections),
-        "files": {
-            name: {"sha256": sha256(half / name), "bytes": (half / name).stat().st_size}
-            for name in (CURVES, SCORES)
-        },
-    }
-    manifest["digest"] = content_hash(manifest)
-    (half / MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n")
+    return curves[curves["run_id"].isin(done)].reset_index(drop=True)
 
 
 def _description(results: Results, name: str) -> dict[str, Any]:

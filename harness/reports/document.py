@@ -24,11 +24,17 @@ from harness.reports.text import (
 from harness.stats.intervals import mean_interval, seed_spread
 
 
-def document(results: Results) -> str:
-    """Return the text of REPORT.md."""
+def document(results: Results, claims: str = "") -> str:
+    """Return the text of REPORT.md.
+
+    Args:
+        results: of the request.
+        claims: table of the claims that the ablation speaks to; "" leaves the section out.
+    """
     sections = [
         _head(results),
         verdict_section(results),
+        _claims_section(claims),
         _arms_section(results),
         _effects_section(results),
         _figures_section(results),
@@ -122,6 +128,18 @@ def verdict_section(results: Results) -> str:
         f"Rule ({since}): {rule.text()}",
         *([table] if rows else []),
         "Source: `verdicts.json`.",
+    )
+
+
+def _claims_section(claims: str) -> str:
+    if not claims:
+        return ""
+    return paragraphs(
+        "## Claims of the paper",
+        claims,
+        "Each by the rule of its own file (docs/claims.md). p: of the rule's own test, corrected by"
+        " Holm's method over the claims of this ablation. Source: `verdicts.json`; all about one:"
+        " `python -m harness.claims claim=<claim>`.",
     )
 
 

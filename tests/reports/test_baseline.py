@@ -208,7 +208,7 @@ def test_no_stored_study_is_said(
     assert "no stored study" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [["stroe", "ablation=x"], ["store"], ["store", "ablation=nope"]])
+@pytest.mark.parametrize("words", [["stroe", "ablation=x"], ["save"], ["save", "ablation=nope"]])
 def test_a_wrong_command_line_of_baseline_is_told_in_one_line(
     words: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,8 +33,8 @@ def test_report_then_store_then_compare(
 
     assert compare.main(places) == ExitCode.USAGE
     assert "none yet" in capsys.readouterr().err
-    assert baseline.main(["store", *places]) == ExitCode.OK
-    assert baseline.main(["store", *places]) == ExitCode.USAGE
+    assert baseline.main(["save", *places]) == ExitCode.OK
+    assert baseline.main(["save", *places]) == ExitCode.USAGE
     assert "already" in capsys.readouterr().err
 
     before = {path: path.read_bytes() for path in root.glob("*.*")}
@@ -57,7 +57,7 @@ def test_runs_with_other_steps_end_with_the_code_for_not_comparable(
     results = report.collect_results(root, out, cells, report.load_ablation("kl_penalty"))
     out.mkdir(parents=True)
     write_parquet(results.tables.runs, out / "runs.parquet")
-    assert baseline.main(["store", *places[:2], f"baselines_dir={baselines}"]) == ExitCode.OK
+    assert baseline.main(["save", *places[:2], f"baselines_dir={baselines}"]) == ExitCode.OK
 
     words = [places[0], f"results_dir={tmp_path / 'short'}", f"baselines_dir={baselines}"]
     assert compare.main([*words, "partial=seeds=1,steps=3"]) == ExitCode.NOT_COMPARABLE

@@ -39,6 +39,7 @@ FILES = {
     "effects.csv",
     "verdicts.json",
     "REPORT.md",
+    "report.html",
 }
 
 
@@ -237,7 +238,7 @@ def test_two_runs_of_one_arm_and_seed_are_not_mixed(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["ablation=nope"], "choose one of"),
-        ([], "ablation=<name>"),
+        (["partial=seeds=1"], "give ablation=<name>"),
         (["ablation=kl_penalty", "results=x"], "results_dir"),
         (["ablation=kl_penalty", "results_dir=nowhere"], "holds no run"),
     ],
