@@ -25,7 +25,7 @@ QUICKLY = $(if $(QUICK),dataset.eval_size=8)
 CODE = $(wildcard harness paper scripts tests)
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest
 
-.PHONY: help setup run study test test-core test-engine test-all check report clean clean-venv
+.PHONY: help setup run study test test-core test-engine test-all bench-cell profile check report clean clean-venv
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -53,6 +53,12 @@ test-engine: setup ## the tests that run torch, verl, vLLM and Ray for real (min
 
 test-all: setup check ## every test there is, slow ones too; writes docs/lab/test-all.md
 	@$(PY) scripts/record_tests.py docs/lab/test-all.md
+
+bench-cell: setup ## time naive and final cells in turn on an idle machine: 20 minutes (REPEATS=5 STEPS=6 REMOVAL=1 SIZES=1 LONG=1 PART=)
+	@$(PY) scripts/bench_cell.py REPEATS=$(or $(REPEATS),5) STEPS=$(or $(STEPS),6) REMOVAL=$(REMOVAL) SIZES=$(SIZES) LONG=$(LONG) PART=$(PART)
+
+profile: setup ## where the time of the newest finished cell went: tables and pictures (ABLATION= SCALE= RESULTS=)
+	@$(PY) -m harness.profile ablation=$(ABLATION) scale=$(SCALE) $(if $(RESULTS),results_dir=$(RESULTS))
 
 check: setup ## formatting, lint and types
 	@$(PY) -m ruff format --check $(CODE)

@@ -1,5 +1,12 @@
 """An ablation file, read and checked: its factors, their levels and the control.
 
+Where a question needs other levels at another scale, the file says so by scale (a name or a
+pattern), and the first that fits replaces these keys; where it makes no sense, it says why:
+
+    at:
+      orz_*: {control: {...}, factors: {...}, steps: 200}
+    scales: {only: [orz_*], because: the micro-world has one base model}
+
 Pure functions of the file as a mapping; `harness.matrix` makes cells of it.
 """
 
@@ -8,6 +15,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any, Literal, cast
 
 from harness.names import near
@@ -17,7 +25,8 @@ Design = Literal["product", "one_at_a_time"]
 DESIGNS = ("product", "one_at_a_time")
 
 _REQUIRED = ("title", "question", "source", "control", "seeds", "steps", "factors")
-_OPTIONAL = ("design", "consequences", "primary_metrics", "rule")
+_OPTIONAL = ("design", "consequences", "primary_metrics", "rule", "scales", "at")
+_AT = ("control", "factors", "design", "seeds", "steps", "consequences", "primary_metrics")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,20 +50,23 @@ class Ablation:
         name: stem of the file.
         factors: factor -> level name -> level, in file order.
         control: factor -> level of the arm that the others are compared with.
-        seeds: number of seeds of the whole study.
+        seeds: of the whole study: how many of the fixed list, or which ones.
         steps: training steps of the whole study.
         consequences: dotted key prefixes that may differ between arms besides the factors' keys.
-        document: the file as read, for verdicts and reports.
+        has_own_steps: the steps are made for the scale that was asked for, and win over what the
+            scale says; else they are made for the micro-world.
+        document: the file as read, with what it says of the scale, for verdicts and reports.
     """
 
     name: str
     factors: Mapping[str, Mapping[str, Level]]
     control: Mapping[str, str]
     design: Design
-    seeds: int
+    seeds: int | tuple[int, ...]
     steps: int
     consequences: tuple[str, ...]
     primary_metrics: tuple[str, ...]
+    has_own_steps: bool
     document: Mapping[str, Any]
 
     @property
@@ -70,15 +82,24 @@ class Ablation:
         return frozenset(group for level in levels for group in level.choose)
 
 
-def read_ablation(name: str, document: Mapping[str, Any]) -> Ablation:
+def read_ablation(name: str, document: Mapping[str, Any], scale: str | None = None) -> Ablation:
     """Check one ablation file.
+
+    Args:
+        name: stem of the file.
+        document: its content.
+        scale: for which it is read; None reads it as written, for every scale.
 
     Raises:
         UsageError: a key is missing or unknown, a factor has less than two levels, the control
-            names no level, or two factors set the same key.
+            names no level, two factors set the same key, or the file is not for the scale.
     """
     place = f"ablations/{name}.yaml"
     _check_keys(place, document)
+    if scale is not None:
+        _check_scale(place, document, scale)
+    changes = changes_at(document, scale)
+    document = {**document, **changes}
     design = document.get("design", "product")
     if design not in DESIGNS:
         raise UsageError(f"unknown design {design!r} in {place}: {near(str(design), DESIGNS)}")
@@ -87,15 +108,42 @@ def read_ablation(name: str, document: Mapping[str, Any]) -> Ablation:
         factors=_read_factors(place, document["factors"]),
         control=dict(document["control"]),
         design=cast(Design, design),
-        seeds=_whole(place, "seeds", document["seeds"]),
+        seeds=_seeds(place, document["seeds"]),
         steps=_whole(place, "steps", document["steps"]),
         consequences=tuple(document.get("consequences") or ()),
         primary_metrics=tuple(document.get("primary_metrics") or ()),
+        has_own_steps="steps" in changes or "scales" in document,
         document=document,
     )
     _check_control(place, ablation)
     _check_owners(place, ablation)
     return ablation
+
+
+def scales_of(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the patterns of the scales at which an ablation makes sense; ("*",) is all."""
+    return tuple((document.get("scales") or {}).get("only") or ("*",))
+
+
+def is_for(document: Mapping[str, Any], scale: str) -> bool:
+    """Return whether an ablation makes sense at a scale."""
+    return any(fnmatchcase(scale, pattern) for pattern in scales_of(document))
+
+
+def changes_at(document: Mapping[str, Any], scale: str | None) -> dict[str, Any]:
+    """Return the keys of an ablation file that are others at a scale: those of the first match."""
+    for pattern, changes in (document.get("at") or {}).items():
+        if scale is not None and fnmatchcase(scale, pattern):
+            return dict(changes)
+    return {}
+
+
+def _check_scale(place: str, document: Mapping[str, Any], scale: str) -> None:
+    if not is_for(document, scale):
+        raise UsageError(
+            f"{place} is not for scale={scale}: {document['scales']['because']};"
+            f" give a scale of {_list(scales_of(document))}"
+        )
 
 
 def _list(words: Sequence[str]) -> str:
@@ -110,6 +158,17 @@ def _check_keys(place: str, document: Mapping[str, Any]) -> None:
         if key not in (*_REQUIRED, *_OPTIONAL):
             hint = near(str(key), (*_REQUIRED, *_OPTIONAL))
             raise UsageError(f"{place} has an unknown key `{key}`: {hint}")
+    for pattern, changes in (document.get("at") or {}).items():
+        for key in changes:
+            if key not in _AT:
+                hint = near(str(key), _AT)
+                raise UsageError(f"`at: {pattern}` of {place} has an unknown key `{key}`: {hint}")
+    scales = document.get("scales")
+    if scales is not None and set(scales) != {"only", "because"}:
+        raise UsageError(
+            f"`scales` of {place} has the keys {_list(sorted(scales))}: expected `only`, a list of"
+            " patterns, and `because`, a reason"
+        )
 
 
 def _read_factors(place: str, factors: Mapping[str, Any]) -> dict[str, dict[str, Level]]:
@@ -153,6 +212,12 @@ def _check_owners(place: str, ablation: Ablation) -> None:
                         f"{key} is changed by two factors of {place}, {owners[key]} and {factor}:"
                         " leave it to one"
                     )
+
+
+def _seeds(place: str, value: Any) -> int | tuple[int, ...]:
+    if isinstance(value, list):
+        return tuple(_whole(place, "seeds", seed) for seed in value)
+    return _whole(place, "seeds", value)
 
 
 def _whole(place: str, key: str, value: Any) -> int:

@@ -7,8 +7,10 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import hydra
+import yaml
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -113,10 +115,31 @@ def one_line(error: Exception) -> str:
 
 def _check_choice(change: configs.Change, choices: Collection[str]) -> None:
     if not isinstance(change.value, str) or change.value not in choices:
+        refuse_unsupported(change.name, str(change.value))
         folder = "ablations" if change.name == "ablation" else f"harness/conf/{change.name}"
         raise UsageError(
             f"unknown {change.name} {change.value!r}: {near(str(change.value), choices)}"
             f" (files of {folder}/)"
+        )
+
+
+def unsupported() -> dict[str, dict[str, dict[str, str]]]:
+    """Return group -> name -> paper, reason and nearest of what is asked for and cannot be had."""
+    listed = yaml.safe_load((configs.CONF / "unsupported.yaml").read_text())
+    return cast(dict[str, dict[str, dict[str, str]]], listed)
+
+
+def refuse_unsupported(group: str, name: str) -> None:
+    """Say why a choice cannot be had, if it is one of `harness/conf/unsupported.yaml`.
+
+    Raises:
+        UsageError: with the reason, the paper and what comes nearest.
+    """
+    known = unsupported().get(group, {}).get(name)
+    if known is not None:
+        raise UsageError(
+            f"{group}={name} ({known['paper']}) is not supported: {known['reason']};"
+            f" the nearest is {group}={known['nearest']}"
         )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
 from harness.launch.watchdog import Limits
 from harness.metrics.columns import column_of
 from harness.names import near
-from harness.places import verify_model
-from harness.provenance import ABSENT, package_versions
+from harness.places import verify_data, verify_model
+from harness.provenance import ABSENT, hardware, package_versions
 from harness.schema import UsageError
 from harness.store.files import MIB, check_writable
 from harness.store.ledger import RunStore
@@ -43,8 +44,8 @@ def check_launch(study: Study, store: RunStore) -> None:
     """Look at what a launch needs.
 
     Raises:
-        HarnessError: no engine, a damaged base model, a cell at work elsewhere, or a results
-            directory that takes no files.
+        HarnessError: no engine, too few GPUs, a model or data set that is damaged or not here, a
+            cell at work elsewhere, or a results directory that takes no files.
     """
     absent = [name for name, found in package_versions(ENGINES).items() if found == ABSENT]
     if absent:
@@ -52,9 +53,40 @@ def check_launch(study: Study, store: RunStore) -> None:
             f"the training engines are not installed ({', '.join(absent)} missing): run `make"
             " setup` and use the Python of .venv"
         )
-    verify_model(study.cells[0].config["model"])
+    check_accelerators(study)
+    for settings in _distinct(study, "model"):
+        verify_model(settings)
+    for settings in _distinct(study, "dataset"):
+        verify_data(settings)
     store.check_free(study.cells)
     check_writable(store.root, CELL_BYTES * len(study.cells))
+
+
+def check_accelerators(study: Study) -> None:
+    """Refuse to start cells on this machine that need more GPUs than it has.
+
+    Raises:
+        UsageError: naming the numbers, and what can be done without GPUs.
+    """
+    trainer = study.cells[0].config["verl"]["trainer"]
+    if study.request.launcher.get("name") != "local" or trainer.get("device") == "cpu":
+        return
+    needed = trainer["nnodes"] * trainer["n_gpus_per_node"]
+    found = len(hardware()["accelerators"])
+    if found < needed:
+        raise UsageError(
+            f"scale {study.request.scale} needs {needed} GPUs and this machine has {found}:"
+            " shadow=true runs it in miniature on a CPU, dry_run=true prints its commands"
+        )
+
+
+def _distinct(study: Study, part: str) -> list[Mapping[str, Any]]:
+    """Return the different values that the cells have for a part of their config."""
+    found: list[Mapping[str, Any]] = []
+    for cell in study.cells:
+        if cell.config[part] not in found:
+            found.append(cell.config[part])
+    return found
 
 
 def check_environment(environment: Mapping[str, str]) -> None:

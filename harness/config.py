@@ -19,6 +19,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from harness import shadow
 from harness.schema import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,10 +29,16 @@ CONF = ROOT / "harness" / "conf"
 ABLATIONS = ROOT / "ablations"
 
 CONFIG_NAME = "config"
+MICRO = "micro"
+SHADOW_LIST = CONF / "shadow.yaml"
 CELL_KEYS = ("verl", "reward", "dataset", "model", "evaluation", "environment")
 """Root keys that make a cell's config; the others say which cells, where and how."""
 
-ROOT_KEYS = ("seeds", "steps", "levels", "results_dir", "dry_run")
+ROOT_KEYS = ("seeds", "steps", "levels", "results_dir", "dry_run", "shadow")
+
+# a level of an ablation can say "an eighth of the batch" at every scale
+OmegaConf.register_new_resolver("quotient", lambda whole, part: whole // part, replace=True)
+OmegaConf.register_new_resolver("product", lambda left, right: left * right, replace=True)
 
 
 class Change(NamedTuple):
@@ -50,9 +57,10 @@ class Request:
 
     Attributes:
         ablation: name of the ablation file.
-        scale: name of the scale.
+        scale: name of the scale; that of a shadow begins with `harness.shadow.SCALE_PREFIX`.
         seeds: number of seeds, a list of seeds, or None for the ablation's own number.
-        steps: training steps, or None for the ablation's own.
+        steps: training steps, or None for those of the whole study.
+        scale_steps: training steps of the whole study at this scale, or None for the ablation's.
         levels: level names to keep, or None for all.
         results_dir: as given; relative to the working directory.
         dry_run: print and launch nothing.
@@ -66,6 +74,7 @@ class Request:
     scale: str
     seeds: int | tuple[int, ...] | None
     steps: int | None
+    scale_steps: int | None
     levels: tuple[str, ...] | None
     results_dir: Path
     dry_run: bool
@@ -155,7 +164,7 @@ def read_request(words: Sequence[str]) -> Request:
     Raises:
         UsageError: a root key has a value of the wrong kind.
     """
-    tree = _plain(_composed(tuple(words)))
+    tree = _shadowed_or_not(_plain(_composed(tuple(words))))
     seeds = _whole_or_list("seeds", tree["seeds"])
     steps = tree["steps"]
     if steps is not None and (not isinstance(steps, int) or steps < 1):
@@ -168,6 +177,7 @@ def read_request(words: Sequence[str]) -> Request:
         scale=tree["scale"],
         seeds=seeds,
         steps=steps,
+        scale_steps=tree["recipe"]["steps"],
         levels=None if levels is None else tuple(map(str, levels)),
         results_dir=Path(str(tree["results_dir"])),
         dry_run=bool(tree["dry_run"]),
@@ -189,14 +199,22 @@ def arm_config(
         settings: dotted keys that the arm sets, last.
         steps: training steps.
     """
-    chosen = [f"{group}={name}" for group, name in choose.items()]
-    kept = [word for word in words if word.partition("=")[0] not in choose]
-    config = copy.deepcopy(_composed((*kept, *chosen)))
-    OmegaConf.set_struct(config, False)
-    for key, value in {**settings, "verl.trainer.total_training_steps": steps}.items():
-        OmegaConf.update(config, key, value, force_add=True)
-    tree = _plain(config)
-    return {key: tree[key] for key in CELL_KEYS}
+    config = _arm_tree(words, choose, {**settings, "verl.trainer.total_training_steps": steps})
+    return _cell_part(_shadowed_or_not(_plain(config)))
+
+
+def replaced_keys(
+    words: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any]
+) -> list[shadow.Replacement]:
+    """Return what a shadow replaces in one arm (see `arm_config`); empty if none is asked for."""
+    recipe = _plain(_arm_tree(words, choose, settings))
+    made, keys = _shadowed_or_not(recipe), (*CELL_KEYS, "launcher", "steps", "seeds")
+    return shadow.replacements({k: recipe[k] for k in keys}, {k: made[k] for k in keys})
+
+
+def composed_tree(words: Sequence[str]) -> dict[str, Any]:
+    """Return the resolved config of a command line. Needs a `session` around it."""
+    return _plain(_composed(tuple(words)))
 
 
 def composed_keys(groups: Sequence[str]) -> frozenset[str]:
@@ -223,6 +241,40 @@ def without_unused(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "verl": verl}
 
 
+def _arm_tree(
+    words: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any]
+) -> DictConfig:
+    chosen = [f"{group}={name}" for group, name in choose.items()]
+    kept = [word for word in words if word.partition("=")[0] not in choose]
+    config = copy.deepcopy(_composed((*kept, *chosen)))
+    OmegaConf.set_struct(config, False)
+    for key, value in settings.items():
+        OmegaConf.update(config, key, value, force_add=True)
+    return config
+
+
+def _cell_part(tree: Mapping[str, Any]) -> dict[str, Any]:
+    part = {key: tree[key] for key in CELL_KEYS}
+    # the mark that a shadow bears, not the `shadow: false` of the command line
+    mark = tree[shadow.MARK]
+    return {**part, shadow.MARK: mark} if isinstance(mark, Mapping) else part
+
+
+def _shadowed_or_not(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return a composed config as it is, or its shadow if it asks for one."""
+    if not tree[shadow.MARK]:
+        return tree
+    if tree["scale"] == MICRO:
+        raise UsageError("shadow=true is for the scales of the paper: scale=micro runs as it is")
+    replaced = shadow.read_list(SHADOW_LIST)
+    micro = _plain(_composed((f"ablation={tree['ablation']}", f"scale={MICRO}")))
+    made = shadow.shadow_of(tree, micro, replaced)
+    for key, value in replaced.request.items():
+        if made[key] is None:
+            made[key] = value
+    return made
+
+
 def _all_keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     for key, value in tree.items():
         yield f"{prefix}{key}"
@@ -230,7 +282,7 @@ def _all_keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from _all_keys(value, f"{prefix}{key}.")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _composed(words: tuple[str, ...]) -> DictConfig:
     """Compose once per command line: Hydra reads and merges a dozen files each time."""
     return compose(CONFIG_NAME, overrides=list(words))

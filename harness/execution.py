@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import config as configs
+from harness import places
 from harness.checks import cells_at_once, check_launch, watchdog_limits
 from harness.launch.cleanup import end_leftovers, scratch_directory
 from harness.launch.command import Places, build_command
@@ -18,7 +19,6 @@ from harness.launch.progress import CellLine, Display
 from harness.launch.stop import StopRequest, catch_stop
 from harness.metrics.evaluation import evaluation_plan, read_samples
 from harness.metrics.streams import RunFiles
-from harness.places import model_dir, write_data
 from harness.provenance import collect
 from harness.schema import Attempt, CellSpec, DamagedError, RunRecord, Status
 from harness.seeds import derived_seeds
@@ -52,7 +52,8 @@ def pending_cells(study: Study, store: RunStore) -> list[CellSpec]:
 
 def data_dir(store: RunStore, spec: CellSpec) -> Path:
     """Return the directory of a cell's data set, which need not exist."""
-    return (store.runs_dir / DATA / spec.inputs.data[:16]).absolute()
+    settings, parent = spec.config["dataset"], store.runs_dir / DATA
+    return places.data_dir(settings, parent, spec.inputs.data).absolute()
 
 
 def run_cells(study: Study, store: RunStore) -> Outcome:
@@ -129,7 +130,7 @@ class _Session:
             for attempt in record.attempts:
                 end_leftovers(directory / f"attempt-{attempt.number}")
             with self._data_lock:
-                data = write_data(cell.config["dataset"], store.runs_dir / DATA).absolute()
+                data = places.write_data(cell.config["dataset"], store.runs_dir / DATA).absolute()
             seeds = derived_seeds(cell.seed)
             path = store.begin_attempt(cell, record, seeds=seeds, provenance=self.provenance)
             try:
@@ -149,10 +150,9 @@ def _attempt(
     study: Study, store: RunStore, cell: CellSpec, path: Path, data: Path, line: CellLine
 ) -> AttemptEnd:
     with scratch_directory() as scratch:
-        places = Places(
-            model=model_dir(cell.config["model"]), data=data, attempt=path, scratch=scratch
-        )
-        command = build_command(cell, places)
+        model = places.model_dir(cell.config["model"])
+        filled = Places(model=model, data=data, attempt=path, scratch=scratch)
+        command = build_command(cell, filled)
         store.write_command(path, command.argv, command.environment)
         return run_attempt(
             command,

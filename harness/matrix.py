@@ -60,8 +60,14 @@ def arms_of(ablation: Ablation, only: Sequence[str] | None = None) -> list[Arm]:
     ]
 
 
-def select_seeds(request: int | Sequence[int] | None, default: int) -> tuple[int, ...]:
+def select_seeds(
+    request: int | Sequence[int] | None, default: int | Sequence[int]
+) -> tuple[int, ...]:
     """Return the training seeds of a request: the first N of the list, or the named ones.
+
+    Args:
+        request: what the command line asks for; None takes the ablation's.
+        default: what the ablation asks for.
 
     Raises:
         UsageError: none, too many, repeated, or not in the list.
@@ -189,8 +195,9 @@ def check_declared(ablation: Ablation, configs: Sequence[tuple[Arm, Mapping[str,
     """
     named = [(arm_name(arm.levels), config) for arm, config in configs]
     for difference in differences(named):
+        # a shadow's mark repeats what its recipe was, and nothing computes with it
         declared = difference.key in ablation.factor_keys or any(
-            _below(difference.key, prefix) for prefix in ablation.consequences
+            _below(difference.key, prefix) for prefix in (*ablation.consequences, "shadow")
         )
         if not declared:
             (arm, value), *others = difference.values.items()

@@ -1,7 +1,9 @@
 """`python -m harness.plan ablation=<name> [...]`: what a request would run, and what it would cost.
 
 The same as `python -m harness.run ... dry_run=true`: prints the matrix, every cell's id and full
-command, and launches nothing.
+command, and launches nothing. With `gpu=h800|h100|a100|h20` (and `gpus=`, `price=`,
+`response_tokens=`, `out=`) it plans the cells on those GPUs instead: memory by part, time and cost,
+each with what it rests on (docs/planning.md).
 """
 
 from __future__ import annotations
@@ -14,11 +16,16 @@ from pathlib import Path
 
 from harness.application import run_application
 from harness.checks import cells_at_once
+from harness.config import replaced_keys
 from harness.cost import estimate_cell, finished_runs, minutes
 from harness.execution import data_dir, pending_cells
+from harness.gpu_plan import task_on_gpus
 from harness.launch.command import Places, build_command
+from harness.matrix import arm_name
 from harness.places import model_dir
-from harness.schema import CellSpec, ExitCode
+from harness.planning.request import split_words
+from harness.schema import CellSpec, ExitCode, UsageError
+from harness.shadow import Replacement
 from harness.store.ledger import RunStore
 from harness.study import Study, make_study
 
@@ -30,6 +37,7 @@ def print_plan(study: Study) -> None:
     """Print the matrix as a table, then every cell's command, one per line."""
     print(describe_study(study))
     print(cost_line(study))
+    print(shadow_text(study), end="")
     print()
     print(matrix_table(study))
     for cell in study.cells:
@@ -44,6 +52,30 @@ def describe_study(study: Study) -> str:
         f"{study.ablation.name} at scale {study.request.scale}: {len(study.arms)} arms x"
         f" {len(study.seeds)} seeds = {len(study.cells)} cells of {study.steps} steps ({part})"
     )
+
+
+def shadow_text(study: Study) -> str:
+    """Return the table of the keys that a shadow replaces, with both values; "" for no shadow."""
+    arms: dict[Replacement, list[str]] = {}
+    for arm in study.arms:
+        for found in replaced_keys(study.request.words, arm.choose, arm.settings):
+            shown = Replacement(found.key, repr(found.recipe), repr(found.shadow))
+            arms.setdefault(shown, []).append(arm_name(arm.levels))
+    if not arms:
+        return ""
+    rows = [("replaced key", "recipe", "shadow", "")]
+    for item, names in arms.items():
+        which = "" if len(names) == len(study.arms) else f"({'; '.join(names)})"
+        rows.append((item.key, short(item.recipe), short(item.shadow), which))
+    return (
+        f"\na shadow: {len(arms)} keys of the recipe are replaced, by the list in"
+        f" harness/conf/shadow.yaml; this is no result of the recipe\n{aligned(rows)}\n"
+    )
+
+
+def short(text: str) -> str:
+    """Return a text of at most 60 characters; what is cut ends in an ellipsis."""
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def matrix_table(study: Study) -> str:
@@ -104,5 +136,16 @@ def plan(words: list[str]) -> int:
     return ExitCode.OK
 
 
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    try:
+        asked, others = split_words(words)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    command = f"python -m harness.plan {shlex.join(words)}"
+    return run_application(task_on_gpus(asked, command) if asked else plan, others)
+
+
 if __name__ == "__main__":
-    sys.exit(run_application(plan, sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ BAND_NOTE = "Line: mean over seeds. Band: lowest to highest seed. Thin lines: si
 _LEFT, _RIGHT, _BOTTOM, _GAP = 0.68, 0.12, 0.72, 0.72
 """Margins, and the gap between panels, in inches."""
 
-_STYLE: Any = {
+STYLE: Any = {
     "svg.hashsalt": "reasoner-zero-bench",
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -36,6 +36,14 @@ _STYLE: Any = {
     "figure.dpi": 100,
     "savefig.dpi": 160,
 }
+
+
+METADATA: Mapping[str, Any] = {
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    ".png": {"Software": None},
+}
+"""Format -> what is said in the file: no date and no version, so that bytes can be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +63,25 @@ class Panel:
     has_markers: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferencePanel:
+    """One difference of two curves against the training step, with its band.
+
+    Attributes:
+        steps: in order.
+        point / low / high: the difference and the edges of its band, one per step; NaN is none.
+        label: of the vertical axis, without the unit.
+        unit: of the values.
+    """
+
+    steps: Sequence[int]
+    point: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    label: str
+    unit: str
+
+
 def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") -> Figure:
     """Return one metric against step, one line per arm, with title, legend and caption.
 
@@ -64,7 +91,7 @@ def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") 
         title: of the figure.
         note: further words of the caption, for example a warning.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _new_figure(1, width=6.4, height=4.3, top=0.42)
         draw_panel(axes[0], panel, arms)
         if axes[0].get_legend_handles_labels()[0]:
@@ -74,9 +101,32 @@ def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") 
     return figure
 
 
+def difference_figure(panel: DifferencePanel, title: str, note: str = "") -> Figure:
+    """Return a difference of curves with its band, 0 marked.
+
+    Args:
+        panel: what to draw.
+        title: of the figure.
+        note: of the caption: what the band means, and any warning.
+    """
+    unit = "" if panel.unit == "1" else f" [{panel.unit}]"
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = _new_figure(1, width=6.4, height=4.3, top=0.42)
+        axes.axhline(0.0, color="#444444", linewidth=0.9, zorder=1)
+        axes.fill_between(
+            panel.steps, panel.low, panel.high, color=COLOURS[2], alpha=0.18, linewidth=0
+        )
+        axes.plot(panel.steps, panel.point, color=COLOURS[2], linewidth=1.7, marker="o", zorder=3)
+        axes.set_xlabel("training step")
+        axes.set_ylabel(f"{panel.label}{unit}")
+        _title(figure, title)
+        _footnote(figure, f"Line: mean difference. {note}".strip())
+    return figure
+
+
 def overview_figure(panels: Sequence[Panel], arms: Sequence[str], title: str, note: str) -> Figure:
     """Return several metrics side by side under one legend."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _new_figure(len(panels), width=3.9 * len(panels), height=3.7, top=0.68)
         for place, panel in zip(axes, panels, strict=True):
             draw_panel(place, panel, arms)
@@ -114,13 +164,25 @@ def draw_panel(axes: Axes, panel: Panel, arms: Sequence[str]) -> None:
     axes.set_xlim(-0.02 * last, 1.02 * last)
 
 
-def save_figure(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as SVG and PNG, without dates, so that the same figure is the same bytes."""
+def save_figure(
+    figure: Figure,
+    stem: Path,
+    endings: Sequence[str] = (".svg", ".png"),
+    style: Any = STYLE,
+) -> list[Path]:
+    """Write a figure without dates, so that the same figure is the same bytes.
+
+    Args:
+        figure: to write.
+        stem: path without ending.
+        endings: of the formats, among those of `METADATA`.
+        style: matplotlib's settings while it is written.
+    """
     written = []
-    with mpl.rc_context(_STYLE):
-        for ending, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
+    with mpl.rc_context(style):
+        for ending in endings:
             path = stem.with_suffix(ending)
-            figure.savefig(path, metadata=metadata)
+            figure.savefig(path, metadata=METADATA[ending])
             written.append(path)
     return written
 
@@ -183,11 +245,8 @@ def _caption(figure: Figure, panels: Sequence[Panel], arms: Sequence[str], note:
     ]
     most = max(seeds, default=0)
     band = BAND_NOTE if most > 1 else "One seed per arm: no band, and no spread to judge by."
-    figure.text(
-        0.01,
-        0.08 / figure.get_figheight(),
-        f"{band} {note}".strip(),
-        fontsize=8,
-        color="#444444",
-        va="bottom",
-    )
+    _footnote(figure, f"{band} {note}".strip())
+
+
+def _footnote(figure: Figure, text: str) -> None:
+    figure.text(0.01, 0.08 / figure.get_figheight(), text, fontsize=8, color="#444444", va="bottom")

@@ -1,7 +1,10 @@
-"""`python -m harness.report ablation=<name> [scale=] [results_dir=] [partial=]`: writes the report.
+"""`python -m harness.report [ablation=<name>] [scale=] [results_dir=] [partial=]`: the report.
 
-Reads the stored cells of a request again and writes its tables, figures, verdict and REPORT.md.
-`partial=` names a request that is less than the whole study, as the folder below `partial/` does.
+Reads the stored cells of a request again and writes its tables, figures, verdict, REPORT.md and
+report.html, a page that needs nothing but itself. Where the runs are not stored, as in a fresh
+clone, report.html alone is written, from the tables. `partial=` names a request that is less than
+the whole study, as the folder below `partial/` does.
+Without `ablation=`: <results_dir>/<scale>/report.html, all claims and all studies of the scale.
 """
 
 from __future__ import annotations
@@ -14,10 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.arguments import read_words, run_command
+from harness.claims import claim_sheet
+from harness.claimsheet.layout import documents, markdown
+from harness.claimsheet.measuring import Rows
+from harness.claimsheet.sheet import Line
 from harness.config import ABLATIONS, load_ablation
 from harness.matrix import arm_differences
 from harness.metrics.streams import RunFiles
 from harness.metrics.tables import read_parquet, write_parquet
+from harness.report_page import write_scale_page, write_study_page
 from harness.reports.console import summary
 from harness.reports.document import document
 from harness.reports.figures import write_figures
@@ -29,7 +37,7 @@ from harness.store.ledger import RunStore
 from harness.store.records import spec_document, spec_from
 
 TABLES = ("runs", "steps", "samples")
-WORDS = {"scale": "micro", "results_dir": "results", "partial": ""}
+WORDS = {"ablation": "", "scale": "micro", "results_dir": "results", "partial": ""}
 
 
 def write_results(
@@ -60,10 +68,23 @@ def write_results(
     for name in TABLES:
         write_parquet(getattr(results.tables, name), out / f"{name}.parquet")
     write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
-    write_json(out / "verdicts.json", verdict_document(results))
+    scale = results.asked.scale
+    lines = [] if results.is_too_little else claims_of(results, out)
+    verdicts = verdict_document(results)
+    write_json(out / "verdicts.json", {**verdicts, "claims": documents(lines, scale)})
     write_figures(results, out)
-    write_atomic(out / "REPORT.md", document(results))
+    write_atomic(out / "REPORT.md", document(results, markdown(lines, scale) if lines else ""))
+    write_study_page(out, ablation, _place(root, out))
     return results
+
+
+def claims_of(results: Results, place: Path) -> list[Line]:
+    """Return the claims of the paper that an ablation speaks to, judged on its runs."""
+    asked, runs = results.asked, results.tables.runs
+    started = dict(zip(runs["run_id"].astype(str), runs["started"].astype(str), strict=True))
+    rows = Rows(tables=results.tables, place=place.as_posix(), started=started)
+    sheet = claim_sheet(asked.scale, lambda name: rows if name == asked.ablation else None)
+    return [line for line in sheet if line.claim.ablation == asked.ablation]
 
 
 def collect_results(
@@ -169,8 +190,7 @@ def load_results(given: Mapping[str, str], *, is_written: bool) -> tuple[Results
         HarnessError: there is no such ablation, nothing is stored, or a file is damaged.
     """
     ablation = load_ablation(given["ablation"])
-    root = Path(given["results_dir"], given["scale"], given["ablation"])
-    out = root / "partial" / given["partial"] if given["partial"] else root
+    root, out = _folders(given)
     cells = stored_cells(RunStore(root), out, int(ablation["steps"]))
     make = write_results if is_written else collect_results
     return make(root, out, cells, ablation, command=_stored_command(out)), out
@@ -182,9 +202,29 @@ def main(words: Sequence[str]) -> int:
 
 
 def _report(words: Sequence[str]) -> int:
-    given = read_words(words, WORDS, needed=["ablation"])
+    given = read_words(words, WORDS)
+    if not given["ablation"]:
+        if given["partial"]:
+            raise UsageError("partial= is part of one study: give ablation=<name>")
+        print(f"wrote {write_scale_page(given['scale'], Path(given['results_dir']))}")
+        return ExitCode.OK
+    root, out = _folders(given)
+    if (out / "runs.parquet").is_file() and not any(RunStore(root).runs()):
+        path = write_study_page(out, load_ablation(given["ablation"]), _place(root, out))
+        print(f"wrote {path} from the tables beside it: {root} holds no runs")
+        return ExitCode.OK
     print_summary(*load_results(given, is_written=True))
     return ExitCode.OK
+
+
+def _folders(given: Mapping[str, str]) -> tuple[Path, Path]:
+    """Return the directory of an ablation, and the one of the request below it."""
+    root = Path(given["results_dir"], given["scale"], given["ablation"])
+    return root, root / "partial" / given["partial"] if given["partial"] else root
+
+
+def _place(root: Path, out: Path) -> str:
+    return (root.relative_to(root.parent.parent) / out.relative_to(root)).as_posix()
 
 
 def _run_files(store: RunStore, cell: CellSpec) -> RunFiles:

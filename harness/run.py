@@ -9,7 +9,7 @@ import sys
 from harness.application import run_application
 from harness.checks import check_request
 from harness.execution import Outcome, run_cells
-from harness.plan import cost_line, describe_study, print_plan
+from harness.plan import cost_line, describe_study, print_plan, shadow_text
 from harness.schema import ExitCode
 from harness.store.ledger import RunStore
 from harness.study import Study, make_study
@@ -24,7 +24,8 @@ def run(words: list[str]) -> int:
     store = RunStore(study.root)
     check_request(study, store, os.environ)
     print(describe_study(study))
-    print(cost_line(study), flush=True)
+    print(cost_line(study))
+    print(shadow_text(study), end="", flush=True)
     outcome = run_cells(study, store)
     if outcome.is_stopped:
         unfinished = len(outcome.unfinished)

@@ -25,15 +25,29 @@ from harness.matrix import (
 from harness.names import near
 from harness.places import data_hash, model_hash
 from harness.provenance import package_versions, source_hashes
-from harness.schema import CellSpec, Inputs, UsageError
+from harness.schema import CellSpec, Inputs, UsageError, flatten
+from harness.shadow import SCALE_PREFIX
 
 NOT_THE_STUDY = frozenset(
-    {"ablation", "scale", "seeds", "steps", "levels", "results_dir", "dry_run", "launcher"}
+    {
+        "ablation",
+        "scale",
+        "seeds",
+        "steps",
+        "levels",
+        "results_dir",
+        "dry_run",
+        "launcher",
+        "shadow",
+    }
 )
 """Words that do not change what a cell computes, or that a label names by themselves."""
 
 MAY_GROW = ("verl", "environment", "launcher")
 """Root keys below which a command line may add keys."""
+
+EXTERNAL_MODULES = "VERL_USE_EXTERNAL_MODULES"
+"""Variable with the modules that verl imports in each of its processes, between commas."""
 
 _LONGEST_LABEL = 80
 
@@ -81,8 +95,11 @@ def make_study(words: list[str]) -> Study:
     """
     request = configs.read_request(words)
     check_added_keys(request)
-    ablation = read_ablation(request.ablation, configs.load_ablation(request.ablation))
-    steps = request.steps or ablation.steps
+    document = configs.load_ablation(request.ablation)
+    # a shadow has the arms of the scale that it is of
+    scale = request.scale.removeprefix(SCALE_PREFIX)
+    ablation = read_ablation(request.ablation, document, scale)
+    steps = request.steps or whole_steps(request, ablation)
     seeds = select_seeds(request.seeds, ablation.seeds)
     arms = arms_of(ablation, request.levels)
     _refuse_touched_factors(request, ablation, steps)
@@ -109,6 +126,8 @@ def inputs_of(config: Mapping[str, Any]) -> Inputs:
         package / "rewards" / f"{config['reward']['name']}.py",
         *plugins.glob("*.py"),
         *plugins.glob("*.yaml"),
+        *algorithm_files(config),
+        *extension_files(config),
     ]
     return Inputs(
         data=data_hash(config["dataset"]),
@@ -116,6 +135,50 @@ def inputs_of(config: Mapping[str, Any]) -> Inputs:
         sources=source_hashes(configs.ROOT, entries),
         versions=package_versions(),
     )
+
+
+def algorithm_files(config: Mapping[str, Any]) -> list[Path]:
+    """Return the files of `harness/algorithms/` that a config has veRL import; usually none.
+
+    Only these enter the id of a cell: a new algorithm leaves every other cell what it was.
+
+    Raises:
+        UsageError: it names a module from elsewhere, whose source would not be part of the id, or
+            one that is not there.
+    """
+    files = []
+    for key, value in flatten(config["verl"]):
+        if value is None or not key.endswith("model.external_lib"):
+            continue
+        for module in value if isinstance(value, list) else [value]:
+            room, _, name = str(module).rpartition(".")
+            path = configs.ROOT / "harness" / "algorithms" / f"{name}.py"
+            if room != "harness.algorithms" or not path.is_file():
+                raise UsageError(
+                    f"verl.{key} names {module!r}: expected harness.algorithms.<name>, a file of"
+                    " harness/algorithms/, so that its source is part of the id of the cell"
+                )
+            files.append(path)
+    return list(dict.fromkeys(files))
+
+
+def extension_files(config: Mapping[str, Any]) -> list[Path]:
+    """Return the files of `harness/extensions/` that every process of a cell imports.
+
+    They are named in the variable by which veRL imports modules of others; a cell that names none
+    has none in its id.
+
+    Raises:
+        UsageError: it names one that is not there.
+    """
+    named = str(config["environment"].get(EXTERNAL_MODULES) or "").split(",")
+    files = []
+    for module in (name for name in named if name.startswith("harness.extensions.")):
+        path = configs.ROOT.joinpath(*module.split(".")).with_suffix(".py")
+        if not path.is_file():
+            raise UsageError(f"environment.{EXTERNAL_MODULES} names {module}: there is no {path}")
+        files.append(path)
+    return files
 
 
 def check_added_keys(request: configs.Request) -> None:
@@ -139,6 +202,16 @@ def check_added_keys(request: configs.Request) -> None:
             )
 
 
+def whole_steps(request: configs.Request, ablation: Ablation) -> int:
+    """Return the training steps of the whole study: the scale's, where it says, or the ablation's.
+
+    The number in an ablation file is made for the micro-world, unless the file says otherwise.
+    """
+    if ablation.has_own_steps:
+        return ablation.steps
+    return request.scale_steps or ablation.steps
+
+
 def label_of(
     request: configs.Request, ablation: Ablation, seeds: tuple[int, ...], steps: int
 ) -> str:
@@ -151,7 +224,7 @@ def label_of(
     if not set(select_seeds(None, ablation.seeds)) <= set(seeds):
         named = isinstance(request.seeds, tuple)
         parts.append(f"seeds={'+'.join(map(str, seeds)) if named else len(seeds)}")
-    if steps != ablation.steps:
+    if steps != whole_steps(request, ablation):
         parts.append(f"steps={steps}")
     if request.levels is not None:
         parts.append(f"levels={'+'.join(request.levels)}")
@@ -174,6 +247,8 @@ def _refuse_touched_factors(request: configs.Request, ablation: Ablation, steps:
     groups = [change for change in request.changes if change.is_group]
     keys = [change.name for change in request.changes if not change.is_group]
     words = [change.text for change in groups]
+    # where results go, also where each arm chooses the scale that it is run at
+    groups = [change for change in groups if change.name != "scale"]
     if not any(key.split(".")[0] in configs.CELL_KEYS for key in keys):
         check_overrides(ablation, keys, [change.name for change in groups], [])
         return

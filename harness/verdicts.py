@@ -162,8 +162,8 @@ def read_rule(document: Mapping[str, Any], scale: str, place: str) -> Rule | Non
         minus=tuple(_arm(levels, factors, where) for levels in raw["minus"]),
         level=_number(raw["interval"].get("level"), where),
         min_seeds=_whole(raw["min_seeds"], where),
-        reproduced=_condition(raw["reproduced"], where),
-        contradicted=_condition(raw["contradicted"], where),
+        reproduced=read_condition(raw["reproduced"], where),
+        contradicted=read_condition(raw["contradicted"], where),
         exploratory_seeds=tuple(raw.get("exploratory_seeds") or ()),
     )
 
@@ -257,7 +257,12 @@ def _arm(levels: Mapping[str, Any], factors: Mapping[str, Any], where: str) -> s
     return ",".join(f"{factor}={levels[factor]}" for factor in factors)
 
 
-def _condition(raw: Any, where: str) -> Condition:
+def read_condition(raw: Any, where: str) -> Condition:
+    """Return a condition such as `{every: {low: {above: 0}}}`.
+
+    Raises:
+        UsageError: it is of another form.
+    """
     try:
         ((quantifier, rest),) = raw.items()
         ((bound, test),) = rest.items()

@@ -97,6 +97,8 @@ def test_seeds_are_the_first_of_the_list() -> None:
     assert select_seeds(None, 3) == (1, 2, 3)
     assert select_seeds(2, 3) == (1, 2)
     assert select_seeds([5, 3], 3) == (5, 3)
+    assert select_seeds(None, (4, 5)) == (4, 5)
+    assert select_seeds(2, (4, 5)) == (1, 2)
 
 
 @pytest.mark.parametrize("request_", [0, -1, 65, [], [1, 1], [0], [99]])

@@ -7,6 +7,7 @@ from harness.schema import UsageError
 from harness.study import Study, make_study
 
 BASE = ["ablation=kl_penalty", "seeds=1", "steps=2"]
+SEEDS = configs.load_ablation("kl_penalty")["seeds"]
 
 
 @pytest.fixture(autouse=True)
@@ -19,10 +20,10 @@ def ids(*words: str) -> list[str]:
     return [cell.cell_id for cell in make_study([*BASE, *words]).cells]
 
 
-def test_the_kl_ablation_is_three_arms_by_three_seeds() -> None:
+def test_the_kl_ablation_is_three_arms_by_the_seeds_of_its_file() -> None:
     study = make_study(["ablation=kl_penalty"])
     assert [cell.arm for cell in study.cells[:3]] == ["kl=none", "kl=loss", "kl=reward"]
-    assert (len(study.cells), study.steps, study.label) == (9, 40, "")
+    assert (len(study.cells), study.steps, study.label) == (3 * len(SEEDS), 40, "")
     assert study.tables == study.root
 
 
@@ -64,9 +65,8 @@ def test_a_cell_without_critic_does_not_know_the_critics_rate() -> None:
     ("words", "label"),
     [
         ([], ""),
-        (["seeds=3"], ""),
-        (["seeds=5"], ""),
-        (["seeds=[3,2,1]"], ""),
+        ([f"seeds={max(SEEDS)}"], ""),
+        ([f"seeds={[*reversed(SEEDS)]}".replace(" ", "")], ""),
         (["steps=40"], ""),
         (["launcher.estimate.step_s=1", "results_dir=x"], ""),
         (["seeds=1"], "seeds=1"),
@@ -117,3 +117,33 @@ def test_prompts_seeds_and_sizes_are_shared_by_the_arms() -> None:
     study: Study = make_study(BASE)
     shared = [(c.config["verl"]["data"], c.config["environment"], c.inputs) for c in study.cells]
     assert all(item == shared[0] for item in shared)
+
+
+def test_an_ablation_has_the_arms_of_its_scale() -> None:
+    micro, paper = (
+        make_study(["ablation=rollout_shape", f"scale={scale}", "seeds=1"])
+        for scale in ("micro", "orz_7b")
+    )
+    assert [cell.arm for cell in micro.cells] == ["shape=8x8", "shape=4x16", "shape=16x4"]
+    assert [cell.arm for cell in paper.cells] == ["shape=128x64", "shape=256x32", "shape=512x16"]
+    rows = {
+        c.config["verl"]["data"]["train_batch_size"]
+        * c.config["verl"]["actor_rollout_ref"]["rollout"]["n"]
+        for c in paper.cells
+    }
+    assert rows == {128 * 64}
+
+
+def test_an_arm_may_choose_its_scale() -> None:
+    study = make_study(["ablation=model_size", "scale=orz_7b", "seeds=1", "levels=[0.5b,32b]"])
+    models = [cell.config["model"]["name"] for cell in study.cells]
+    assert models == ["Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-32B"]
+    # 200 is what the file says for these scales; the recipe of the 7B model has 730
+    assert study.steps == 200
+    assert {cell.scale for cell in study.cells} == {"orz_7b"}
+
+
+def test_the_shadow_of_arms_with_other_recipes_is_controlled() -> None:
+    words = ["ablation=model_size", "scale=orz_7b", "shadow=true", "levels=[7b,32b]"]
+    cells = make_study(words).cells
+    assert len({cell.cell_id for cell in cells}) == len(cells) == 2
