@@ -31,6 +31,10 @@ from harness.schema import UsageError
 from harness.stats.intervals import Interval, paired_t
 
 METHOD = "paired_t"
+NO_NOISE = (
+    "every seed has the same value: the noise between seeds cannot be estimated, so no interval can"
+    " decide"
+)
 _KEYS = ("claim", "metric", "arm", "minus", "interval", "min_seeds", "reproduced", "contradicted")
 _BOUNDS = {"low": "lower bound", "high": "upper bound", "point": "estimate"}
 
@@ -240,6 +244,8 @@ def _decide(
         return Word.CONTRADICTED, rule.contradicted.text()
     if is_reproduced:
         return Word.INCONCLUSIVE, "both conditions of the rule hold: the arms disagree"
+    if len(seeds) > 1 and any(math.isnan(interval.low) for interval in intervals):
+        return Word.INCONCLUSIVE, NO_NOISE
     return Word.INCONCLUSIVE, "neither condition of the rule holds"
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from harness.stats.bands import band_paired
 from harness.stats.multiplicity import holm
 from harness.stats.paired import compare_paired, compare_unpaired
 from harness.stats.permutation import permutation_paired
+from harness.stats.seed_bootstrap import bootstrap_bounds
 from harness.stats.sequential import monitor_bounded, monitor_normal
 
 SEEDS = (3, 5, 10)
@@ -121,51 +121,13 @@ def coverage(world: str, seeds: int, repeats: int) -> list[Row]:
         # the test for arms that share nothing is not meant for arms that do
         del found["Welch t"]
     rng = _generator("bootstrap", world, seeds)
-    found |= bootstrap_bounds(arms.treat_RS - arms.control_RS, rng)
+    apart_RS = arms.treat_RS - arms.control_RS
+    bounds = bootstrap_bounds(apart_RS, rng, draws=DRAWS, level=LEVEL)
+    found |= {f"{method} bootstrap": ends for method, ends in bounds.items()}
     return [
         Row("coverage", world, name, seeds, LEVEL, _share(low, high, arms.truth), repeats)
         for name, (low, high) in found.items()
     ]
-
-
-def bootstrap_bounds(difference_RS: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return bounds of three bootstraps over seeds, each of shape (2, repeats).
-
-    All data sets are resampled with the same counts: one matrix product does them all.
-    """
-    seeds = difference_RS.shape[1]
-    weight_BS = rng.multinomial(seeds, np.full(seeds, 1.0 / seeds), size=DRAWS) / seeds
-    point_R = difference_RS.mean(axis=1, keepdims=True)
-    apart_RS = difference_RS - point_R
-    mean_RB = apart_RS @ weight_BS.T
-    tails = np.array([(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0])
-    percentile = np.quantile(mean_RB, tails, axis=1) + point_R[:, 0]
-    # equal values leave a rounding error of either sign: such a draw counts as infinitely far
-    square_RB = np.maximum(apart_RS**2 @ weight_BS.T - mean_RB**2, 1e-30)
-    is_flat_B = (weight_BS > 0.0).sum(axis=1) == 1
-    t_RB = mean_RB[:, ~is_flat_B] / np.sqrt(square_RB[:, ~is_flat_B] / (seeds - 1))
-    error_R = difference_RS.std(axis=1, ddof=1) / np.sqrt(seeds)
-    studentised = point_R[:, 0] - np.quantile(t_RB, tails[::-1], axis=1) * error_R
-    return {
-        "percentile bootstrap": percentile,
-        "BCa bootstrap": _bca(apart_RS, mean_RB, tails) + point_R[:, 0],
-        "studentised bootstrap": studentised,
-    }
-
-
-def _bca(apart_RS: np.ndarray, mean_RB: np.ndarray, tails: np.ndarray) -> np.ndarray:
-    below_R = ((mean_RB < 0.0).mean(axis=1) + (mean_RB <= 0.0).mean(axis=1)) / 2.0
-    shift_R = special.ndtri(np.clip(below_R, 1e-3, 1.0 - 1e-3))
-    cubes_R, squares_R = (apart_RS**3).sum(axis=1), (apart_RS**2).sum(axis=1)
-    bend_R = cubes_R / (6.0 * np.maximum(squares_R, 1e-100) ** 1.5)
-    ordered_RB = np.sort(mean_RB, axis=1)
-    bounds = []
-    for tail in tails:
-        reach_R = shift_R + special.ndtri(tail)
-        at_R = special.ndtr(shift_R + reach_R / (1.0 - bend_R * reach_R))
-        index_R = np.clip((at_R * DRAWS).astype(int), 0, DRAWS - 1)
-        bounds.append(np.take_along_axis(ordered_RB, index_R[:, None], axis=1)[:, 0])
-    return np.array(bounds)
 
 
 def false_positives(world: str, seeds: int, repeats: int) -> list[Row]:

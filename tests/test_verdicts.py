@@ -46,11 +46,19 @@ def test_each_word_from_numbers_that_deserve_it(loss: Any, reward: Any, word: An
 
 
 def test_a_benefit_of_the_other_arm_inside_the_margin_does_not_contradict() -> None:
-    slightly = {seed: value + 0.02 for seed, value in NONE.items()}
-    clearly = {seed: value + 0.04 for seed, value in NONE.items()}
+    noise = {1: 0.0, 2: 0.001, 3: -0.001}
+    slightly = {seed: value + 0.02 + noise[seed] for seed, value in NONE.items()}
+    clearly = {seed: value + 0.04 + noise[seed] for seed, value in NONE.items()}
 
     assert judge(rule_of(), evidence(slightly, slightly)).word is Word.INCONCLUSIVE
     assert judge(rule_of(), evidence(clearly, slightly)).word is Word.CONTRADICTED
+
+
+def test_differences_that_are_all_equal_have_no_interval_to_decide_by() -> None:
+    shifted = {seed: value - 0.2 for seed, value in NONE.items()}
+    verdict = judge(rule_of(), evidence(shifted, shifted))
+    assert verdict.word is Word.INCONCLUSIVE
+    assert "the noise between seeds cannot be estimated" in verdict.reason
 
 
 def test_one_wild_seed_takes_the_verdict_away() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 
 from harness.claimsheet.measuring import Measured
 from harness.claimsheet.rules import ClaimRule
-from harness.stats.intervals import Interval, paired_t
+from harness.stats.intervals import Interval, are_equal, mean_interval
 from harness.stats.multiplicity import holm
 from harness.stats.paired import compare_paired
-from harness.verdicts import Condition, Word
+from harness.verdicts import NO_NOISE, Condition, Word
 
 MOST_SEEDS = 64
 """More than the fixed list has are never asked for."""
@@ -96,6 +96,8 @@ def judge(rule: ClaimRule, measured: Sequence[Measured], objection: str = "") ->
         return replace(verdict, word=Word.REPRODUCED, reason=rule.reproduced.text())
     if holds[1]:
         return replace(verdict, word=Word.CONTRADICTED, reason=rule.contradicted.text())
+    if any(are_equal(_values(item, seeds)) for item in deciding):
+        return replace(verdict, reason=NO_NOISE)
     return replace(verdict, seeds_needed=_seeds_needed(rule, deciding, seeds))
 
 
@@ -125,7 +127,7 @@ def _parts(measured: Sequence[Measured], seeds: Sequence[int], level: float) -> 
     for item in measured:
         values = _values(item, seeds)
         interval = (
-            paired_t(values, np.zeros_like(values), level=level)
+            mean_interval(values, level=level)
             if values.size
             else Interval(math.nan, math.nan, math.nan)
         )
@@ -178,4 +180,4 @@ def _as_if(values: np.ndarray, count: int, level: float) -> Interval:
     base = np.resize(np.array([-1.0, 1.0]), count)
     base = (base - base.mean()) / base.std(ddof=1)
     spread = values.std(ddof=1) if values.size > 1 else math.nan
-    return paired_t(values.mean() + spread * base, np.zeros(count), level=level)
+    return mean_interval(values.mean() + spread * base, level=level)

@@ -80,10 +80,15 @@ def _threshold(baseline_ST: np.ndarray) -> float:
 def _summary(
     name: str, unit: str, values: Sequence[np.ndarray], is_paired: bool, level: float
 ) -> Summary:
-    means = [
-        float(v_S[np.isfinite(v_S)].mean()) if np.isfinite(v_S).any() else np.nan for v_S in values
-    ]
     lacking = [int((~np.isfinite(v_S)).sum()) for v_S in values]
+    is_used = [np.isfinite(v_S) for v_S in values]
+    if is_paired:
+        # over the pairs that the difference is made of, so that the means differ by it
+        is_used = [is_used[0] & is_used[1]] * 2
+    means = [
+        float(v_S[used_S].mean()) if used_S.any() else np.nan
+        for v_S, used_S in zip(values, is_used, strict=True)
+    ]
     note, difference = "", None
     if unit == "steps" and any(lacking):
         # the mean of those that got there would flatter the side with fewer of them
@@ -95,7 +100,7 @@ def _summary(
     else:
         compare = compare_paired if is_paired else compare_unpaired
         difference = compare(values[0], values[1], level=level)
-        note = difference.note if difference.seeds < 2 else ""
+        note = difference.note if difference.seeds < 2 or any(lacking) else ""
     return Summary(
         name=name,
         unit=unit,

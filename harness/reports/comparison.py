@@ -50,9 +50,11 @@ class Row:
     def place(self) -> Place:
         """Where the value lies; "cannot tell" without a value or a band.
 
-        Stored seeds that coincide, as coarse accuracies can, make a band without width: another
-        value beside it says nothing.
+        Stored seeds that coincide, as coarse accuracies can, make no band: the same value once more
+        lies inside, and another says nothing.
         """
+        if self.stored_seeds > 1 and self.value == self.stored_min == self.stored_max:
+            return "inside"
         if not (math.isfinite(self.value) and math.isfinite(self.low)):
             return "cannot tell"
         if self.low <= self.value <= self.high:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.stats.intervals import Interval
+from harness.stats.intervals import EQUAL, Interval
 
 DRAWS = 2000
 """Default number of resamples: a 95 % bound then moves by about 1 % of the width with the draws."""
@@ -58,16 +58,17 @@ def paired_bootstrap(
         level: two-sided coverage, in (0, 1).
 
     Returns:
-        Gain in the unit of the scores with a percentile interval.
+        Gain in the unit of the scores with a percentile interval; the bounds are NaN if all
+        resamples agree, since no noise can then be estimated.
 
     Raises:
         ValueError: shapes differ or have other than three axes, fewer than two seeds, too few
-            draws, or a seed without any scored question.
+            draws, a level outside (0, 1), or a seed without any scored question.
 
     Source:
         Two-way bootstrap of Agarwal et al. 2021 (arXiv:2108.13264), with a level for samples.
     """
-    _check(treat_SQK, control_SQK, draws)
+    _check(treat_SQK, control_SQK, draws, level)
     gain_SQ = _mean(treat_SQK, axis=2) - _mean(control_SQK, axis=2)
     point = float(_mean(gain_SQ, axis=1).mean())
     if not np.isfinite(point):
@@ -76,6 +77,10 @@ def paired_bootstrap(
     gain_B = np.concatenate([_gains(treat_SQK, control_SQK, rng, part) for part in parts])
     tail = (1.0 - level) / 2.0
     low, high = np.nanquantile(gain_B, [tail, 1.0 - tail])
+    size = max(np.nanmax(np.abs(treat_SQK)), np.nanmax(np.abs(control_SQK)))
+    if np.nanmax(gain_B) - np.nanmin(gain_B) <= EQUAL * size:
+        # every resample agrees: there is no noise to judge by, and a width of 0 is no certainty
+        low = high = np.nan
     return Interval(point, float(low), float(high))
 
 
@@ -104,7 +109,9 @@ def _mean(array: np.ndarray, *, axis: int) -> np.ndarray:
     return mean
 
 
-def _check(treat_SQK: np.ndarray, control_SQK: np.ndarray, draws: int) -> None:
+def _check(treat_SQK: np.ndarray, control_SQK: np.ndarray, draws: int, level: float) -> None:
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"the level must lie between 0 and 1, got {level!r}")
     if treat_SQK.shape != control_SQK.shape or treat_SQK.ndim != 3:
         raise ValueError(
             f"arms must align on (seeds, questions, samples): got {treat_SQK.shape} "

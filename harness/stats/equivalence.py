@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from harness.stats.intervals import are_equal
+
 
 class Equivalence(NamedTuple):
     """Two one-sided tests; each p is in [0, 1], NaN where there is no spread to judge by.
@@ -70,8 +72,8 @@ def tost_paired(difference_S: np.ndarray, margin: float) -> Equivalence:
     if difference_S.ndim != 1 or not np.isfinite(difference_S).all():
         raise ValueError(f"expected finite differences of shape (seeds,), got {difference_S!r}")
     seeds = difference_S.size
-    if seeds < 2:
-        check_margin(margin)
+    check_margin(margin)
+    if seeds < 2 or are_equal(difference_S, margin):
         return Equivalence(np.nan, np.nan, np.nan)
     error = float(difference_S.std(ddof=1) / np.sqrt(seeds))
     return tost(float(difference_S.mean()), error, seeds - 1, margin)

@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+EQUAL = 1e-12
+"""Values that agree to this share of their size are equal but for rounding."""
+
 
 class Interval(NamedTuple):
     """A point estimate with a two-sided interval, in the unit of its input; NaN is undefined."""
@@ -20,18 +23,22 @@ class Interval(NamedTuple):
     high: float
 
 
-def mean_interval(value_S: np.ndarray, *, level: float = 0.95) -> Interval:
+def mean_interval(value_S: np.ndarray, *, level: float = 0.95, size: float = 0.0) -> Interval:
     """Mean over seeds with a t interval.
 
     Exact for normal seeds. With 3 seeds the half-width is 2.5 standard deviations, with 2 it is 9:
-    that is what so few seeds can say.
+    that is what so few seeds can say. Seeds that all agree say nothing of their noise: an interval
+    without width would be a false certainty.
 
     Args:
         value_S: one value per seed, shape (seeds,), finite.
         level: two-sided coverage, in (0, 1).
+        size: largest absolute number that the values were computed from, >= 0, if it is larger than
+            they are: how large rounding may be.
 
     Returns:
-        The mean; the bounds are NaN for fewer than two seeds, and all is NaN for none.
+        The mean; the bounds are NaN for fewer than two seeds or equal values, and all is NaN for
+        none.
 
     Raises:
         ValueError: not one axis, a value that is not finite, or a level outside (0, 1).
@@ -43,7 +50,7 @@ def mean_interval(value_S: np.ndarray, *, level: float = 0.95) -> Interval:
     count = value_S.size
     if count == 0:
         return Interval(np.nan, np.nan, np.nan)
-    half = _quantile(count, level) * seed_spread(value_S) / np.sqrt(count)
+    half = _quantile(count, level) * _noise(value_S, size) / np.sqrt(count)
     mean = float(value_S.mean())
     return Interval(mean, mean - half, mean + half)
 
@@ -59,14 +66,16 @@ def paired_t(treat_S: np.ndarray, control_S: np.ndarray, *, level: float = 0.95)
         level: two-sided coverage, in (0, 1).
 
     Returns:
-        Difference in the unit of the input; bounds are NaN for fewer than two seeds.
+        Difference in the unit of the input; bounds are NaN for fewer than two seeds, or if all
+        differences are equal.
 
     Raises:
         ValueError: shapes differ, or see `mean_interval`.
     """
     if treat_S.shape != control_S.shape:
         raise ValueError(f"arms must align: got {treat_S.shape} and {control_S.shape}")
-    return mean_interval(treat_S - control_S, level=level)
+    size = max(np.abs(treat_S).max(initial=0.0), np.abs(control_S).max(initial=0.0))
+    return mean_interval(treat_S - control_S, level=level, size=float(size))
 
 
 def prediction_interval(value_S: np.ndarray, *, level: float = 0.95) -> Interval:
@@ -79,7 +88,7 @@ def prediction_interval(value_S: np.ndarray, *, level: float = 0.95) -> Interval
         level: two-sided coverage, in (0, 1).
 
     Returns:
-        Mean of the stored seeds; the bounds are NaN for fewer than two seeds.
+        Mean of the stored seeds; the bounds are NaN for fewer than two seeds or equal values.
 
     Raises:
         ValueError: see `mean_interval`.
@@ -91,7 +100,7 @@ def prediction_interval(value_S: np.ndarray, *, level: float = 0.95) -> Interval
     count = value_S.size
     if count == 0:
         return Interval(np.nan, np.nan, np.nan)
-    half = _quantile(count, level) * seed_spread(value_S) * np.sqrt(1.0 + 1.0 / count)
+    half = _quantile(count, level) * _noise(value_S) * np.sqrt(1.0 + 1.0 / count)
     mean = float(value_S.mean())
     return Interval(mean, mean - half, mean + half)
 
@@ -113,6 +122,24 @@ def half_width(spread: float, seeds: int, *, level: float = 0.95) -> float:
         In the unit of the spread; NaN for fewer than two seeds.
     """
     return _quantile(seeds, level) * spread / float(np.sqrt(max(seeds, 1)))
+
+
+def are_equal(value_S: np.ndarray, size: float = 0.0) -> bool:
+    """Return whether two or more values are all the same number but for rounding.
+
+    Args:
+        value_S: one value per seed, shape (seeds,), finite.
+        size: largest absolute number that the values were computed from, >= 0.
+    """
+    if value_S.size < 2:
+        return False
+    largest = max(float(np.abs(value_S).max()), size)
+    return float(np.ptp(value_S)) <= EQUAL * largest
+
+
+def _noise(value_S: np.ndarray, size: float = 0.0) -> float:
+    """Standard deviation over seeds; NaN where they are too few or too equal to show any."""
+    return float("nan") if are_equal(value_S, size) else seed_spread(value_S)
 
 
 def _quantile(count: int, level: float) -> float:

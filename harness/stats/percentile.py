@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.stats.bootstrap import DRAWS, LEAST_DRAWS
-from harness.stats.intervals import Interval
+from harness.stats.intervals import EQUAL, Interval
 from harness.stats.paired import FEW_SEEDS
 from harness.stats.resampling import Unit
 
@@ -96,8 +96,9 @@ def pointwise(point_T: np.ndarray, drawn_TB: np.ndarray, seeds: int, plan: Plan)
         plan: how resamples were made.
 
     Returns:
-        Points with bounds; a share of 0 or 1 has all resamples agree, and keeps its bounds unless
-        there is one seed only.
+        Points with bounds; where all resamples agree (a share of 0 or 1, equal scores) the bounds
+        are the point itself, which the note counts: no noise was seen there, not that there is
+        none. With one seed there are no bounds.
     """
     low_T, high_T = np.quantile(drawn_TB, plan.tails, axis=1)
     if seeds < 2:
@@ -108,8 +109,16 @@ def pointwise(point_T: np.ndarray, drawn_TB: np.ndarray, seeds: int, plan: Plan)
         high_T=high_T,
         method=method_name(plan),
         seeds=seeds,
-        note=few_seeds(seeds),
+        note="; ".join(filter(None, (few_seeds(seeds), _agreeing(drawn_TB) if seeds > 1 else ""))),
     )
+
+
+def _agreeing(drawn_TB: np.ndarray) -> str:
+    """Say at how many points all resamples agree."""
+    is_flat_T = np.ptp(drawn_TB, axis=1) <= EQUAL * np.abs(drawn_TB).max(axis=1)
+    if not is_flat_T.any():
+        return ""
+    return f"at {is_flat_T.sum()} of {is_flat_T.size} points all resamples agree: no noise was seen"
 
 
 def method_name(plan: Plan) -> str:
@@ -146,7 +155,7 @@ def summary(point: float, drawn_B: np.ndarray, seeds: int, plan: Plan) -> Aggreg
     low, high = np.quantile(drawn_B, plan.tails)
     if seeds < 2:
         low = high = np.nan
-    elif np.ptp(drawn_B) <= 1e-12 * max(np.abs(drawn_B).max(), abs(point)):
+    elif np.ptp(drawn_B) <= EQUAL * max(np.abs(drawn_B).max(), abs(point)):
         low = high = np.nan
         note = "all resamples agree: the noise between seeds cannot be estimated"
     interval = Interval(point, float(low), float(high))

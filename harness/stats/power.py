@@ -27,7 +27,7 @@ class Goal:
 
     Attributes:
         effect: difference to be found, or the margin to be shown, in the unit of the scores, > 0.
-        power: chance of finding it, in (0, 1).
+        power: chance of finding it, in (alpha, 1): a study that looks at nothing has alpha.
         alpha: false-positive rate, in (0, 1).
         kind: "difference" (two-sided, the true difference is `effect`) or "equivalence" (two
             one-sided tests, the true difference is 0 and the margin is `effect`).
@@ -48,6 +48,11 @@ class Goal:
         for name, value in (("power", self.power), ("alpha", self.alpha)):
             if not 0.0 < value < 1.0:
                 raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")
+        if self.power <= self.alpha:
+            raise ValueError(
+                f"power must be above alpha, which no data are needed for: got {self.power!r} and"
+                f" {self.alpha!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,3 +156,11 @@ def test_an_unfinished_run_is_not_measured() -> None:
     both.tables.runs.loc[0, "is_included"] = False
     (item,) = measure(RULE, both)
     assert list(item.values) == [3]
+
+
+def test_equal_values_in_every_seed_decide_nothing_by_an_interval() -> None:
+    verdict = judge(RULE, measured(0.25, 0.25, 0.25))
+    assert verdict.word is Word.INCONCLUSIVE
+    assert "the noise between seeds cannot be estimated" in verdict.reason
+    assert math.isnan(verdict.parts[0].interval.low)
+    assert judge(RULE, measured(0.25, 0.26, 0.25)).word is Word.REPRODUCED

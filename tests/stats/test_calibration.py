@@ -12,7 +12,6 @@ from calibration import (
     WORLDS,
     Row,
     bands,
-    bootstrap_bounds,
     coverage,
     false_positives,
     family,
@@ -20,6 +19,7 @@ from calibration import (
 )
 
 from harness.stats.bootstrap import paired_bootstrap
+from harness.stats.seed_bootstrap import bootstrap_bounds
 
 STORED = {row[:4]: row for row in read_rows(FIGURES)}
 DEFAULT = "paired t"
@@ -107,7 +107,7 @@ def test_the_bootstrap_of_the_studies_is_that_of_the_suite() -> None:
     """The studies do many data sets with one matrix product; this holds it to the real function."""
     rng = np.random.default_rng(0)
     difference_RS = rng.normal(size=(3, 8))
-    low_R, high_R = bootstrap_bounds(difference_RS, rng)["percentile bootstrap"]
+    low_R, high_R = bootstrap_bounds(difference_RS, rng, draws=1000, level=0.95)["percentile"]
     for row, difference_S in enumerate(difference_RS):
         score_SQK = difference_S[:, None, None]
         known = paired_bootstrap(score_SQK, np.zeros_like(score_SQK), rng=rng, draws=4000)

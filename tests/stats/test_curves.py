@@ -117,3 +117,12 @@ def test_a_million_steps() -> None:
     curve = (step / step[-1])[None]
     assert area(curve, step)[0] == pytest.approx(0.5)
     assert time_to_threshold(curve, step, 0.25).time_S[0] == pytest.approx(249_999.75)
+
+
+def test_a_curve_of_equal_scores_says_that_no_noise_was_seen() -> None:
+    score = np.random.default_rng(0).random((5, 4, 3))
+    score[:, :, 1] = 0.5
+    found = iqm_curve(score, rng=np.random.default_rng(1), plan=Plan(draws=200))
+    assert "at 1 of 3 points" in found.note
+    score[:, :, 1] = score[:, :, 0]
+    assert iqm_curve(score, rng=np.random.default_rng(1), plan=Plan(draws=200)).note == ""

@@ -48,3 +48,10 @@ def test_differences_are_finite_and_have_one_axis() -> None:
         tost_paired(np.array([np.nan, 1.0]), 0.1)
     with pytest.raises(ValueError, match="finite"):
         tost_paired(np.zeros((2, 2)), 0.1)
+
+
+def test_differences_that_are_equal_but_for_rounding_are_not_shown_to_be_the_same() -> None:
+    equal = np.array([0.9 - 0.8, 0.7 - 0.6, 0.1])
+    assert np.unique(equal).size > 1
+    assert np.isnan(tost_paired(equal, 0.2)).all()
+    assert np.isfinite(tost_paired(equal + np.array([0.0, 0.001, 0.0]), 0.2)).all()

@@ -88,3 +88,18 @@ def test_a_half_width_is_that_of_the_interval_of_seeds_with_that_spread() -> Non
     assert foretold == pytest.approx((interval.high - interval.low) / 2)
     assert foretold < half_width(seed_spread(value_S), value_S.size - 1)
     assert np.isnan(half_width(1.0, 1))
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0, 0.0], [0.9 - 0.8, 0.7 - 0.6, 0.1], [5.0, 5.0]])
+def test_equal_values_have_a_mean_and_no_interval(values: list[float]) -> None:
+    for found in (mean_interval(np.array(values)), prediction_interval(np.array(values))):
+        assert found.point == pytest.approx(values[0])
+        assert np.isnan([found.low, found.high]).all()
+    spread = mean_interval(np.array([*values, values[0] + 0.01]))
+    assert np.isfinite(spread).all()
+
+
+def test_rounding_of_large_scores_is_no_noise_between_seeds() -> None:
+    control = np.array([1e6 + 0.1, 1e6 + 0.3, 1e6 + 0.7])
+    assert np.isnan(paired_t(control + 0.1, control).low)
+    assert np.isfinite(paired_t(control + np.array([0.1, 0.2, 0.1]), control).low)

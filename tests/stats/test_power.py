@@ -132,3 +132,8 @@ def test_bad_input_is_told() -> None:
         Goal(effect=0.0)
     with pytest.raises(ValueError, match="power"):
         Goal(effect=0.1, power=80)
+
+
+def test_a_power_that_needs_no_data_is_refused() -> None:
+    with pytest.raises(ValueError, match="above alpha"):
+        Goal(effect=0.1, power=0.05, alpha=0.05)

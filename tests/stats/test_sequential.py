@@ -103,3 +103,11 @@ def test_bad_input_is_told() -> None:
         monitor_bounded(STREAM, margin=-1.0)
     with pytest.raises(ValueError, match="infinities"):
         monitor_normal(np.array([np.inf]))
+
+
+def test_a_mean_between_two_candidates_stays_inside_when_all_of_them_are_refuted() -> None:
+    # three candidates only (means -0.5, 0 and 0.5), and a mean of 0.25 that refutes each
+    steady = np.full(4000, 0.25)
+    found = monitor_bounded(steady, candidates=5)
+    assert (found.low_S <= found.high_S).all()
+    assert found.low_S[-1] <= 0.25 <= found.high_S[-1]
