@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import os
 
-from harness.plugins import engine_patches, platform_cpu, trainer_patches, vllm_patches, warm
+from harness.plugins import (
+    engine_patches,
+    packed_attention,
+    platform_cpu,
+    trainer_patches,
+    vllm_patches,
+    warm,
+)
 
 PLATFORM = "cpu"
 """Value of VERL_PLATFORM that asks for this platform."""
@@ -25,6 +32,7 @@ def enable() -> bool:
         return False
     platform_cpu.register()
     engine_patches.apply()
+    packed_attention.register()
     vllm_patches.apply()
     trainer_patches.apply()
     warm.start_for_driver()

@@ -79,7 +79,7 @@ def _load_critic(
             local_path,
             dtype=torch_dtype,
             config=model_config,
-            attn_implementation="sdpa",
+            attn_implementation=model_config._attn_implementation or "sdpa",
             trust_remote_code=trust_remote_code,
         )
 

@@ -10,8 +10,8 @@ from typing import Literal
 import yaml
 
 SWITCHES_FILE = Path(__file__).with_name("switches.yaml")
-NAIVE_SINCE = "v2"
-"""Switches of this baseline version are off in the naive cell; older ones are on in both."""
+NAIVE = "v1"
+"""Baseline version of the naive cell: its switches are on in it, all later ones are off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +43,12 @@ def read_switches() -> dict[str, Switch]:
 def variants() -> dict[str, tuple[str, ...]]:
     """Return variant -> words of `harness.run` beside those that all variants share.
 
-    `final` is the cell as it is, `naive` the one with every switch of the last version taken back,
+    `final` is the cell as it is, `naive` the one with every later switch taken back,
     `without <switch>` the final one with one taken back; the rest are the declared sizes.
     """
     switches = read_switches()
     cell = ("ablation=kl_penalty", "levels=[none]", "seeds=[1]", "launcher.cells_at_once=1")
-    naive = [word for s in switches.values() if s.since == NAIVE_SINCE for word in s.back]
+    naive = [word for s in switches.values() if s.since != NAIVE for word in s.back]
     return {
         "naive": (*cell, *naive),
         "final": cell,

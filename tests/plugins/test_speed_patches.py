@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,3 +106,66 @@ def test_one_thread_and_two_compute_the_same_log_probs_loss_and_gradients() -> N
         torch.set_num_threads(before)
     for ours, others in zip(one, two, strict=True):
         torch.testing.assert_close(ours, others, rtol=1e-5, atol=1e-7)
+
+
+def packed_and_padded(lengths: list[int]) -> tuple[Any, Any, Any, Any, Any]:
+    """One model with each attention, and a batch of these lengths, padded and packed."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from harness.micro.base_model import base_model_dir
+    from harness.plugins import packed_attention
+
+    packed_attention.register()
+    padded_model, packed_model = (
+        AutoModelForCausalLM.from_pretrained(
+            base_model_dir(), dtype=torch.float32, attn_implementation=name
+        )
+        for name in ("sdpa", packed_attention.NAME)
+    )
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(3, 60, (len(lengths), max(lengths)), generator=generator)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    positions = torch.cat([torch.arange(length) for length in lengths])[None]
+    return padded_model, packed_model, tokens, mask, positions
+
+
+def test_packed_passes_give_the_padded_log_probs_and_gradients() -> None:
+    import torch
+
+    padded, packed, tokens, mask, positions = packed_and_padded([7, 1, 40, 23, 40, 3])
+    outputs, gradients = [], []
+    for model in (padded, packed):
+        if model is padded:
+            logits = model(tokens, attention_mask=mask.long(), use_cache=False).logits[mask]
+        else:
+            words = {"attention_mask": None, "position_ids": positions, "use_cache": False}
+            logits = model(tokens[mask][None], **words).logits[0]
+        scores = logits.log_softmax(-1)
+        scores.gather(-1, tokens[mask][:, None]).mean().backward()
+        outputs.append(scores.detach())
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+    torch.testing.assert_close(*outputs, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-7)
+
+
+def test_packed_passes_keep_the_sequences_apart() -> None:
+    import torch
+
+    _, model, tokens, mask, positions = packed_and_padded([5, 9])
+    row = tokens[mask][None]
+    other = row.clone()
+    other[0, :5] = 61  # the first sequence only
+    with torch.no_grad():
+        one, two = (
+            model(ids, attention_mask=None, position_ids=positions, use_cache=False).logits
+            for ids in (row, other)
+        )
+    assert torch.equal(one[0, 5:], two[0, 5:])
+    assert not torch.equal(one[0, :5], two[0, :5])
+
+
+def test_packed_attention_refuses_a_batch_that_is_not_packed() -> None:
+    _, model, tokens, _, _ = packed_and_padded([5, 5])
+    with pytest.raises(ValueError, match="packed rows only: found 2 rows"):
+        model(tokens, use_cache=False)
