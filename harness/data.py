@@ -1,0 +1,283 @@
+"""`python -m harness.data list|show|prepare|verify|overlap|card key=value ...`.
+
+Prepares the data sets that recipes and evaluations take, from the Hugging Face hub or from files
+that you have. A prepared set lies in $HARNESS_DATA/<name>/ (or data/<name>/), and is never changed.
+
+  list     every data set: its use, questions, source, and whether it is prepared
+  show     dataset=<name>                     where it comes from, its licence, what to expect
+  prepare  dataset=<name> [from=<file or directory>[,...]] [size=<N>] [out=<directory>]
+           [duplicates=refuse|first|keep] [partial=true]
+  verify   [dataset=<name> [size=<N>]]        hashes, schema, counts, prompts, ids and order; of
+           all that are prepared if none is named
+  overlap  train=<name or .parquet> [eval=<name or .parquet>[,...]] [ngram=13] [out=<directory>]
+           [--gate]
+           evaluation questions that the training set has; eval= is by default every evaluation
+           set beside it; out= gets overlap.md and overlap.json; --gate exits with 10 if a
+           question is the same, word by word
+  card     [dataset=<name> [size=<N>]] [out=<file>]
+           the card of a prepared set, or the page of all sets
+
+prepare, word by word:
+  from=        files, or a directory in which the published names are looked for, as in a clone of
+               the authors' repository; without it the hub is asked
+  size=        of a training set, the first N questions in the order of their hashes, so that
+               smaller sets are part of larger ones; lies in <name>-<N>
+  duplicates=  repeated questions: refuse them, keep the first of each, or keep all with ids of
+               their own; the entry of a set says what it does unasked
+  partial=     true takes another number of questions than was published, and says so in the card
+  out=         another directory than the one that recipes look in
+
+A training set is prepared with the evaluation sets of its recipe: from the same directory, from
+where they were prepared before, or from the hub. The same content again is done at once; other
+content in the same place is refused.
+
+for example
+  python -m harness.data prepare dataset=orz_57k from=Open-Reasoner-Zero/data
+  python -m harness.data prepare dataset=orz_57k from=Open-Reasoner-Zero/data size=7500
+  python -m harness.data prepare dataset=gpqa_diamond from=gpqa_diamond.csv
+  python -m harness.data overlap train=orz_57k
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+import yaml
+
+from harness import prepared
+from harness.arguments import read_verb, read_words, run_command
+from harness.config import CONF
+from harness.datasets.asking import asked_in
+from harness.datasets.card import card, facts, page
+from harness.datasets.entries import Duplicates, Entry, entries, find_entry
+from harness.datasets.hub import Hub, HuggingFaceHub
+from harness.datasets.manifest import MANIFEST, read_manifest, verify
+from harness.datasets.overlap import NGRAM, Overlap, find_overlap
+from harness.datasets.overlap_report import document, report
+from harness.datasets.prepare import Outcome, Task, prepare
+from harness.reports.text import NOTHING, plain_table
+from harness.schema import ExitCode, UsageError
+from harness.store.files import check_writable, write_atomic, write_json
+
+_NO_SPACE_NEEDED = 0
+
+Given = Mapping[str, str]
+
+
+class Verb(NamedTuple):
+    """A verb of the command line: what it does, its words with defaults, and those it needs."""
+
+    run: Callable[[Given], int]
+    words: Mapping[str, str]
+    needed: Sequence[str] = ()
+    flags: Sequence[str] = ()
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    return run_command(words, __doc__ or "", _data)
+
+
+def _data(words: Sequence[str]) -> int:
+    name, rest = read_verb(words, list(VERBS))
+    verb = VERBS[name]
+    return verb.run(read_words(rest, verb.words, needed=verb.needed, flags=verb.flags))
+
+
+def _list(_: Given) -> int:
+    rows = [
+        [e.name, e.use, str(e.rows["published"]), e.licence, ", ".join(_prepared(e)) or NOTHING]
+        for e in entries().values()
+    ]
+    print(plain_table(["data set", "use", "questions", "licence", "prepared"], rows))
+    return ExitCode.OK
+
+
+def _show(given: Given) -> int:
+    entry = find_entry(given["dataset"])
+    ready = ", ".join(_prepared(entry)) or "not on this machine"
+    lines = [("prepared", ready), *facts(entry)]
+    width = max(len(what) for what, _ in lines)
+    print(f"{entry.title}: {entry.summary}\n")
+    print("\n".join(f"  {what:<{width}}  {text}" for what, text in lines))
+    if entry.notes:
+        print(f"\n{entry.notes.strip()}")
+    return ExitCode.OK
+
+
+def _prepare(given: Given, hub: Hub | None = None) -> int:
+    task = _task(given, hub or HuggingFaceHub())
+    outcome = prepare(task)
+    files = outcome.manifest["files"]
+    rows = [
+        [
+            name,
+            f"{one['rows']:,}",
+            f"{one['of']['records']:,}",
+            f"{one['of']['repeats']:,}",
+            ", ".join(f"{count:,} {language}" for language, count in one["languages"].items()),
+        ]
+        for name, one in files.items()
+    ]
+    print(plain_table(["file", "rows", "records", "repeated", "languages"], rows))
+    print(f"\n{'wrote' if outcome.is_new else 'prepared already, the same:'} {task.out}")
+    print("\n".join(_revision_lines(outcome)))
+    return ExitCode.OK
+
+
+def _verify(given: Given) -> int:
+    if given["dataset"]:
+        places = [_directory(given)]
+    else:
+        places = [path.parent for path in sorted(_root().glob(f"*/{MANIFEST}"))]
+    if not places:
+        raise UsageError(f"nothing is prepared below {_root()}: expected <name>/{MANIFEST}")
+    for place in places:
+        manifest = verify(place)
+        counts = ", ".join(f"{name} {one['rows']:,}" for name, one in manifest["files"].items())
+        print(f"{place.name}: as written ({counts})")
+    return ExitCode.OK
+
+
+def _overlap(given: Given) -> int:
+    ngram = _whole(given, "ngram")
+    training = _parquet(given["train"])
+    evaluations = [_parquet(word) for word in given["eval"].split(",") if word] or [
+        path for path in sorted(training.parent.glob("*.parquet")) if path != training
+    ]
+    if not evaluations:
+        raise UsageError(f"no evaluation set lies beside {training}: give eval=<name or .parquet>")
+    asked = asked_in(training)
+    found = {path.stem: find_overlap(asked, asked_in(path), ngram=ngram) for path in evaluations}
+    withheld = [e.split for e in entries().values() if e.is_confidential]
+    text = report(given["train"], found, ngram=ngram, withheld=withheld)
+    print(text, end="")
+    if given["out"]:
+        out = Path(given["out"])
+        check_writable(out, _NO_SPACE_NEEDED)
+        write_atomic(out / "overlap.md", text)
+        whole = document(given["train"], found, ngram=ngram, withheld=withheld)
+        write_json(out / "overlap.json", whole)
+        print(f"\nwrote {out / 'overlap.md'} and overlap.json")
+    return ExitCode.WORSE if given["--gate"] and _same(found) else ExitCode.OK
+
+
+def _card(given: Given) -> int:
+    text = card(read_manifest(_directory(given))) if given["dataset"] else page([*_entries()])
+    if given["out"]:
+        write_atomic(Path(given["out"]), text)
+        print(f"wrote {given['out']}")
+    else:
+        print(text, end="")
+    return ExitCode.OK
+
+
+def _task(given: Given, hub: Hub) -> Task:
+    entry = find_entry(given["dataset"])
+    size = _whole(given, "size") if given["size"] else None
+    if size is not None and entry.use != "training":
+        raise UsageError(f"size={size} is for training sets: {entry.name} is taken whole")
+    known = get_args(Duplicates)
+    if given["duplicates"] and given["duplicates"] not in known:
+        raise UsageError(
+            f"duplicates={given['duplicates']!r} is not known: choose one of {', '.join(known)}"
+        )
+    if given["partial"] not in ("true", "false"):
+        raise UsageError(f"partial={given['partial']!r} is not known: give true or false")
+    duplicates = next((one for one in known if one == given["duplicates"]), None)
+    return Task(
+        entry=entry,
+        evaluations=recipe_evaluations(entry) if entry.use == "training" else (),
+        source=given["from"],
+        size=size,
+        duplicates=duplicates,
+        partial=given["partial"] == "true",
+        root=_root(),
+        out=Path(given["out"]) if given["out"] else _directory(given),
+        hub=hub,
+    )
+
+
+def recipe_evaluations(entry: Entry) -> list[Entry]:
+    """Return the evaluation sets that the recipe of a training set reads, in its order."""
+    recipe = yaml.safe_load((CONF / "dataset" / f"{entry.name}.yaml").read_text())
+    files = [str(token).rpartition("/")[2] for token in recipe["verl"]["data"]["val_files"]]
+    of_file = {e.parquet: e for e in entries().values() if e.use == "evaluation"}
+    return [of_file[name] for name in files]
+
+
+def _revision_lines(outcome: Outcome) -> Iterator[str]:
+    """Yield what to write down after a fetch at a revision that no entry names yet."""
+    by_repository = {e.hub.repository: e for e in entries().values() if e.hub}
+    for one in outcome.manifest["files"].values():
+        for source in one["sources"]:
+            entry = by_repository.get(source["repository"])
+            if entry and entry.hub and entry.hub.revision is None:
+                yield (
+                    f"write `revision: {source['commit']}` into {entry.path}: it was null, and the"
+                    f" next fetch may find other data in {source['repository']}"
+                )
+
+
+def _same(found: Mapping[str, Overlap]) -> bool:
+    return any(one.count("exact") or one.count("normalised") for one in found.values())
+
+
+def _entries() -> Iterator[Entry]:
+    yield from entries().values()
+
+
+def _root() -> Path:
+    return prepared.data_directory({"name": "-"}).parent
+
+
+def _directory(given: Given) -> Path:
+    size = _whole(given, "size") if given["size"] else None
+    name = find_entry(given["dataset"]).name
+    return prepared.data_directory({"name": name, "train_size": size})
+
+
+def _prepared(entry: Entry) -> list[str]:
+    """Return the directories of a data set and of its parts that are prepared."""
+    places = [_root() / entry.name, *sorted(_root().glob(f"{entry.name}-[0-9]*"))]
+    return [place.name for place in places if (place / MANIFEST).is_file()]
+
+
+def _parquet(word: str) -> Path:
+    """Return the Parquet file of a name (with or without -<size>), or of a path."""
+    path = Path(word)
+    if path.suffix == ".parquet":
+        return path
+    name = word if word in entries() else word.rpartition("-")[0] or word
+    return _root() / word / find_entry(name).parquet
+
+
+def _whole(given: Given, key: str) -> int:
+    if not given[key].isdecimal() or int(given[key]) < 1:
+        raise UsageError(f"{key}={given[key]!r} is no whole number from 1: correct it")
+    return int(given[key])
+
+
+VERBS = {
+    "list": Verb(_list, {}),
+    "show": Verb(_show, {}, needed=["dataset"]),
+    "prepare": Verb(
+        _prepare,
+        {"from": "", "size": "", "out": "", "duplicates": "", "partial": "false"},
+        needed=["dataset"],
+    ),
+    "verify": Verb(_verify, {"dataset": "", "size": ""}),
+    "overlap": Verb(
+        _overlap,
+        {"eval": "", "ngram": str(NGRAM), "out": ""},
+        needed=["train"],
+        flags=["--gate"],
+    ),
+    "card": Verb(_card, {"dataset": "", "size": "", "out": ""}),
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
