@@ -35,7 +35,7 @@ from harness.arguments import read_verb, read_words, run_command
 from harness.bundles.archive import export_bundle, import_archive, is_archive
 from harness.bundles.checks import verify_bundle
 from harness.bundles.diffing import diff_text
-from harness.bundles.listing import list_text, show_text
+from harness.bundles.listing import code_notes, list_text, show_text
 from harness.bundles.merging import merge_bundles
 from harness.config import ROOT
 from harness.imports.study import Origin
@@ -84,7 +84,7 @@ def _list(_: Given, baselines: Path) -> None:
 
 
 def _show(given: Given, baselines: Path) -> None:
-    print(show_text(find_bundle(given["name"], baselines)))
+    print(show_text(find_bundle(given["name"], baselines), ROOT))
 
 
 def _verify(given: Given, baselines: Path) -> None:
@@ -94,6 +94,8 @@ def _verify(given: Given, baselines: Path) -> None:
         bundle = verify_bundle(directory, stored)
         seeds = ", ".join(map(str, bundle.manifest["seeds"]))
         print(f"{stored}  {len(bundle.manifest['arms'])} arms, seeds {seeds}: intact")
+        for note in code_notes(bundle.manifest, ROOT):
+            print(f"  note: the code that ran, {note}")
 
 
 def _diff(given: Given, baselines: Path) -> None:

@@ -11,7 +11,7 @@ runs are stored; the results come first, then the latest baseline.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.arguments import read_words, run_command
@@ -23,6 +23,7 @@ from harness.claimsheet.sheet import Line, RowsOf, make_sheet
 from harness.config import ROOT, ablation_files, group_choices
 from harness.metrics.tables import Tables, read_parquet
 from harness.names import near
+from harness.provenance import commit_note
 from harness.reports.bundle import find_bundle, read_bundle, versions
 from harness.schema import ExitCode, UsageError
 from harness.store.files import write_atomic
@@ -55,10 +56,13 @@ def claim_sheet(scale: str, rows_of: RowsOf) -> list[Line]:
     """Return the sheet of all claims of the paper at a scale.
 
     Raises:
-        UsageError: a claim file is wrong.
+        UsageError: a claim file is wrong, or neither the suite nor a claim knows the scale.
     """
-    scales = list(group_choices()["scale"])
-    return make_sheet(read_claims(CLAIMS), scale, rows_of, ablation_files(), scales)
+    scales, claims = list(group_choices()["scale"]), read_claims(CLAIMS)
+    known = {*scales, *(name for claim in claims for name in (claim.scale, *claim.meaningful))}
+    if scale not in known:
+        raise UsageError(f"there is no scale {scale!r}: {near(scale, sorted(known))}")
+    return make_sheet(claims, scale, rows_of, ablation_files(), scales)
 
 
 def stored_rows(scale: str, results_dir: Path, baselines: Path) -> RowsOf:
@@ -84,16 +88,40 @@ def rows_of_results(folder: Path) -> Rows:
     tables = Tables(
         **{n: read_parquet(folder / f"{n}.parquet") for n in ("runs", "steps", "samples")}
     )
+    return rows_of_tables(tables, folder.as_posix())
+
+
+def rows_of_tables(tables: Tables, place: str) -> Rows:
+    """Return the rows of a study's tables; `place` is where they are stored, for links."""
     runs = tables.runs
-    started = dict(zip(runs["run_id"].astype(str), runs["started"].astype(str), strict=True))
-    return Rows(tables=tables, place=folder.as_posix(), started=started)
+    is_done = runs["is_included"].astype(bool)
+    left = runs[~is_done]
+    return Rows(
+        tables=tables,
+        place=place,
+        started=dict(zip(runs["run_id"].astype(str), runs["started"].astype(str), strict=True)),
+        unfinished=list(zip(left["arm"].astype(str), left["seed"].astype(int), strict=True)),
+        code_note=code_note(runs.loc[is_done, "commit"].astype(str)),
+    )
+
+
+def code_note(commits: Iterable[str]) -> str:
+    """Return which of the commits that made runs cannot be looked at here, and why; "" if none."""
+    noted = {commit: commit_note(ROOT, commit) for commit in dict.fromkeys(commits)}
+    return "; ".join(f"{commit[:12]}: {note}" for commit, note in noted.items() if note)
 
 
 def _rows_of_bundle(name: str, baselines: Path) -> Rows:
     bundle = read_bundle(find_bundle(name, baselines))
     cells = bundle.manifest["cells"]
     started = {str(cell["run_id"]): str(cell.get("started") or "") for cell in cells}
-    return Rows(tables=bundle.tables, place=bundle.name, started=started)
+    return Rows(
+        tables=bundle.tables,
+        place=bundle.name,
+        started=started,
+        unfinished=[(str(c["arm"]), int(c["seed"])) for c in cells if c["status"] != "done"],
+        code_note=code_note(bundle.manifest["commits"]),
+    )
 
 
 def _claims(words: Sequence[str]) -> int:
@@ -133,9 +161,12 @@ def _chosen(lines: Sequence[Line], wanted: str) -> list[Line]:
 def write_sheet(lines: Sequence[Line], scale: str, out: Path) -> list[Path]:
     """Write the sheet in three forms; return the files."""
     out.mkdir(parents=True, exist_ok=True)
-    text = (
-        f"# Claims at scale {scale}\n\n{layout.counts(lines)}.\n\n{layout.markdown(lines, scale)}\n"
-    )
+    parts = [
+        f"# Claims at scale {scale}",
+        f"{layout.counts(lines)}.",
+        layout.markdown(lines, scale),
+    ]
+    text = "\n\n".join([*parts, *(f"Note: {note}." for note in layout.code_notes(lines))]) + "\n"
     files = {
         "CLAIMS.md": text,
         "claims.csv": layout.csv_text(lines, scale) + "\n",

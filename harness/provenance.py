@@ -88,6 +88,30 @@ def code_state(root: Path) -> dict[str, str]:
     }
 
 
+def commit_note(root: Path, commit: str) -> str:
+    """Return what a reader must know of the commit that made a run; "" if it can be looked at.
+
+    Args:
+        root: the checkout.
+        commit: as a run recorded it.
+
+    Returns:
+        "" if the commit is the one that is checked out or lies before it; else a clause that says
+        why its code cannot be looked at, or that nobody can tell.
+    """
+    if not commit or commit == ABSENT:
+        return "no commit was recorded"
+    if _git(root, "rev-parse", "HEAD") is None:
+        return "no history is here to look the commit up in"
+    if _git(root, "cat-file", "-e", f"{commit}^{{commit}}") is not None:
+        if _git(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None:
+            return ""
+        return "commit not in this repository's history, but on another branch of it"
+    if (_git(root, "rev-parse", "--is-shallow-repository") or "").strip() == "true":
+        return "commit not in the part of the history that is here: the clone is shallow"
+    return "commit not in this repository's history: its code cannot be looked at"
+
+
 def hardware() -> dict[str, Any]:
     """Return processor, usable cores, memory in bytes and accelerators of this machine."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -141,6 +165,8 @@ def _git(root: Path, *arguments: str) -> str | None:
             timeout=30,
             text=True,
             errors="replace",
+            # an export that lies inside another checkout has no history of its own
+            env={**os.environ, "GIT_CEILING_DIRECTORIES": str(root.resolve().parent)},
         )
     except (OSError, subprocess.SubprocessError):
         return None

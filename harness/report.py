@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.arguments import read_words, run_command
-from harness.claims import claim_sheet
+from harness.claims import claim_sheet, rows_of_tables
 from harness.claimsheet.layout import documents, markdown
-from harness.claimsheet.measuring import Rows
 from harness.claimsheet.sheet import Line
 from harness.config import ABLATIONS, load_ablation
 from harness.matrix import arm_differences
@@ -80,9 +79,7 @@ def write_results(
 
 def claims_of(results: Results, place: Path) -> list[Line]:
     """Return the claims of the paper that an ablation speaks to, judged on its runs."""
-    asked, runs = results.asked, results.tables.runs
-    started = dict(zip(runs["run_id"].astype(str), runs["started"].astype(str), strict=True))
-    rows = Rows(tables=results.tables, place=place.as_posix(), started=started)
+    asked, rows = results.asked, rows_of_tables(results.tables, place.as_posix())
     sheet = claim_sheet(asked.scale, lambda name: rows if name == asked.ablation else None)
     return [line for line in sheet if line.claim.ablation == asked.ablation]
 

@@ -61,3 +61,49 @@ def test_everything_is_collected_as_plain_data(tmp_path: Path) -> None:
     found = provenance.collect(tmp_path)
     assert {"code", "versions", "python", "platform", "hardware", "written"} <= found.keys()
     assert found["hardware"]["cores"] >= 1
+
+
+def commit(path: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+    done = subprocess.run(
+        ["git", "-C", str(path), *identity, *arguments], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def test_a_commit_of_the_history_has_no_note_and_any_other_says_why(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r")
+    first = commit(root, "rev-parse", "HEAD")
+    commit(root, "commit", "-q", "--allow-empty", "-m", "second")
+    assert provenance.commit_note(root, first) == ""
+    assert provenance.commit_note(root, commit(root, "rev-parse", "HEAD")) == ""
+
+    commit(root, "checkout", "-q", "-b", "side", first)
+    commit(root, "commit", "-q", "--allow-empty", "-m", "aside")
+    aside = commit(root, "rev-parse", "HEAD")
+    commit(root, "checkout", "-q", "-")
+    assert "another branch" in provenance.commit_note(root, aside)
+    assert "not in this repository's history" in provenance.commit_note(root, "f" * 40)
+    assert "no commit was recorded" in provenance.commit_note(root, provenance.ABSENT)
+
+
+def test_a_shallow_clone_cannot_tell_and_says_so(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r")
+    first = commit(root, "rev-parse", "HEAD")
+    commit(root, "commit", "-q", "--allow-empty", "-m", "second")
+    clone = tmp_path / "clone"
+    commit(root, "clone", "-q", "--depth=1", f"file://{root}", str(clone))
+    assert "shallow" in provenance.commit_note(clone, first)
+
+
+def test_without_git_or_in_an_export_nothing_can_be_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = repository(tmp_path / "r")
+    first = commit(root, "rev-parse", "HEAD")
+    export = root / "export"
+    export.mkdir()
+    assert "no history is here" in provenance.commit_note(export, first)
+    assert provenance.code_state(export)["commit"] == provenance.ABSENT
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "no history is here" in provenance.commit_note(root, first)

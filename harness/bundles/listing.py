@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.bundles.diffing import end_text
+from harness.provenance import commit_note
 from harness.reports.bundle import (
     Bundle,
     bundle_names,
@@ -40,17 +41,32 @@ def list_text(baselines: Path) -> str:
     return plain_table(heads, rows) if rows else f"no baseline is stored below {baselines}"
 
 
-def show_text(directory: Path) -> str:
+def code_notes(manifest: Mapping[str, Any], root: Path) -> list[str]:
+    """Return a sentence for each commit of a bundle whose code cannot be looked at in a checkout.
+
+    Args:
+        manifest: of the bundle.
+        root: the checkout.
+    """
+    noted = ((str(commit), commit_note(root, str(commit))) for commit in manifest["commits"])
+    return [f"{commit[:12]}: {note}" for commit, note in noted if note]
+
+
+def show_text(directory: Path, root: Path) -> str:
     """Return what a bundle is, in words, and its ends by arm and seed.
+
+    Args:
+        directory: of the bundle.
+        root: the checkout, in which its commits are looked up.
 
     Raises:
         DamagedError: a file is missing or changed.
     """
     bundle = read_bundle(directory)
-    return "\n\n".join([_facts(bundle), _presence(bundle), _ends(bundle)])
+    return "\n\n".join([_facts(bundle, root), _presence(bundle), _ends(bundle)])
 
 
-def _facts(bundle: Bundle) -> str:
+def _facts(bundle: Bundle, root: Path) -> str:
     manifest = bundle.manifest
     protocol, hardware = manifest["protocol"], manifest["hardware"]
     plan = protocol["evaluation"]
@@ -64,6 +80,7 @@ def _facts(bundle: Bundle) -> str:
         "licence": manifest["licence"],
         "citation": manifest["citation"],
         "commits": ", ".join(commit[:12] for commit in manifest["commits"]),
+        "about them": "; ".join(code_notes(manifest, root)),
         "changed code": {True: "yes", False: "no"}.get(manifest["is_dirty"]),
         "steps": protocol["steps"],
         "evaluated at": ", ".join(map(str, plan["steps"])),
@@ -75,6 +92,8 @@ def _facts(bundle: Bundle) -> str:
         "rows": f"{len(bundle.curves)} of curves, {len(bundle.scores)} of scores",
         **_remarks(manifest),
     }
+    if not facts["about them"]:
+        del facts["about them"]
     width = max(map(len, facts))
     return "\n".join(
         f"{key:{width}}  {value or 'not stated'}" if key else str(value)

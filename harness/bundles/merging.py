@@ -172,6 +172,7 @@ def _description(
         "stored": now(),
         "licence": _both(mine["licence"], other["licence"], " AND "),
         "citation": _both(mine["citation"], other["citation"], "; "),
+        "command": _both(mine.get("command"), other.get("command"), " && ") or "",
         "commits": sorted({*mine["commits"], *other["commits"]}),
         "is_dirty": _worse(mine["is_dirty"], other["is_dirty"]),
         "arms": list(dict.fromkeys([*mine["arms"], *other["arms"]])),

@@ -54,7 +54,12 @@ class ClaimVerdict:
     run_ids: tuple[str, ...] = ()
 
 
-def judge(rule: ClaimRule, measured: Sequence[Measured], objection: str = "") -> ClaimVerdict:
+def judge(
+    rule: ClaimRule,
+    measured: Sequence[Measured],
+    objection: str = "",
+    unfinished: Sequence[str] = (),
+) -> ClaimVerdict:
     """Apply a rule to what was measured.
 
     Args:
@@ -62,6 +67,8 @@ def judge(rule: ClaimRule, measured: Sequence[Measured], objection: str = "") ->
         measured: from `harness.claimsheet.measuring.measure`.
         objection: why no verdict may rest on these runs (the rule is younger than they are); the
             numbers are then shown as exploratory.
+        unfinished: runs of the rule's arms that were asked for and are not done: an arm may fail
+            because of what is compared, so the verdict is inconclusive.
     """
     deciding = [_without(item, rule.exploratory_seeds) for item in measured]
     seeds = _shared(deciding)
@@ -85,6 +92,8 @@ def judge(rule: ClaimRule, measured: Sequence[Measured], objection: str = "") ->
         p=_p_value(rule, deciding, seeds),
         run_ids=_run_ids(deciding),
     )
+    if unfinished:
+        return replace(verdict, reason=f"not every run is complete: {', '.join(unfinished)}")
     if len(seeds) < rule.min_seeds:
         reason = f"{len(seeds)} of at least {rule.min_seeds} seeds are finished"
         return replace(verdict, reason=reason, seeds_needed=rule.min_seeds)

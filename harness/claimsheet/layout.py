@@ -62,7 +62,13 @@ def table(lines: Sequence[Line], scale: str) -> str:
         "verdict holds for its claim alone",
         f"more about one: python -m harness.claims scale={scale} claim=<claim>",
     ]
-    return "\n".join([_left_last(plain_table(heads, rows)), "", *notes])
+    return "\n".join([_left_last(plain_table(heads, rows)), "", *notes, *code_notes(lines)])
+
+
+def code_notes(lines: Sequence[Line]) -> list[str]:
+    """Return a sentence for each place whose runs were made by code that cannot be looked at."""
+    places = dict.fromkeys((line.place, line.code_note) for line in lines if line.code_note)
+    return [f"the runs of {place} were made by {note}" for place, note in places]
 
 
 def counts(lines: Sequence[Line]) -> str:
@@ -88,6 +94,7 @@ def full_text(line: Line, scale: str) -> str:
         ("p", f"{number(verdict.p)}, corrected {number(verdict.p_holm)} (Holm)"),
         ("decided by", decided_text(line) or "-"),
         ("runs", f"{', '.join(verdict.run_ids)} in {line.place}" if verdict.run_ids else "-"),
+        *([("code", line.code_note)] if line.code_note else []),
     ]
     width = max(len(name) for name, _ in fields)
     parts = [f"{claim.id} (finding {claim.finding})"]
@@ -186,6 +193,7 @@ def _document(line: Line, scale: str) -> dict[str, Any]:
         "decided_by": line.decided_by,
         "lacking": line.lacking,
         "place": line.place,
+        "code_note": line.code_note,
         "run_ids": list(verdict.run_ids),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +22,15 @@ class Rows:
         tables: runs, steps and samples.
         place: where they are stored, for links: a directory or a baseline's name.
         started: run_id -> ISO 8601 time of the start of its first attempt; "" is unknown.
+        unfinished: (arm, seed) of the runs that were asked for and are not done.
+        code_note: why the code that ran cannot be looked at here; "" if it can.
     """
 
     tables: Tables
     place: str
     started: Mapping[str, str]
+    unfinished: Sequence[tuple[str, int]] = ()
+    code_note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,16 @@ def measure(rule: ClaimRule, rows: Rows) -> list[Measured]:
             run_ids=_runs(rows.tables, (rule.arm,), list(values)),
         )
     ]
+
+
+def unfinished(rule: ClaimRule, rows: Rows) -> tuple[str, ...]:
+    """Return the runs of a rule's arms that were asked for and are not done, of deciding seeds."""
+    found = [
+        f"{arm} seed {seed}"
+        for arm, seed in rows.unfinished
+        if arm in (rule.arm, *rule.minus) and seed not in rule.exploratory_seeds
+    ]
+    return tuple(sorted(found))
 
 
 def _one_arm(rule: ClaimRule, tables: Tables) -> dict[int, float]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.claimsheet.judging import ClaimVerdict, correct, judge
-from harness.claimsheet.measuring import Rows, measure
+from harness.claimsheet.measuring import Rows, measure, unfinished
 from harness.claimsheet.reading import Claim
-from harness.reports.origin import RuleOrigin, rule_origin
+from harness.reports.origin import RuleOrigin, has_history, rule_origin
 from harness.verdicts import Word
 
 RowsOf = Callable[[str], Rows | None]
@@ -27,6 +27,7 @@ class Line:
         place: where the runs are stored; "" if there are none.
         decided_by: the command that would decide it; "" if it is decided.
         lacking: what must be built first for that command; "" if nothing.
+        code_note: why the code of the runs cannot be looked at here; "" if it can.
     """
 
     claim: Claim
@@ -35,6 +36,7 @@ class Line:
     place: str
     decided_by: str
     lacking: str
+    code_note: str
 
 
 def make_sheet(
@@ -74,17 +76,27 @@ def make_sheet(
                     place=place,
                     decided_by=command,
                     lacking=lacking,
+                    code_note=rows.code_note if rows is not None and verdict.parts else "",
                 )
             )
     return sorted(lines, key=lambda line: line.claim.id)
 
 
-def rule_objection(origin: RuleOrigin, first_start: str) -> str:
+def rule_objection(origin: RuleOrigin, first_start: str, *, has_history: bool) -> str:
     """Return why a rule may not judge runs that began then; "" if it may.
 
-    Without a history nothing can be compared, which is said and is no objection: an export of the
-    repository has the verdicts of the repository.
+    Without a history (no git, an export, a shallow clone) nothing can be compared, which is no
+    objection: an export of the repository has the verdicts of the repository.
+
+    Args:
+        origin: of the rule.
+        first_start: ISO 8601 time at which the first of the runs began; "" is unknown.
+        has_history: the whole history is here, so that a rule without an origin is not committed.
     """
+    if has_history and not origin.commit:
+        return "the rule as it reads now is not committed, so it is not known to be older than runs"
+    if not first_start:
+        return "it is not known when the runs began, so the rule is not known to be older"
     if origin.is_before(first_start) is False:
         return f"the rule ({origin.date}) is not older than the first of the runs ({first_start})"
     return ""
@@ -113,7 +125,10 @@ def _judge(claim: Claim, scale: str, rows: Rows | None, origin: RuleOrigin) -> C
     }
     starts = [rows.started.get(run, "") for run in used]
     first = min((start for start in starts if start), default="")
-    return judge(rule, measured, rule_objection(origin, first))
+    objection = ""
+    if used:
+        objection = rule_objection(origin, first, has_history=has_history(claim.path.parent))
+    return judge(rule, measured, objection, unfinished(rule, rows))
 
 
 def _is_of(run_id: str, seeds: Sequence[int]) -> bool:

@@ -102,6 +102,7 @@ def _description(results: Results, name: str) -> dict[str, Any]:
         "name": name,
         "title": results.asked.document["title"],
         "stored": now(),
+        "command": results.asked.command,
         "licence": LICENCE,
         "citation": "CITATION.cff",
         "commits": sorted({str(_code(run).get("commit", "absent")) for run in results.runs}),

@@ -38,7 +38,8 @@ def rule_origin(
         key: `rule` of an ablation file, `rules` of a claim file.
 
     Returns:
-        An empty origin if the rule is not committed, or there is no git or no repository.
+        An empty origin if the rule is not committed, there is no git or no repository, or the clone
+        is shallow and the rule older than the part of the history that is here.
     """
     wanted = _rule(document, key, scale)
     found = RuleOrigin("", "")
@@ -47,9 +48,15 @@ def rule_origin(
         commit, date = line.split(" ", 1)
         text = _git(path.parent, "show", f"{commit}:./{path.name}")
         if text is None or _rule(_parsed(text), key, scale) != wanted:
-            break
+            return found
         found = RuleOrigin(commit, date)
-    return found
+    # the oldest commit of a shallow clone holds every file, whenever they were written
+    return found if has_history(path.parent) else RuleOrigin("", "")
+
+
+def has_history(directory: Path) -> bool:
+    """Return whether the whole history of a directory's checkout is here."""
+    return (_git(directory, "rev-parse", "--is-shallow-repository") or "").strip() == "false"
 
 
 def _rule(document: Any, key: str, scale: str) -> Any:

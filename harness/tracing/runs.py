@@ -6,10 +6,12 @@ import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.metrics.tables import read_parquet
+from harness.provenance import commit_note
 from harness.schema import DamagedError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,12 +61,20 @@ def run_lines(study: Study, run_id: str) -> list[str]:
         lines.append(f"  cell {cell['cell_id']}; {', '.join(known)}")
         commit = cell.get("commit") or ", ".join(study.commits)
         dirty = {"yes": " (with changes)", "no": ""}.get(str(cell.get("dirty", "no")), " (unknown)")
-        lines.append(f"  code {commit}{dirty}")
+        notes = dict.fromkeys(note_of(name) for name in str(commit).split(", "))
+        note = "; ".join(filter(None, notes))
+        lines.append(f"  code {commit}{dirty}" + (f" ({note})" if note else ""))
     path = run_directory(study, run_id)
     if path is None:
         return [*lines, "  files: not on this machine, runs are not committed"]
     files = [path / "spec.yaml", path / "record.json", *sorted(path.glob("attempt-*"))]
     return [*lines, *(f"  {shown(file)}" for file in files if file.exists())]
+
+
+@cache
+def note_of(commit: str) -> str:
+    """Return why the code of a commit cannot be looked at; "" if it can."""
+    return commit_note(ROOT, commit)
 
 
 def run_directory(study: Study, run_id: str) -> Path | None:
@@ -114,13 +124,23 @@ def _of_results(folder: Path) -> Study:
 
 def _of_bundle(folder: Path, manifest: Mapping[str, Any]) -> Study:
     name = str(manifest["name"]).partition("@")[0]
-    scale, _, ablation = name.partition("/")
-    named = ",".join(str(seed) for seed in manifest.get("seeds", ()))
-    command = f"python -m harness.run ablation={ablation} scale={scale} seeds=[{named}]"
     return Study(
         folder=folder,
         cells={str(cell["run_id"]): cell for cell in manifest["cells"]},
-        command=command,
+        command=_command_of(name, manifest),
         commits=tuple(manifest.get("commits", ())),
         places=(ROOT / "results" / name / "runs",),
     )
+
+
+def _command_of(name: str, manifest: Mapping[str, Any]) -> str:
+    """Return how a bundle's runs are made again, or what it says of them if it is no command."""
+    scale, _, ablation = name.partition("/")
+    if manifest.get("command"):
+        return str(manifest["command"])
+    if (ROOT / "ablations" / f"{ablation}.yaml").is_file():
+        named = ",".join(str(seed) for seed in manifest.get("seeds", ()))
+        return f"python -m harness.run ablation={ablation} scale={scale} seeds=[{named}]"
+    parts = [str(manifest.get("because") or ""), *map(str, manifest.get("objections", ()))]
+    said = "; ".join(filter(None, parts))
+    return f"a command that the bundle does not state; it says: {said}" if said else ""

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.claims import BASELINES, claim_sheet, main, stored_rows
+from harness.claims import BASELINES, claim_sheet, main, stored_rows, write_sheet
+from harness.claimsheet import layout
 from harness.claimsheet.measuring import Rows
 from harness.claimsheet.sheet import Line, rule_objection
 from harness.config import ROOT
@@ -53,9 +55,48 @@ def test_every_stored_verdict_rests_on_a_rule_that_is_older_than_its_runs(
 
 def test_a_rule_that_came_after_the_runs_is_found() -> None:
     origin = RuleOrigin("abc", "2026-11-23T12:00:00+00:00")
-    assert rule_objection(origin, "2026-11-23T12:00:01+00:00") == ""
-    assert "is not older" in rule_objection(origin, "2026-11-23T11:59:59+00:00")
-    assert rule_objection(RuleOrigin("", ""), "2026-11-23T11:59:59+00:00") == ""
+    after, before = "2026-11-23T12:00:01+00:00", "2026-11-23T11:59:59+00:00"
+    for has_history in (True, False):
+        assert rule_objection(origin, after, has_history=has_history) == ""
+        assert "is not older" in rule_objection(origin, before, has_history=has_history)
+        assert "when the runs began" in rule_objection(origin, "", has_history=has_history)
+
+
+def test_a_rule_that_is_not_committed_decides_nothing_where_that_can_be_known() -> None:
+    nowhere, start = RuleOrigin("", ""), "2026-11-23T11:59:59+00:00"
+    assert rule_objection(nowhere, start, has_history=False) == ""
+    assert "not committed" in rule_objection(nowhere, start, has_history=True)
+
+
+def test_a_run_that_is_not_done_or_began_nobody_knows_when_takes_the_verdicts_away() -> None:
+    rows_of = stored_rows("micro", RESULTS, BASELINES)
+    stored = rows_of("kl_penalty")
+    assert stored is not None
+
+    def words(rows: Rows) -> set[tuple[Word, bool]]:
+        sheet = claim_sheet("micro", lambda name: rows if name == "kl_penalty" else None)
+        judged = [line.verdict for line in sheet if line.verdict.parts]
+        return {(verdict.word, "not every run" in verdict.reason) for verdict in judged}
+
+    assert Word.REPRODUCED in {word for word, _ in words(stored)}
+    broken = [("kl=none", 9), ("kl=loss", 9), ("kl=reward", 9)]
+    assert words(replace(stored, unfinished=broken)) == {(Word.INCONCLUSIVE, True)}
+    # seed 1 helped to write the rules and decides nothing, finished or not
+    assert words(replace(stored, unfinished=[("kl=none", 1)])) == words(stored)
+    undated = dict.fromkeys(stored.started, "")
+    assert words(replace(stored, started=undated)) == {(Word.NOT_RUN, False)}
+
+
+def test_code_that_cannot_be_looked_at_is_said_beside_the_verdicts(tmp_path: Path) -> None:
+    stored = stored_rows("micro", RESULTS, BASELINES)("kl_penalty")
+    assert stored is not None
+    for note in ("", "abc: commit not in this repository's history"):
+        rows = replace(stored, code_note=note)
+        sheet = claim_sheet("micro", lambda name, rows=rows: rows if "kl" in name else None)  # type: ignore[misc]
+        write_sheet(sheet, "micro", tmp_path)
+        texts = [(tmp_path / name).read_text() for name in ("CLAIMS.md", "claims.json")]
+        texts += [layout.table(sheet, "micro"), *(layout.full_text(x, "micro") for x in sheet[:1])]
+        assert {"not in this repository's history" in text for text in texts} == {bool(note)}
 
 
 def test_a_younger_rule_takes_the_verdicts_away() -> None:
@@ -109,6 +150,7 @@ def test_files_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     [
         (["claim=f99"], "there is no claim or finding 'f99'"),
         (["format=xml"], "unknown format 'xml'"),
+        (["scale=mikro"], "there is no scale 'mikro': did you mean micro?"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(

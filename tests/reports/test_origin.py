@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.reports.origin import rule_origin
+from harness.reports.origin import has_history, rule_origin
 from tests.synthetic_runs import DOCUMENT
 
 
@@ -53,6 +53,17 @@ def test_a_rule_that_went_and_came_back_counts_from_its_return(repository: Path)
     again = commit(repository, DOCUMENT)
 
     assert rule_origin(repository, "micro", DOCUMENT).commit == again
+
+
+def test_a_shallow_clone_does_not_date_a_rule_by_its_own_beginning(repository: Path) -> None:
+    commit(repository, DOCUMENT)
+    commit(repository, DOCUMENT | {"title": "renamed"})
+    assert has_history(repository.parent)
+    clone = repository.parent / "clone"
+    git(repository.parent, "clone", "-q", "--depth=1", f"file://{repository.parent}", str(clone))
+    assert not has_history(clone)
+    renamed = DOCUMENT | {"title": "renamed"}
+    assert rule_origin(clone / repository.name, "micro", renamed) == ("", "")
 
 
 def test_a_rule_that_is_not_committed_has_no_origin(repository: Path) -> None:

@@ -15,9 +15,11 @@ from harness.comparing.report import compare_sides
 from harness.comparing.sides import side_of
 from harness.config import ROOT
 from harness.metrics.tables import write_parquet
+from harness.provenance import commit_note
 from harness.reports.bundle import read_bundle
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.tracing.origins import MAKERS
+from harness.tracing.runs import _of_bundle, note_of
 from harness.tracing.tables import find_row, read_rows
 
 RESULTS = ROOT / "results" / "micro" / "kl_penalty"
@@ -76,6 +78,36 @@ def test_samples_and_both_tables_of_a_bundle_are_traced() -> None:
     manifest = json.loads((BUNDLE / "manifest.json").read_text())
     assert manifest["commits"][0] in trace.trace_text(places[1], ids_of(places[1])[0])
     assert "seeds=[1,2,3]" in text
+
+
+@pytest.mark.parametrize("version", ["kl_penalty/v1", "kl_penalty/v2", "maxrl/v1"])
+def test_a_commit_that_cannot_be_looked_at_is_said(version: str) -> None:
+    path = BUNDLE.parents[1] / version / "curves.parquet"
+    (commit,) = json.loads((path.parent / "manifest.json").read_text())["commits"]
+    text = trace.trace_text(path, ids_of(path)[0])
+    note = commit_note(ROOT, commit)
+    assert f"code {commit}" + (f" ({note})" if note else "") + "\n" in text
+
+
+def test_a_commit_of_the_history_is_told_from_one_that_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, lost = BUNDLE / "curves.parquet", "commit not in this repository's history"
+    for note in ("", lost):
+        note_of.cache_clear()
+        monkeypatch.setattr("harness.tracing.runs.commit_note", lambda _root, _commit, n=note: n)
+        assert (lost in trace.trace_text(path, ids_of(path)[0])) is bool(note)
+    note_of.cache_clear()
+
+
+def test_the_runs_of_a_bundle_are_made_again_by_a_command_that_there_is() -> None:
+    study = BUNDLE.parents[1] / "maxrl" / "v1" / "curves.parquet"
+    text = trace.trace_text(study, ids_of(study)[0])
+    # the bundle is older than the suite's habit of storing its command
+    assert "ablation=maxrl" not in text
+    assert "with algorithm=maxrl in place of PPO" in text
+    manifest = {"name": "micro/x@v1", "cells": [], "command": "python -m harness.run a=1"}
+    assert _of_bundle(BUNDLE, manifest).command == "python -m harness.run a=1"
 
 
 def test_the_rows_behind_an_effect_give_its_estimate() -> None:
