@@ -15,6 +15,9 @@ from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentL
 
 from harness.plugins.request_seed import REQUEST_SEED_VARIABLE, request_seed
 
+FINAL_SWITCH = "HARNESS_FINAL_OUTPUT"
+"""Environment variable: "1" lets vLLM report a response once, when it is finished."""
+
 FinishReason = Literal["stop", "length"]
 
 
@@ -39,6 +42,20 @@ def finish_reason(
     if response_ids and response_ids[-1] == eos_id:
         return "stop"
     return "stop" if text.endswith(stop) else "length"
+
+
+def _output_kind() -> dict[str, Any]:
+    """Return the sampling parameter that has a response reported once.
+
+    Works around: verl reads only the last of the outputs of a request, but lets vLLM build and
+    deliver one for each token.
+    No longer needed when: verl asks for `RequestOutputKind.FINAL_ONLY` itself.
+    """
+    if os.environ.get(FINAL_SWITCH) != "1":
+        return {}
+    from vllm.sampling_params import RequestOutputKind
+
+    return {"output_kind": RequestOutputKind.FINAL_ONLY}
 
 
 class PairedAgentLoop(SingleTurnAgentLoop):
@@ -66,6 +83,7 @@ class PairedAgentLoop(SingleTurnAgentLoop):
             "seed": seed,
             "stop": list(self.stop),
             "include_stop_str_in_output": True,
+            **_output_kind(),
         }
         output = await super().run(sampling_params, priority, **kwargs)
         text = self.tokenizer.decode(output.response_ids, skip_special_tokens=True)

@@ -8,8 +8,42 @@ from typing import Any
 
 from harness.plugins.after_import import after_import
 
+MOVES_SWITCH = "HARNESS_SKIP_MOVES"
+"""Environment variable: "1" leaves micro-batches where they are: on a CPU they go nowhere."""
+
+THREADS_VARIABLE = "HARNESS_TRAINING_THREADS"
+"""Environment variable with the threads of training passes (an int); unset, torch's own number."""
+
+LOG_PROBS_SWITCH = "HARNESS_LOG_PROBS_AT_ONCE"
+"""Environment variable: "1" takes the log-probs of all packed tokens in one operation."""
+
 CRITIC_SEED_VARIABLE = "HARNESS_SEED_CRITIC_INIT"
 """Environment variable with the seed of the critic's value head (an int, see harness.seeds)."""
+
+
+class _OnCpu:
+    """What the engines do differently on a CPU; stands before verl's class."""
+
+    def initialize(self) -> None:
+        """Build the model as verl does, in a process with the threads that were asked for."""
+        import torch
+
+        if threads := os.environ.get(THREADS_VARIABLE):
+            torch.set_num_threads(int(threads))
+        super().initialize()  # type: ignore[misc]
+
+    def forward_step(self, micro_batch: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run verl's step on a batch that says where it is.
+
+        Works around: verl moves each micro-batch to the device, and tensordict walks through every
+        row of it even if all of them are there already, unless the batch names its device.
+        No longer needed when: verl or tensordict asks before it moves.
+        """
+        import torch
+
+        if os.environ.get(MOVES_SWITCH) == "1":
+            micro_batch._device = torch.device("cpu")
+        return super().forward_step(micro_batch, *args, **kwargs)  # type: ignore[misc]
 
 
 def _register_cpu_engines(module: ModuleType) -> None:
@@ -25,7 +59,8 @@ def _register_cpu_engines(module: ModuleType) -> None:
         ("language_model", module.FSDPEngineWithLMHead),
         ("value_model", module.FSDPEngineWithValueHead),
     ):
-        engine = type(f"Cpu{base.__name__}", (base,), {"__doc__": f"{base.__name__} on a CPU."})
+        body = {"__doc__": f"{base.__name__} on a CPU."}
+        engine = type(f"Cpu{base.__name__}", (_OnCpu, base), body)
         EngineRegistry.register(model_type=model_type, backend=["fsdp2"], device=["cpu"])(engine)
 
 
@@ -94,8 +129,31 @@ def _patch_critic_loading(module: ModuleType) -> None:
     module.load_valuehead_model = _load_critic
 
 
+def _log_probs_at_once(module: ModuleType) -> None:
+    """Reduce all rows of packed logits in one operation.
+
+    Works around: `logprobs_from_logits_v2` saves memory by a loop over the first dimension. Of
+    packed logits, (tokens, vocabulary), that is one operation per token, and as many backwards.
+    Anything else goes the old way.
+    No longer needed when: verl loops over sequences or chunks.
+    """
+    import torch
+
+    original = module.logprobs_from_logits_v2
+
+    def logprobs_from_logits_v2(logits: Any, labels: Any) -> Any:
+        if logits.dim() != 2 or logits.dtype not in (torch.float32, torch.float64):
+            return original(logits, labels)
+        chosen = logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+        return chosen - torch.logsumexp(logits, dim=-1)
+
+    module.logprobs_from_logits_v2 = logprobs_from_logits_v2
+
+
 def apply() -> None:
     """Put every patch of this module in wait for the module that it changes."""
     after_import("verl.workers.engine.fsdp.transformer_impl", _patch_engines)
     after_import("verl.utils.distributed", _gloo_only)
     after_import("verl.utils.model", _patch_critic_loading)
+    if os.environ.get(LOG_PROBS_SWITCH) == "1":
+        after_import("verl.utils.torch_functional", _log_probs_at_once)

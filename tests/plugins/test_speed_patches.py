@@ -9,6 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.plugins.engine_patches import (
+    MOVES_SWITCH,
+    THREADS_VARIABLE,
+    _log_probs_at_once,
+    _OnCpu,
+)
 from harness.plugins.trainer_patches import _bootstrap_at_once
 
 pytestmark = pytest.mark.engine
@@ -169,3 +175,91 @@ def test_packed_attention_refuses_a_batch_that_is_not_packed() -> None:
     _, model, tokens, _, _ = packed_and_padded([5, 5])
     with pytest.raises(ValueError, match="packed rows only: found 2 rows"):
         model(tokens, use_cache=False)
+
+
+def log_probs_and_gradient(function: Any) -> tuple[Any, Any]:
+    """What a function makes of a packed row of logits, and the gradient through it."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(50, 267, generator=generator).mul(5).requires_grad_()
+    labels = torch.randint(0, 267, (50,), generator=generator)
+    out = function(logits, labels)
+    out.pow(2).sum().backward()
+    return out.detach(), logits.grad
+
+
+def test_log_probs_at_once_are_verls_own() -> None:
+    import torch
+    from verl.utils import torch_functional
+
+    plain = torch_functional.logprobs_from_logits_v2
+    holder = SimpleNamespace(logprobs_from_logits_v2=plain)
+    _log_probs_at_once(holder)
+    ours, verls = (
+        log_probs_and_gradient(function) for function in (holder.logprobs_from_logits_v2, plain)
+    )
+    for one, other in zip(ours, verls, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_log_probs_of_padded_rows_go_verls_own_way() -> None:
+    import torch
+
+    holder = SimpleNamespace(logprobs_from_logits_v2=lambda logits, labels: "verl's")
+    _log_probs_at_once(holder)
+    assert holder.logprobs_from_logits_v2(torch.zeros(2, 3, 4), torch.zeros(2, 3)) == "verl's"
+
+
+class _Base:
+    def initialize(self) -> None:
+        self.begun = True
+
+    def forward_step(self, micro_batch: Any) -> Any:
+        import torch
+
+        return micro_batch.to(torch.device("cpu"))
+
+
+class _Engine(_OnCpu, _Base):
+    pass
+
+
+@pytest.mark.parametrize(("switch", "stays"), [("1", True), ("0", False)])
+def test_a_micro_batch_stays_where_it_is(
+    switch: str, stays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from tensordict import TensorDict
+
+    monkeypatch.setenv(MOVES_SWITCH, switch)
+    values = torch.arange(3.0)
+    batch = TensorDict({"values": values}, batch_size=[3])
+    after = _Engine().forward_step(batch)
+    assert (after is batch) == stays
+    assert torch.equal(after["values"], values)
+
+
+def test_an_engine_takes_the_threads_that_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    engine = _Engine()
+    try:
+        monkeypatch.setenv(THREADS_VARIABLE, "3")
+        engine.initialize()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert engine.begun
+
+
+def test_a_response_is_reported_once_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vllm.sampling_params import RequestOutputKind
+
+    from harness.plugins import agent_loop
+
+    monkeypatch.setenv(agent_loop.FINAL_SWITCH, "1")
+    assert agent_loop._output_kind() == {"output_kind": RequestOutputKind.FINAL_ONLY}
+    monkeypatch.setenv(agent_loop.FINAL_SWITCH, "0")
+    assert agent_loop._output_kind() == {}
