@@ -17,6 +17,7 @@ QUICK ?=
 SEEDS ?=
 STEPS ?= $(if $(QUICK),3)
 RESULTS ?=
+ONLY ?=
 # Passed through only when given, so that the ablation file's own values hold otherwise.
 PASSED = $(if $(STEPS),steps=$(STEPS)) $(if $(RESULTS),results_dir=$(RESULTS)) $(QUICKLY)
 # A quick run asks few evaluation questions too: with three steps they would be most of its time.
@@ -25,7 +26,7 @@ QUICKLY = $(if $(QUICK),dataset.eval_size=8)
 CODE = $(wildcard harness paper scripts tests)
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest
 
-.PHONY: help setup run study test test-core test-engine test-all bench-cell profile check report clean clean-venv
+.PHONY: help setup run study test test-core test-engine test-all bench-cell profile check report paper examples clean clean-venv
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -42,6 +43,13 @@ study: setup ## a full study, resumable (ABLATION=kl_penalty SCALE=micro SEEDS= 
 
 report: setup ## write tables, figures and REPORT.md again from the stored cells (ABLATION= SCALE= RESULTS=)
 	@$(PY) -m harness.report ablation=$(ABLATION) scale=$(SCALE) $(if $(RESULTS),results_dir=$(RESULTS))
+
+paper: setup ## draw the paper's figures and tables, published data and our runs, and build the preprint (RESULTS=)
+	@$(PY) -m paper.build all $(if $(RESULTS),results_dir=$(RESULTS))
+	@$(PY) -m paper.preprint $(if $(RESULTS),results_dir=$(RESULTS))
+
+examples: setup ## write everything again that is committed and made of stored results (ONLY="page readme")
+	@$(PY) scripts/make_examples.py $(ONLY)
 
 test: setup check test-core test-engine ## set-up, style, types, core tests and real two-step cells
 

@@ -29,11 +29,11 @@ from paper.style import (
 )
 
 MOST_COLUMNS = 4
-_LEFT, _WIDTH, _BETWEEN = 0.72, 2.45, 0.82
+_LEFT, _WIDTH, _BETWEEN = 0.84, 2.45, 0.92
 _HEIGHT, _ABOVE, _BELOW = 1.75, 0.3, 0.5
 _TITLE, _HEADER, _LEGEND, _STRIP = 0.34, 0.3, 0.21, 0.42
 _LINE = 0.145
-_WIDEST_LABEL = 28
+_WIDEST_LABEL = 30
 """Letters of an axis label in one line."""
 
 
@@ -43,6 +43,7 @@ class Plot:
 
     title: str
     label: str
+    x_label: str = "training step"
     series: Sequence[Series] = ()
     gap: str = ""
     x_scale: str = "linear"
@@ -194,14 +195,16 @@ def _draw_block(figure: Figure, block: Block, top: float) -> None:
         for name, artist in _draw_plot(axes, plot, block.arms).items():
             handles.setdefault(name, artist)
     if handles:
+        columns = _legend_columns(block.labels, width)
+        entries = _by_rows(list(handles.items()), columns)
         figure.legend(
-            handles.values(),
-            handles.keys(),
+            [artist for _, artist in entries],
+            [name for name, _ in entries],
             loc="upper left",
             bbox_to_anchor=(MARGIN / width, 1.0 - top / figure.get_size_inches()[1]),
             borderpad=0.0,
             borderaxespad=0.0,
-            ncols=_legend_columns(block.labels, width),
+            ncols=columns,
             columnspacing=1.4,
             handlelength=1.8,
         )
@@ -210,7 +213,7 @@ def _draw_block(figure: Figure, block: Block, top: float) -> None:
 def _draw_plot(axes: Axes, plot: Plot, arms: Sequence[str]) -> dict[str, Artist]:
     """Draw one panel; return the entries that it gives to the legend."""
     axes.set_title(plot.title)
-    axes.set_xlabel("training step")
+    axes.set_xlabel(plot.x_label)
     axes.set_ylabel(plot.y_label)
     if plot.gap:
         name_gap(axes, plot.gap)
@@ -240,6 +243,15 @@ def _draw_plot(axes: Axes, plot: Plot, arms: Sequence[str]) -> dict[str, Artist]
 
 
 def _legend_columns(labels: Sequence[str], width: float) -> int:
-    longest = max((len(label) for label in labels), default=1)
-    fits = int((width - MARGIN) / (0.55 + 0.075 * longest))
-    return max(1, min(len(labels) or 1, fits))
+    """Return the columns of a legend: one line if it fits, else lines of like length."""
+    inches = [0.55 + 0.075 * len(label) for label in labels] or [0.55]
+    if sum(inches) <= width - MARGIN:
+        return len(inches)
+    fits = max(1, int((width - MARGIN) / max(inches)))
+    lines = math.ceil(len(inches) / fits)
+    return math.ceil(len(inches) / lines)
+
+
+def _by_rows(entries: Sequence[tuple[str, Artist]], columns: int) -> list[tuple[str, Artist]]:
+    """Return entries in the order that a legend, which fills its columns, shows line by line."""
+    return [one for column in range(columns) for one in entries[column::columns]]

@@ -154,6 +154,8 @@ def missing_study(ablation: str, inputs: Inputs) -> str:
     """Return why there are no runs of an ablation, and the command that would make them."""
     lines = [line for line in inputs.sheets[inputs.scales[0]] if line.claim.ablation == ablation]
     asked = [decided_text(line) for line in lines if line.decided_by]
+    # an ablation can speak to several claims: what can be run at the scale of the sheet comes first
+    asked.sort(key=lambda command: f"scale={inputs.scales[0]}" not in command.split())
     command = asked[0] if asked else f"python -m harness.run ablation={ablation}"
     return f"no run of ablation {ablation} is stored; it is made by: {command}"
 

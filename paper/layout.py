@@ -24,6 +24,7 @@ class PanelSpec:
     Attributes:
         title: above it.
         label: of the vertical axis, without the unit, which the curves know.
+        x_label: of the horizontal axis.
         lines: arm -> name of its curve.
         faint: arm -> name of a raw curve behind the smoothed one.
         levels: row of v1 Table 2 -> column: horizontal lines.
@@ -37,6 +38,7 @@ class PanelSpec:
 
     title: str
     label: str
+    x_label: str
     lines: Mapping[str, str]
     faint: Mapping[str, str]
     levels: Mapping[str, str]
@@ -154,6 +156,7 @@ def _figure(name: str, raw: Mapping[str, Any]) -> FigureSpec:
 
 def _panel(name: str, raw: Mapping[str, Any]) -> PanelSpec:
     defaults: dict[str, Any] = {
+        "x_label": "training step",
         "lines": {},
         "faint": {},
         "levels": {},

@@ -7,6 +7,7 @@ from harness.references.paper import Paper, read_paper
 from harness.reports.text import markdown_table
 from paper.catalogue import OWN, catalogue
 from paper.layout import FigureSpec, read_figures
+from paper.own.repetition import GAP as REPETITION_GAP
 from paper.tabulate import TableSpec, read_tables
 
 COMMITTED = "../results/paper/both"
@@ -45,7 +46,12 @@ with typst: three of these figures, tables of the paper, methods, claim sheet, d
 limitations. Its text, `paper/preprint.typ`, has no digit: every number is a named value, computed
 from the results when it is built and kept beside it in `preprint.json`. A name without a value, a
 value that stands nowhere, or a typed number fails the build. `png=<directory>` writes its pages as
-pictures too.
+pictures too. `make paper` draws all figures and tables as well, and `make examples` writes
+everything again that is committed and made of stored results.
+
+![v1 Fig. 8 above, our runs below: three arms](../results/paper/both/fig8.svg)
+
+![The paper's numbers and ours, with margins and verdicts](../results/paper/both/own2.svg)
 """
 
 
@@ -104,6 +110,7 @@ def _lacks() -> str:
         gaps = [f"{panel.title}: {panel.gap}" for panel in panels if panel.gap]
         if spec.lacks or gaps:
             rows.append([spec.id, "; ".join([*gaps, *spec.lacks])])
+    rows.append(["own8", f"nothing is drawn: {REPETITION_GAP}"])
     return markdown_table(["id", "what, and why"], rows, "<<")
 
 

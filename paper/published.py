@@ -13,6 +13,7 @@ from paper.product import Product, claims_of
 from paper.series import (
     DERIVED,
     INTERVAL,
+    axis_label,
     is_sparse,
     level,
     metric_label,
@@ -70,6 +71,7 @@ def _published_plot(panel: PanelSpec, inputs: Inputs) -> Plot:
     return Plot(
         title=panel.title,
         label=panel.label,
+        x_label=panel.x_label,
         series=[
             *(published(curves[name], arm, is_raw=True) for arm, name in panel.faint.items()),
             *(published(curves[name], arm) for arm, name in panel.lines.items()),
@@ -115,7 +117,9 @@ def _arms(ours: OursSpec, study: Study, *, is_named: bool) -> Sequence[str]:
 
 def _own_plot(study: Study, metric: str, arms: Sequence[str]) -> Plot:
     label, unit = metric_label(metric)
-    title = "correct with reflection" if metric.startswith(DERIVED) else label
+    title = label
+    if metric.startswith(DERIVED):
+        title = f"correct with reflection ({metric.removeprefix(DERIVED)})"
     series = of_arms(study, metric, arms, seeds_shown=len(arms) <= MOST_SHOWN)
     gap = ""
     if not series:
@@ -123,7 +127,7 @@ def _own_plot(study: Study, metric: str, arms: Sequence[str]) -> Plot:
         gap += "" if unit else ", which is no metric of ours (docs/metrics.md)"
     return Plot(
         title=title[:1].upper() + title[1:],
-        label=label,
+        label=axis_label(label),
         series=series,
         gap=gap,
         has_markers=is_sparse(metric),

@@ -6,6 +6,7 @@ A figure is drawn from these and from nothing else, and its table lists them.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -104,6 +105,11 @@ def metric_label(metric: str) -> tuple[str, str]:
         return label_of(metric), column_of(metric).unit
     except UsageError:
         return metric.replace("_", " "), ""
+
+
+def axis_label(label: str) -> str:
+    """Return a label without the evaluation set in brackets, which the panel's title has."""
+    return re.sub(r" \(\w+\)$", "", label)
 
 
 def is_sparse(metric: str) -> bool:

@@ -39,7 +39,14 @@ VERDICTS = {
     "inconclusive": "#E69F00",
     "not run": "#999999",
 }
-"""Verdict -> colour; the word stands beside it wherever it is used."""
+"""Verdict -> colour of its marks; the word stands beside it wherever it is used."""
+VERDICT_WORDS = {
+    "reproduced": "#00694E",
+    "contradicted": "#A84300",
+    "inconclusive": "#855700",
+    "not run": GREY,
+}
+"""Verdict -> colour of the word: the same hue, dark enough to read on white."""
 
 LEVELS = {"DeepSeek-R1-Zero-Qwen-32B": "--", "QwQ-32B-preview": ":"}
 """Model of another paper -> dash of its horizontal line."""

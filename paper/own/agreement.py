@@ -24,7 +24,7 @@ from paper.product import Product
 from paper.style import (
     GREY,
     MARGIN,
-    VERDICTS,
+    VERDICT_WORDS,
     caption_height,
     house_style,
     new_figure,
@@ -76,7 +76,7 @@ def agreement(inputs: Inputs) -> Product:
         " from left to right. Dot and lines: ours, mean over seeds, thin the 95 % and thick the"
         " 90 % t interval (the 90 % one inside a margin is equivalence at 5 %). Grey area: what the"
         " rule of the claim calls reproduced, where the rule is in this unit. Lengths are compared"
-        " as ratios, since tokens of two models do not compare. n of ours is in the table. Other"
+        " as ratios, since tokens of two models do not compare. n: seeds of ours. Other"
         " models, tasks and metrics than the paper's:"
         f" {reach(scale)}."
     )
@@ -207,7 +207,7 @@ def draw_rows(rows: Sequence[Row], caption: str, widths: Widths | None = None) -
     """
     wide = widths or Widths()
     groups = [[row for row in rows if row.is_ratio is kind] for kind in (False, True)]
-    heads = ("difference, change, level or fall [fraction]", "ratio [1]")
+    heads = ("difference, change, level or fall [fraction]", "ratio")
     width = wide.text + wide.axes + wide.verdict
     text = wrapped(caption, width)
     high = sum(_ROW * len(group) + _APART for group in groups if group or caption)
@@ -276,5 +276,7 @@ def _write_row(figure: Figure, row: Row, top: float, wide: Widths) -> None:
     )
     write_text(figure, MARGIN + 0.32, top + 0.15, which, fontsize=6.8, color=_PAPER)
     verdict = verdict_text(row.line.verdict)
-    colour = VERDICTS[verdict] if row.intervals else GREY
-    write_text(figure, wide.text + wide.axes + 0.12, top + 0.08, verdict, fontsize=8, color=colour)
+    left = wide.text + wide.axes + 0.12
+    write_text(figure, left, top + 0.03, verdict, fontsize=8, color=VERDICT_WORDS[verdict])
+    if row.intervals:
+        write_text(figure, left, top + 0.15, f"n={row.seeds}", fontsize=6.8, color=GREY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -31,6 +33,8 @@ COLUMNS = (
     *("cost", "cost_low", "cost_high", "n", "seeds"),
 )
 COST = "step_time"
+_LEGEND = 0.19
+"""Height of a line of the legend, in inches."""
 
 
 def cost(inputs: Inputs) -> Product:
@@ -44,7 +48,7 @@ def cost(inputs: Inputs) -> Product:
     caption = (
         "Each point is an arm against its control, seed by seed: down its gain at the end of"
         " training, across the time of its training steps as a multiple of the control's. Lines:"
-        " 95 % paired t intervals over seeds (n in the table). Black cross: the control. Times are"
+        " 95 % paired t intervals over seeds (n in the legend). Black cross: the control. Times are"
         " those of the machine that ran the cells, and its load is in them."
     )
     return Product(
@@ -86,8 +90,10 @@ def _draw(inputs: Inputs, numbers: pd.DataFrame, caption: str) -> Figure:
     panels = list(numbers.groupby(["study", "metric"])) if len(numbers) else []
     width = max(len(panels), 2) * 3.9 + 0.3
     text = wrapped(caption, width)
+    most = max((len(rows) for _, rows in panels), default=0) + 1
+    top = 0.6 + _LEGEND * math.ceil(most / 2)
     with house_style():
-        figure = new_figure(width, 3.6 + caption_height(text))
+        figure = new_figure(width, top + 2.85 + caption_height(text))
         title = "Cost against effect, each arm relative to its control"
         write_text(figure, MARGIN, 0.1, title, fontsize=11, fontweight="bold")
         if not panels:
@@ -95,11 +101,11 @@ def _draw(inputs: Inputs, numbers: pd.DataFrame, caption: str) -> Figure:
             name_gap(axes, "no stored study has two arms with a seed in common", 60)
         for place, (key, rows) in enumerate(panels):
             study = next(s for s in inputs.studies if s.name == key[0])
-            axes = place_axes(figure, 0.8 + place * 3.9, 0.75, 2.95, 2.2)
-            axes.set_title(f"{key[0]}")
+            axes = place_axes(figure, 0.8 + place * 3.9, top, 2.95, 2.2)
+            axes.set_title(f"{key[0]}", pad=6 + 72 * _LEGEND * math.ceil(most / 2))
             axes.set_ylabel(f"{str(key[1]).replace('_', ' ')}: gain [fraction]")
             _draw_panel(axes, rows, study)
-        write_text(figure, MARGIN, 3.55, text, fontsize=8, color=GREY)
+        write_text(figure, MARGIN, top + 2.8, text, fontsize=8, color=GREY)
     return figure
 
 
@@ -125,4 +131,13 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study) -> None:
             markersize=5.5,
             label=f"{row['arm']} (n={row['n']})",
         )
-    axes.legend(loc="best", fontsize=7.5)
+    # above the panel: below it lie axis and caption, and inside it would cover intervals
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.03, 1.0),
+        fontsize=7.5,
+        ncols=2,
+        borderpad=0.2,
+        labelspacing=0.35,
+        columnspacing=1.2,
+    )

@@ -20,8 +20,8 @@ from paper.inputs import Inputs
 from paper.product import Product
 from paper.style import (
     GREY,
-    LIGHT,
     MARGIN,
+    VERDICT_WORDS,
     VERDICTS,
     caption_height,
     house_style,
@@ -205,8 +205,6 @@ def _write_row(figure: Figure, row: Row, top: float, width: float) -> None:
         numbers = (
             f"{row.point:.{digits}f} [{row.low:.{digits}f}, {row.high:.{digits}f}] n={row.seeds}"
         )
-    colour = VERDICTS[verdict] if row.unit else LIGHT
     write_text(figure, right, top + 0.05, numbers, fontsize=8)
-    write_text(
-        figure, right + 1.72, top + 0.05, verdict, fontsize=8, color=colour if row.unit else GREY
-    )
+    colour = VERDICT_WORDS[verdict] if row.unit else GREY
+    write_text(figure, right + 1.72, top + 0.05, verdict, fontsize=8, color=colour)

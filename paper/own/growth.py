@@ -10,7 +10,7 @@ from paper.drawing import Block, Plot, draw
 from paper.inputs import Inputs, Study
 from paper.own.noise import splits
 from paper.product import Product
-from paper.series import DERIVED, INTERVAL, metric_label, of_arms, to_frame
+from paper.series import DERIVED, INTERVAL, axis_label, metric_label, of_arms, to_frame
 
 LETTERS = 118
 MOST_LETTERS = 480
@@ -33,7 +33,9 @@ def growth(inputs: Inputs) -> Product:
         " control's first seed, at the first, middle and last evaluation whose texts are kept;"
         " chosen by this rule and not by reading."
     )
-    series = [(f"{b.header}: {p.label}", p.series) for b in blocks for p in b.plots]
+    series = [
+        (f"{b.header}: {p.label} ({p.title.lower()})", p.series) for b in blocks for p in b.plots
+    ]
     frame = to_frame(series)
     shown = [row for study in studies for row in _chosen(study)]
     return Product(
@@ -54,7 +56,7 @@ def _blocks(study: Study) -> list[Block]:
     for split in splits(study):
         for metric in METRICS:
             name = f"{metric}{split}"
-            label = metric_label(name)[0]
+            label = axis_label(metric_label(name)[0])
             series = of_arms(study, name, study.arms, seeds_shown=False)
             gap = "" if series else f"{study.name} has no sample of this kind"
             title = split.capitalize()

@@ -40,7 +40,7 @@ HATCHES = ("", "//", "", "..")
 SEEDS = (*range(2, 11), 12, 15, 20, 30)
 """Numbers of seeds for which a width is foretold."""
 
-_ROW, _LEFT, _AXES, _TOP = 0.26, 3.5, 5.2, 0.95
+_ROW, _LEFT, _AXES, _TOP = 0.26, 3.5, 5.2, 0.72
 _NONE = "no stored study has single scores of two seeds or more"
 
 
@@ -51,8 +51,8 @@ def variance(inputs: Inputs) -> Product:
         "Variance of one sample's score at the last evaluation, split by the analysis of variance"
         " (moments; harness/stats/variance.py); the number at the end of a bar is its sum. More"
         " seeds reduce the first two parts, more questions the second and third, more samples the"
-        " last. n: seeds x questions x samples, in the table. A part that is estimated below 0 is"
-        " set to 0; of a difference, what questions and seeds do to both arms is in no part."
+        " last. n: seeds x questions x samples. A part that is estimated below 0 is set to 0; of a"
+        " difference, what questions and seeds do to both arms is in no part."
     )
     columns = ["study", "split", "subject", *COMPONENTS, "seeds", "questions", "samples", "note"]
     return Product(
@@ -162,11 +162,14 @@ def _draw_variance(rows: Sequence[tuple[str, str, str, VarianceSplit]], caption:
                     label=COMPONENTS[part] if place == 0 else None,
                 )
                 left += size
-            axes.text(left, place, f" {left:.3f}", va="center", fontsize=8)
+            count = f"n={found.seeds}x{found.questions}x{found.samples:g}"
+            axes.text(left, place, f" {left:.3f}  {count}", va="center", fontsize=8)
             label = f"{study}, {split}: {name}"
             write_text(figure, MARGIN, _TOP + place * _ROW + 0.06, label, fontsize=8)
         if rows:
             axes.set_ylim(len(rows) - 0.5, -0.5)
+            # room for the words behind the longest bar
+            axes.set_xlim(0, 1.28 * axes.dataLim.x1)
             axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=4, columnspacing=1.2)
         write_text(figure, MARGIN, _TOP + high + 0.5, text, fontsize=8, color=GREY)
     return figure

@@ -24,7 +24,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_make_alone_lists_every_command() -> None:
     listed = make("PYTHON=true").stdout
-    for name in ("setup", "run", "study", "test", "test-core", "test-all", "check", "clean"):
+    for name in ("setup", "run", "study", "test", "test-core", "test-all", "paper", "examples"):
         assert f"make {name} " in listed
 
 
@@ -35,6 +35,8 @@ def test_make_alone_lists_every_command() -> None:
         (["run", "QUICK=1"], "scale=micro seeds=1 steps=3 dataset.eval_size=8"),
         (["run", "STEPS=5", "SEEDS=2"], "ablation=kl_penalty scale=micro seeds=2 steps=5"),
         (["study", "ABLATION=algorithm"], "harness.run ablation=algorithm scale=micro"),
+        (["paper", "RESULTS=out"], "-m paper.preprint results_dir=out"),
+        (["examples", "ONLY=page readme"], "scripts/make_examples.py page readme"),
         (["study", "RESULTS=out"], "ablation=kl_penalty scale=micro results_dir=out"),
     ],
 )

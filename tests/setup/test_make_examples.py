@@ -1,0 +1,89 @@
+"""What `make examples` writes: the copies of the README; and a step that is not done."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = """Before.
+<!-- copied from REPORT.md, a test compares -->
+| arm | reward [1] (5 runs) |
+| --- | --- |
+| a | 0.1 |
+<!-- end -->
+<!-- copied from CLAIMS.md, a test compares -->
+28 claims: 1 reproduced.
+<!-- end -->
+<!-- copied from REPORT.md, a test compares -->
+**inconclusive** (micro): 3 seeds.
+<!-- end -->
+After.
+"""
+REPORT = """# Report
+
+**reproduced** (micro): 4 seeds.
+
+| other | table |
+| --- | --- |
+
+| arm   | reward [1] (12 runs) |
+| ----- | -------------------: |
+| a     |                 0.25 |
+
+Words.
+"""
+CLAIMS = "# Claims\n\n29 claims: 2 reproduced.\n\n| claim |\n"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "make_examples", ROOT / "scripts" / "make_examples.py"
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_copies_are_taken_from_their_sources_again(script: ModuleType) -> None:
+    sources = {"REPORT.md": REPORT, "CLAIMS.md": CLAIMS}
+    fresh = script.copied(README, sources.__getitem__)
+    assert "| a     |                 0.25 |\n<!-- end -->" in fresh
+    assert "\n29 claims: 2 reproduced.\n<!-- end -->" in fresh
+    assert "\n**reproduced** (micro): 4 seeds.\n<!-- end -->" in fresh
+    assert fresh.startswith("Before.\n") and fresh.endswith("\nAfter.\n")
+    assert script.copied(fresh, sources.__getitem__) == fresh
+
+
+def test_a_copy_without_a_source_is_said(script: ModuleType) -> None:
+    with pytest.raises(script.StepError, match=r"CLAIMS\.md has nothing that begins with '28"):
+        script.copied(README, {"REPORT.md": REPORT, "CLAIMS.md": "# Claims\n"}.__getitem__)
+
+
+def test_the_readme_is_what_the_step_would_write(script: ModuleType) -> None:
+    text = (ROOT / "README.md").read_text()
+    assert script.copied(text, lambda source: (ROOT / source).read_text()) == text
+
+
+def test_a_step_that_fails_is_named_and_the_others_are_done(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+
+    def fails() -> None:
+        raise script.StepError("no Chromium is installed")
+
+    steps = {"page": fails, "readme": lambda: done.append("readme")}
+    monkeypatch.setattr(script, "STEPS", steps)
+    assert script.main([]) == 1
+    said = capsys.readouterr()
+    assert done == ["readme"]
+    assert "page: no Chromium is installed" in said.out
+    assert "not done: page" in said.err
+    assert script.main(["readme"]) == 0
+    assert script.main(["reamde"]) == 2
