@@ -92,8 +92,10 @@ def write_grades() -> None:
     """Let every grader read the stored texts."""
     for folder in studies():
         if folder.parent.name in KNOWN_ANSWERS:
-            texts, out = folder / "samples.parquet", folder / "graders"
-            _run("harness.grade", f"responses={texts}", "references=micro", f"out={out}")
+            # by its place in the checkout: the tables name it
+            place = folder.relative_to(ROOT)
+            words = (f"responses={place}/samples.parquet", "references=micro")
+            _run("harness.grade", *words, f"out={place}/graders")
 
 
 def write_claims() -> None:
