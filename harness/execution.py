@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +14,21 @@ from harness import config as configs
 from harness import places
 from harness.checks import cells_at_once, check_launch, watchdog_limits
 from harness.launch.cleanup import end_leftovers, scratch_directory
-from harness.launch.command import Places, build_command
+from harness.launch.command import Cluster, Places, build_command
+from harness.launch.environment import CLUSTER_ADDRESS
 from harness.launch.local import AttemptEnd, run_attempt
-from harness.launch.progress import CellLine, Display
+from harness.launch.progress import CellLine, Display, Progress
 from harness.launch.stop import StopRequest, catch_stop
 from harness.metrics.evaluation import evaluation_plan, read_samples
 from harness.metrics.streams import RunFiles
 from harness.provenance import collect
 from harness.schema import Attempt, CellSpec, DamagedError, RunRecord, Status
 from harness.seeds import derived_seeds
+from harness.spending import Guard, allowed_gpu_hours
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document
+from harness.store.resuming import Checkpoint, join_streams, newest_checkpoint
+from harness.store.submissions import job_name
 from harness.study import Study
 
 DATA = ".data"
@@ -103,11 +108,13 @@ class _Session:
     ) -> None:
         self.study, self.store, self.provenance = study, store, provenance
         self.display, self.stop = display, stop
+        self.guard = Guard(store, allowed_gpu_hours(study.request.launcher))
         self._data_lock = threading.Lock()
         self._is_broken = False
 
     def run(self, cell: CellSpec) -> bool:
         """Run a cell unless the end was asked for; return whether it was started."""
+        self.keep_budget()
         if self.stop.is_set or self._is_broken:
             return False
         number = self.study.cells.index(cell) + 1
@@ -118,6 +125,12 @@ class _Session:
             # a fault of the harness itself: no further cell starts, those that run may end
             self._is_broken = True
             raise
+
+    def keep_budget(self) -> None:
+        """Ask for the end if the study has used up its GPU-hours."""
+        reason = self.guard.exceeded()
+        if reason and not self.stop.is_set:
+            self.stop.signal_name = reason
 
     def _claim_and_run(self, cell: CellSpec, line: CellLine) -> bool:
         """Run one cell under its lock."""
@@ -132,9 +145,18 @@ class _Session:
             with self._data_lock:
                 data = places.write_data(cell.config["dataset"], store.runs_dir / DATA).absolute()
             seeds = derived_seeds(cell.seed)
-            path = store.begin_attempt(cell, record, seeds=seeds, provenance=self.provenance)
+            join_streams(directory, record.attempts)
+            checkpoint = newest_checkpoint(directory, record.attempts)
+            path = store.begin_attempt(
+                cell,
+                record,
+                seeds=seeds,
+                provenance=self.provenance,
+                resumed_from=None if checkpoint is None else checkpoint.step,
+            )
             try:
-                end = _attempt(self.study, store, cell, path.absolute(), data, line)
+                end = self._attempt(cell, path.absolute(), data, checkpoint, line)
+                join_streams(directory, record.attempts)
             except BaseException as error:
                 # the record must not say "running" when nothing runs, whatever went wrong here
                 reason = f"the harness failed: {type(error).__name__}: {error}"
@@ -145,23 +167,37 @@ class _Session:
             line.close(ended.status, ended.reason, end.tail, str(end.log))
         return True
 
+    def _attempt(
+        self, cell: CellSpec, path: Path, data: Path, checkpoint: Checkpoint | None, line: CellLine
+    ) -> AttemptEnd:
+        def observe(progress: Progress) -> None:
+            self.keep_budget()
+            line.observe(progress)
 
-def _attempt(
-    study: Study, store: RunStore, cell: CellSpec, path: Path, data: Path, line: CellLine
-) -> AttemptEnd:
-    with scratch_directory() as scratch:
-        model = places.model_dir(cell.config["model"])
-        filled = Places(model=model, data=data, attempt=path, scratch=scratch)
-        command = build_command(cell, filled)
-        store.write_command(path, command.argv, command.environment)
-        return run_attempt(
-            command,
-            path,
-            steps=study.steps,
-            limits=watchdog_limits(study),
-            observe=line.observe,
-            scratch=scratch,
-        )
+        with scratch_directory() as scratch:
+            model = places.model_dir(cell.config["model"])
+            filled = Places(model=model, data=data, attempt=path, scratch=scratch)
+            command = build_command(
+                cell,
+                filled,
+                cluster=given_cluster(os.environ, cell),
+                checkpoint=None if checkpoint is None else checkpoint.path.absolute(),
+            )
+            self.store.write_command(path, command.argv, command.environment)
+            return run_attempt(
+                command,
+                path,
+                steps=self.study.steps,
+                limits=watchdog_limits(self.study),
+                observe=observe,
+                scratch=scratch,
+            )
+
+
+def given_cluster(environment: Mapping[str, str], cell: CellSpec) -> Cluster | None:
+    """Return the Ray cluster that this process was told to join; None for a private one."""
+    address = environment.get(CLUSTER_ADDRESS)
+    return Cluster(address=address, namespace=job_name(cell.cell_id)) if address else None
 
 
 def _finish(store: RunStore, cell: CellSpec, record: RunRecord, end: AttemptEnd) -> Attempt:

@@ -12,36 +12,31 @@ import math
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.application import run_application
 from harness.checks import cells_at_once
 from harness.config import replaced_keys
 from harness.cost import estimate_cell, finished_runs, minutes
-from harness.execution import data_dir, pending_cells
+from harness.execution import pending_cells
 from harness.gpu_plan import task_on_gpus
-from harness.launch.command import Places, build_command
+from harness.launching import shown_launch
 from harness.matrix import arm_name
-from harness.places import model_dir
 from harness.planning.request import split_words
-from harness.schema import CellSpec, ExitCode, UsageError
+from harness.schema import ExitCode, UsageError
 from harness.shadow import Replacement
 from harness.store.ledger import RunStore
 from harness.study import Study, make_study
 
-SCRATCH = Path("/tmp/scratch")
-"""Shown in the place of the directory that a launch makes for itself."""
-
 
 def print_plan(study: Study) -> None:
-    """Print the matrix as a table, then every cell's command, one per line."""
+    """Print the matrix as a table, then what would be started for every cell, in full."""
     print(describe_study(study))
     print(cost_line(study))
     print(shadow_text(study), end="")
     print()
     print(matrix_table(study))
     for cell in study.cells:
-        print(f"\n# {cell.run_name}\n{shell_line(study, cell)}")
+        print(f"\n# {cell.run_name}\n{shown_launch(study, cell)}")
     print(f"\ndry run: nothing was launched, nothing was written ({len(study.cells)} cells)")
 
 
@@ -114,20 +109,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     )
     return "\n".join(lines)
-
-
-def shell_line(study: Study, cell: CellSpec) -> str:
-    """Return the command of a cell's next attempt, quoted for a shell."""
-    store = RunStore(study.root)
-    places = Places(
-        model=model_dir(cell.config["model"]),
-        data=data_dir(store, cell),
-        attempt=(store.run_dir(cell) / "attempt-0").absolute(),
-        scratch=SCRATCH,
-    )
-    command = build_command(cell, places)
-    environment = [f"{name}={value}" for name, value in command.environment.items()]
-    return shlex.join(["env", *environment, *command.argv])
 
 
 def plan(words: list[str]) -> int:

@@ -7,12 +7,18 @@ import shlex
 import sys
 
 from harness.application import run_application
-from harness.checks import check_request
-from harness.execution import Outcome, run_cells
+from harness.checks import check_launch, check_request
+from harness.execution import Outcome, pending_cells, run_cells
+from harness.launch.stop import catch_stop
+from harness.launching import LOCAL, launcher_name
 from harness.plan import cost_line, describe_study, print_plan, shadow_text
-from harness.schema import ExitCode
+from harness.schema import ExitCode, UsageError
+from harness.spending import make_budget
+from harness.standing import Sight, look
 from harness.store.ledger import RunStore
+from harness.store.states import IN_FLIGHT, CellState
 from harness.study import Study, make_study
+from harness.submitting import Submitter, follow
 
 
 def run(words: list[str]) -> int:
@@ -26,6 +32,10 @@ def run(words: list[str]) -> int:
     print(describe_study(study))
     print(cost_line(study))
     print(shadow_text(study), end="", flush=True)
+    if launcher_name(study) != LOCAL:
+        return submit(study, store)
+    refuse_queued(study, store)
+    check_budget(study, store)
     outcome = run_cells(study, store)
     if outcome.is_stopped:
         unfinished = len(outcome.unfinished)
@@ -33,6 +43,77 @@ def run(words: list[str]) -> int:
         return ExitCode.CELLS_FAILED
     report(study)
     return conclude(study, outcome)
+
+
+def submit(study: Study, store: RunStore) -> int:
+    """Hand the cells to a queue and, if asked, follow them to the report; return the exit code."""
+    submitter = Submitter(study, store)
+    if pending_cells(study, store):
+        check_launch(study, store)
+        submitter.room()
+        check_budget(study, store)
+    if not study.request.launcher["wait"]:
+        return submit_only(study, store, submitter)
+    with catch_stop() as stop:
+        standings = follow(submitter, lambda line: print(line, flush=True), stop)
+        if stop.is_set:
+            print(
+                "no longer followed: the jobs go on; `python -m harness.cells` with the same words"
+                " shows them, `cancel cell=all` ends them, the same command follows them again"
+            )
+            return ExitCode.CELLS_FAILED
+    report(study)
+    left = tuple(s.cell for s in standings if s.state is not CellState.DONE)
+    return conclude(study, Outcome(launched=0, unfinished=left, is_stopped=False))
+
+
+def submit_only(study: Study, store: RunStore, submitter: Submitter) -> int:
+    """Submit every cell that nobody works on, and say how to look; the report if all are done."""
+    standings = look(study.cells, store, Sight())
+    open_cells = [s for s in standings if s.state is not CellState.DONE]
+    for standing in open_cells:
+        if standing.state in IN_FLIGHT:
+            print(f"{standing.cell.run_name}: {standing.state}")
+        else:
+            job = submitter.submit(standing.cell).job
+            print(f"{standing.cell.run_name}: submitted as {job}", flush=True)
+    if not open_cells:
+        report(study)
+        return ExitCode.OK
+    print(
+        f"{len(open_cells)} of {len(study.cells)} cells are under way: `python -m harness.cells`"
+        " with the same words shows them, the same command writes the report when all are done"
+    )
+    return ExitCode.OK
+
+
+def check_budget(study: Study, store: RunStore) -> None:
+    """Refuse a request that its budget of GPU-hours does not cover.
+
+    Raises:
+        UsageError: with the sum.
+    """
+    standings = look(study.cells, store, Sight())
+    flying = [s.cell for s in standings if s.state in IN_FLIGHT]
+    new = [s.cell for s in standings if s.state not in IN_FLIGHT and s.state is not CellState.DONE]
+    budget = make_budget(study, store, new, flying)
+    if budget is not None:
+        budget.check()
+
+
+def refuse_queued(study: Study, store: RunStore) -> None:
+    """Refuse to run here what a queue is going to run.
+
+    Raises:
+        UsageError: naming the first such cell.
+    """
+    for standing in look(study.cells, store, Sight()):
+        if standing.state in IN_FLIGHT and standing.submissions:
+            last = standing.submissions[-1]
+            raise UsageError(
+                f"{standing.cell.run_name} is {standing.state} as job {last.job} of {last.queue}:"
+                " wait for it, or cancel it with `python -m harness.cells cancel`"
+            )
 
 
 def report(study: Study) -> None:

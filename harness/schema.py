@@ -139,6 +139,8 @@ class Attempt:
         last_step: last training step whose metrics were written; None if there was none.
         exit_code: of the training process; None if it was not seen to end.
         torn_lines: number of incomplete last lines dropped from its streams.
+        resumed_from: step of the checkpoint of an earlier attempt from which it went on; None for
+            one that began at step 0.
     """
 
     number: int
@@ -149,6 +151,7 @@ class Attempt:
     last_step: int | None = None
     exit_code: int | None = None
     torn_lines: int = 0
+    resumed_from: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -58,6 +58,19 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A Ray cluster that a cell joins, for one that needs more than a machine.
+
+    Attributes:
+        address: ip:port, given by whoever started it for this cell, never found.
+        namespace: for the cell's actors alone.
+    """
+
+    address: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """What starts a cell: the argv, and the variables set for it."""
 
@@ -65,8 +78,21 @@ class Command:
     environment: Mapping[str, str]
 
 
-def build_command(spec: CellSpec, places: Places) -> Command:
+def build_command(
+    spec: CellSpec,
+    places: Places,
+    *,
+    cluster: Cluster | None = None,
+    checkpoint: Path | None = None,
+) -> Command:
     """Return the command that runs one cell.
+
+    Args:
+        spec: the cell.
+        places: what its path tokens stand for.
+        cluster: that it joins; None starts a private Ray head on this machine.
+        checkpoint: `global_step_<n>` of an earlier attempt, from which it goes on; None begins at
+            step 0. The evaluation of that step is the earlier attempt's.
 
     Raises:
         ValueError: the config holds a token or a value that cannot be written on a command line.
@@ -74,21 +100,29 @@ def build_command(spec: CellSpec, places: Places) -> Command:
     settings = dict(flatten(spec.config["verl"]))
     settings["trainer.experiment_name"] = spec.run_name
     device = settings.get("trainer.device", "cuda")
-    settings.update(_ray_settings(device))
+    settings.update(_joining(cluster) if cluster else _ray_settings(device))
+    if checkpoint is not None:
+        settings["trainer.resume_mode"] = "resume_path"
+        settings["trainer.resume_from_path"] = str(checkpoint)
+        settings["trainer.val_before_train"] = False
     # null: the variable is not set, which is not the same as an empty one
     given = {k: str(v) for k, v in spec.config["environment"].items() if v is not None}
-    if device != "cpu":
-        settings.update(_worker_variables(given))
-    words = [
-        f"{'' if key in verl_keys() else '+'}{key}={hydra_value(fill(value, places))}"
-        for key, value in settings.items()
-    ]
     environment = {
         **given,
         **QUIET_ENVIRONMENT,
         "VERL_FILE_LOGGER_PATH": str(places.attempt / "metrics.jsonl"),
         "PYTHONPATH": str(ROOT),
     }
+    if cluster is not None:
+        # workers of a cluster inherit nothing from here, and cannot start from a warm process here
+        environment.update({"HARNESS_WARM": "0"} if "HARNESS_WARM" in given else {})
+        settings.update(_worker_variables(environment))
+    elif device != "cpu":
+        settings.update(_worker_variables(given))
+    words = [
+        f"{'' if key in verl_keys() else '+'}{key}={hydra_value(fill(value, places))}"
+        for key, value in settings.items()
+    ]
     argv = (sys.executable, "-m", "verl.trainer.main_ppo", *words, *HYDRA_WORDS)
     return Command(argv=argv, environment=environment)
 
@@ -172,6 +206,13 @@ def _ray_settings(device: str) -> dict[str, Any]:
         settings["ray_kwargs.ray_init.num_cpus"] = LOGICAL_CPUS
         settings["ray_kwargs.ray_init.num_gpus"] = 1
     return settings
+
+
+def _joining(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "ray_kwargs.ray_init.address": cluster.address,
+        "ray_kwargs.ray_init.namespace": cluster.namespace,
+    }
 
 
 def _worker_variables(given: Mapping[str, str]) -> dict[str, str]:

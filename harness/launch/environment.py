@@ -8,6 +8,12 @@ from pathlib import Path
 
 from harness.launch.processes import TAG
 
+CLUSTER_ADDRESS = "HARNESS_RAY_ADDRESS"
+"""Variable with the ip:port of the Ray cluster that was started for, or given to, this cell."""
+
+CLUSTER_TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+"""Variables by which Ray knows the token of a cluster; kept only where a cell joins one."""
+
 DROPPED_PREFIXES = ("RAY_", "VERL_", "VLLM_", "HYDRA_")
 DROPPED = frozenset(
     {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR"}
@@ -22,7 +28,8 @@ def trainer_environment(
     """Return the environment of the trainer.
 
     The command's variables win; before them come ours, and before these the surrounding ones
-    without those that would change what the trainer does or which Ray cluster it joins.
+    without those that would change what the trainer does or which Ray cluster it joins. A private
+    cluster gets a new token; one that the cell joins has its own.
 
     Args:
         outer: environment of the harness.
@@ -37,7 +44,9 @@ def trainer_environment(
     }
     # Process titles must not be written over the environment: the tag would be lost with it.
     # Ray would keep a token in the user's home, and reads the mode once, when it is imported.
-    ours = {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", "RAY_AUTH_MODE": "token"}
-    kept |= {**ours, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    if outer.get(CLUSTER_ADDRESS):
+        token = {name: outer[name] for name in CLUSTER_TOKEN if name in outer}
+    kept |= {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", **token}
     places = {} if scratch is None else dict.fromkeys(("TMPDIR", "RAY_TMPDIR"), str(scratch))
     return {**kept, **places, **command, TAG: tag}

@@ -132,6 +132,7 @@ class RunStore:
         *,
         seeds: Mapping[str, int],
         provenance: Mapping[str, Any],
+        resumed_from: int | None = None,
     ) -> Path:
         """Start the next attempt of a claimed cell and return its new directory.
 
@@ -140,6 +141,7 @@ class RunStore:
             record: from `claim`; it is changed and written.
             seeds: purpose -> derived seed.
             provenance: from `harness.provenance.collect`.
+            resumed_from: step of the checkpoint from which it goes on; None for step 0.
         """
         directory = self.run_dir(spec)
         number = 1 + max(
@@ -150,7 +152,7 @@ class RunStore:
         path = directory / f"attempt-{number}"
         path.mkdir()
         write_atomic(directory / SPEC_FILE, spec_text(spec))
-        record.attempts.append(Attempt(number=number, started=now()))
+        record.attempts.append(Attempt(number=number, started=now(), resumed_from=resumed_from))
         record.status, record.reason = Status.RUNNING, ""
         record.seeds, record.provenance = dict(seeds), dict(provenance)
         self._write(spec, record)

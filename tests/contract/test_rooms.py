@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "matrix": {"schema", "seeds", "names", "ablation"},
     "store": {"schema", "provenance"},
     "metrics": {"schema", "provenance"},
-    "launch": {"schema", "store"},
+    "launch": {"schema", "names", "store"},
     "profiling": {"schema", "reports"},
     "references": {"schema"},
     "claimsheet": {"schema", "names", "stats", "metrics", "verdicts", "reports"},
