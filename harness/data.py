@@ -55,7 +55,7 @@ from harness.datasets.card import card, facts, page
 from harness.datasets.entries import Duplicates, Entry, entries, find_entry
 from harness.datasets.hub import Hub, HuggingFaceHub
 from harness.datasets.manifest import MANIFEST, read_manifest, verify
-from harness.datasets.overlap import NGRAM, Overlap, find_overlap
+from harness.datasets.overlap import NGRAM, Overlap, find_overlaps
 from harness.datasets.overlap_report import document, report
 from harness.datasets.prepare import Outcome, Task, prepare
 from harness.reports.text import NOTHING, plain_table
@@ -150,8 +150,8 @@ def _overlap(given: Given) -> int:
     ]
     if not evaluations:
         raise UsageError(f"no evaluation set lies beside {training}: give eval=<name or .parquet>")
-    asked = asked_in(training)
-    found = {path.stem: find_overlap(asked, asked_in(path), ngram=ngram) for path in evaluations}
+    questions = {path.stem: asked_in(path) for path in evaluations}
+    found = find_overlaps(asked_in(training), questions, ngram=ngram)
     withheld = [e.split for e in entries().values() if e.is_confidential]
     text = report(given["train"], found, ngram=ngram, withheld=withheld)
     print(text, end="")

@@ -115,9 +115,11 @@ def require_data(settings: Mapping[str, Any]) -> Path:
     """
     directory = data_directory(settings)
     if not directory.is_dir():
+        size = settings.get("train_size")
+        part = "" if size is None else f" size={size}"
         raise UsageError(
-            f"the data set {settings['name']} is not prepared: expected train.parquet, the"
-            f" evaluation sets and {MANIFEST} in {directory} (docs/scales.md says how)"
+            f"the data set {settings['name']} is not prepared in {directory}: prepare it with"
+            f" `python -m harness.data prepare dataset={settings['name']}{part}` (docs/datasets.md)"
         )
     for name, expected in _stated(directory).items():
         path = directory / name

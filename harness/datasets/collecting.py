@@ -113,9 +113,9 @@ def _repeats(again: Sequence[Placed], placed: Sequence[Placed]) -> str:
     text = again[0].question.text
     first = next(one.place for one in placed if one.question.text == text)
     return (
-        f"{len(again)} questions occur before, the first in {again[0].place} and in {first}: give"
-        " duplicates=first to leave out what repeats, or duplicates=keep to keep it with ids of"
-        " its own"
+        f"questions repeat in {len(again)} records, the first in {again[0].place}, as in {first}:"
+        " give duplicates=first to leave out what repeats, or duplicates=keep to keep it with ids"
+        " of its own"
     )
 
 

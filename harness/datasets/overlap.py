@@ -20,6 +20,9 @@ KINDS: tuple[Kind, ...] = ("exact", "normalised", "n-gram")
 NGRAM = 13
 """Tokens of an n-gram by default, as GPT-3's check of contamination has it (arXiv:2005.14165)."""
 
+LARGE = 0.5
+"""Share of its n-grams from which on a question is in the training set for the most part."""
+
 # spacing and size of LaTeX change nothing of what is asked
 _DROPPED = re.compile(r"\\(?:(?:left|right|displaystyle|quad|qquad|text|mathrm)(?![A-Za-z])|!)")
 _SAME = {r"\dfrac": r"\frac", r"\tfrac": r"\frac", r"\leq": r"\le", r"\geq": r"\ge"}
@@ -69,33 +72,47 @@ class Overlap:
         """Return the number of evaluation questions that match in a way."""
         return sum(match.kind == kind for match in self.matches)
 
+    @property
+    def large(self) -> int:
+        """Number of matches by n-gram that share at least half: the others may be stock phrases."""
+        return sum(match.kind == "n-gram" and match.share >= LARGE for match in self.matches)
 
-def find_overlap(
-    training: Iterable[Asked], evaluation: Sequence[Asked], *, ngram: int = NGRAM
-) -> Overlap:
-    """Compare the questions of two sets.
+
+def find_overlaps(
+    training: Iterable[Asked], evaluations: Mapping[str, Sequence[Asked]], *, ngram: int = NGRAM
+) -> dict[str, Overlap]:
+    """Compare the questions of a training set with those of evaluation sets.
 
     Args:
         training: read once, so that it may be large.
-        evaluation: held in memory with its n-grams.
+        evaluations: name -> questions, held in memory with their n-grams.
         ngram: tokens of an n-gram, at least 1.
+
+    Returns:
+        Name -> what the set and the training set have in common.
 
     Raises:
         ValueError: `ngram` is less than 1.
     """
     if ngram < 1:
         raise ValueError(f"an n-gram has at least one token, got {ngram}")
-    index = _Index(evaluation, ngram)
+    index = _Index([asked for one in evaluations.values() for asked in one], ngram)
     best: dict[int, Match] = {}
     for asked in training:
         for place, kind, share in index.matches(asked.text):
-            match = Match(kind=kind, evaluation=evaluation[place], training=asked, share=share)
+            match = Match(kind=kind, evaluation=index.questions[place], training=asked, share=share)
             if place not in best or _strength(match) > _strength(best[place]):
                 best[place] = match
-    short = sum(not grams and n not in best for n, grams in enumerate(index.grams))
-    return Overlap(
-        questions=len(evaluation), short=short, matches=[best[place] for place in sorted(best)]
-    )
+    found, start = {}, 0
+    for name, questions in evaluations.items():
+        places = range(start, start + len(questions))
+        start = places.stop
+        found[name] = Overlap(
+            questions=len(questions),
+            short=sum(not index.grams[place] and place not in best for place in places),
+            matches=[best[place] for place in places if place in best],
+        )
+    return found
 
 
 def tokens(text: str) -> list[str]:
@@ -110,7 +127,7 @@ class _Index:
     """The evaluation questions by text, by tokens and by n-gram."""
 
     def __init__(self, questions: Sequence[Asked], ngram: int) -> None:
-        self.ngram = ngram
+        self.questions, self.ngram = questions, ngram
         self.exact: Mapping[str, list[int]] = defaultdict(list)
         self.normalised: Mapping[str, list[int]] = defaultdict(list)
         self.owners: Mapping[str, list[int]] = defaultdict(list)

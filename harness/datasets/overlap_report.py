@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.datasets.overlap import KINDS, Match, Overlap
+from harness.datasets.overlap import KINDS, LARGE, Match, Overlap
 from harness.reports.text import markdown_table, paragraphs
 
 EXAMPLES = 3
@@ -31,10 +31,14 @@ def report(
         withheld: evaluation sets whose questions are not shown.
     """
     rows = [
-        [name, str(one.questions), *(str(one.count(kind)) for kind in KINDS), str(one.short)]
+        [
+            *(name, str(one.questions)),
+            *(str(one.count(kind)) for kind in KINDS),
+            *(str(one.large), str(one.short)),
+        ]
         for name, one in found.items()
     ]
-    heads = ["evaluation set", "questions", *KINDS, "too short"]
+    heads = ["evaluation set", "questions", *KINDS, f"of these >= {LARGE:.0%}", "too short"]
     examples = [
         _example(match, name, is_shown=name not in withheld)
         for name, one in found.items()
@@ -45,8 +49,10 @@ def report(
         paragraphs(
             f"# What {training} has of the evaluation sets",
             "Each evaluation question counts once, by the strongest match: the same text, the same"
-            f" words and operators, or a run of {ngram} of them in common. Too short: fewer than"
-            f" {ngram}, so only the first two could be looked for.",
+            f" words and operators, or a run of {ngram} of them in common. One run alone may be a"
+            f" stock phrase; of these >= {LARGE:.0%} counts those that share at least that part"
+            f" of their runs. Too short: fewer than {ngram}, so only the first two can be looked"
+            " for.",
             markdown_table(heads, rows),
             "## Examples" if examples else "Nothing in common was found.",
             *examples,
@@ -67,6 +73,7 @@ def document(
                 "questions": one.questions,
                 "too_short": one.short,
                 "counts": {kind: one.count(kind) for kind in KINDS},
+                "ngram_large": one.large,
                 "matches": [_entry(match, is_shown=name not in withheld) for match in one.matches],
             }
             for name, one in found.items()

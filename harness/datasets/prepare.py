@@ -100,9 +100,9 @@ def _check_evaluations(task: Task) -> None:
     missing = [entry.name for entry in task.evaluations if not _can_be_had(task, entry)]
     if missing:
         raise UsageError(
-            f"{task.entry.name} is evaluated on {', '.join(e.name for e in task.evaluations)}, and"
-            f" {', '.join(missing)} is not in {task.source} nor prepared: prepare it first"
-            f" (python -m harness.data prepare dataset={missing[0]} from=<file>)"
+            f"{task.entry.name} needs its evaluation sets, neither in {task.source} nor prepared"
+            f" are {', '.join(missing)}: prepare each first (python -m harness.data prepare"
+            f" dataset={missing[0]} from=<file>), or give from=<directory with all>"
         )
 
 
