@@ -23,6 +23,9 @@ PASSED = $(if $(STEPS),steps=$(STEPS)) $(if $(RESULTS),results_dir=$(RESULTS)) $
 # A quick run asks few evaluation questions too: with three steps they would be most of its time.
 QUICKLY = $(if $(QUICK),dataset.eval_size=8)
 
+# Which environment (ACCELERATOR=cpu|cuda), DRY=1 to see it only, DRIVER=later where the GPUs are elsewhere.
+SETUP = $(if $(ACCELERATOR),"accelerator=$(ACCELERATOR)") $(if $(DRIVER),"driver=$(DRIVER)") $(if $(filter setup,$(MAKECMDGOALS)),$(if $(DRY),"dry=$(DRY)"))
+
 CODE = $(wildcard harness paper scripts tests)
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest
 
@@ -31,9 +34,9 @@ PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
 
-setup: ## make .venv with everything in it (2-4 minutes once, then a second; PYTHON=python3.11)
+setup: ## make .venv with everything in it (2-4 minutes once, then a second; PYTHON=python3.11 ACCELERATOR=cuda DRY=1 DRIVER=later)
 	@test -n "$(PYTHON)" || { echo "set-up failed: no Python found: install Python 3.11" >&2; exit 2; }
-	@"$(PYTHON)" scripts/setup_env.py
+	@"$(PYTHON)" scripts/setup_env.py $(SETUP)
 
 run: setup ## the main job: three real cells of the KL ablation, table, figures (QUICK=1: 3 steps, 8 questions; SEEDS= STEPS= RESULTS=)
 	@$(PY) -m harness.run ablation=kl_penalty scale=$(SCALE) seeds=$(or $(SEEDS),1) $(PASSED)

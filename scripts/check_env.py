@@ -1,7 +1,8 @@
 """Import everything the suite needs and say what does not load; run by .venv's own Python.
 
-Prints ``importing NAME`` before each import (so that a crash names its culprit) and one ``FAIL``
-line per fault. Exit code 0: all is well; 1: at least one fault.
+Words: the accelerator (``cpu``, ``cuda``) and, for a machine without the driver of its GPUs,
+``driver=later``. Prints ``importing NAME`` before each import (so that a crash names its culprit)
+and one ``FAIL`` line per fault. Exit code 0: all is well; 1: at least one fault.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from setup_state import REQUIREMENT_FILES, UNWANTED, Pin, read_pins
+from setup_kinds import CPU, KINDS, Kind
+from setup_state import UNWANTED, Pin, read_pins
 
 # In this order: an engine that fails is named before those that import it.
 IMPORTS = (
@@ -24,6 +27,8 @@ IMPORTS = (
     *("verl", "verl.trainer.main_ppo", "verl.trainer.ppo.v1", "verl.workers.engine_workers"),
     *("pytest", "ruff", "mypy", "harness"),
 )
+# Packages that have not been seen to import in their builds for CUDA where there is no driver.
+NEED_DRIVER = ("vllm", "verl")
 # The only requirements of an installed package that are left open on purpose.
 DECLARED_MISSING = frozenset(UNWANTED)
 
@@ -44,6 +49,15 @@ def import_faults(names: tuple[str, ...] = IMPORTS) -> list[str]:
 def torch_faults(version: str) -> list[str]:
     """Return a fault if a torch version is not a ``+cpu`` build."""
     return [] if version.endswith("+cpu") else [f"torch is {version}, expected a +cpu build"]
+
+
+def cuda_faults(version: str, sees_gpu: bool) -> list[str]:
+    """Return a fault if a torch is a ``+cpu`` build or sees no GPU."""
+    if version.endswith("+cpu"):
+        return [f"torch is {version}, expected the build for CUDA"]
+    if not sees_gpu:
+        return [f"torch {version} sees no GPU: see whether nvidia-smi lists one and its driver"]
+    return []
 
 
 def unwanted_faults(names: tuple[str, ...] = UNWANTED) -> list[str]:
@@ -76,20 +90,42 @@ def requirement_faults(
     return faults
 
 
-def main() -> int:
+def imports_for(has_driver: bool) -> tuple[str, ...]:
+    """Return the modules to import on a machine with the driver of its accelerator, or without."""
+    if has_driver:
+        return IMPORTS
+    return tuple(name for name in IMPORTS if name.split(".")[0] not in NEED_DRIVER)
+
+
+def accelerator_faults(kind: Kind, has_driver: bool) -> list[str]:
+    """Return a fault if torch, imported before, is not the build that the accelerator needs."""
+    if "torch" not in sys.modules:
+        return []
+    version = importlib.metadata.version("torch")
+    if kind == CPU:
+        return torch_faults(version)
+    return cuda_faults(version, not has_driver or sys.modules["torch"].cuda.is_available())
+
+
+def main(words: Sequence[str]) -> int:
     """Run every check and print the faults."""
     import platform
 
+    kind = next((KINDS[word] for word in words if word in KINDS), CPU)
+    has_driver = "driver=later" not in words
     os.environ.update(VLLM_NO_USAGE_STATS="1", RAY_USAGE_STATS_ENABLED="0", HF_HUB_OFFLINE="1")
     requirements = Path(__file__).resolve().parent.parent / "requirements"
-    pins = [p for f in REQUIREMENT_FILES for p in read_pins(requirements / f, platform.machine())]
-    faults = [*unwanted_faults(), *requirement_faults(pins), *import_faults()]
-    if "torch" in sys.modules:
-        faults += torch_faults(importlib.metadata.version("torch"))
+    pins = [p for f in kind.files for p in read_pins(requirements / f, platform.machine())]
+    faults = [
+        *unwanted_faults(kind.unwanted),
+        *requirement_faults(pins, frozenset(kind.unwanted)),
+        *import_faults(imports_for(has_driver)),
+        *accelerator_faults(kind, has_driver),
+    ]
     for fault in faults:
         print(f"FAIL {fault}", flush=True)
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,9 @@
-"""Make ``.venv``: PyTorch for CPUs, the exact versions of requirements/, vLLM for CPUs by hash.
+"""Make ``.venv`` with the exact versions of requirements/: for CPUs, or for NVIDIA's GPUs.
 
-Run by ``make setup``. Idempotent: a complete environment is recognised in well under a second,
-an interrupted or damaged one is gone on with. Every refusal is one line. Standard library only;
-starts on Python 3.8, so that a Python that is too old gets that line and not a traceback.
+Run by ``make setup [ACCELERATOR=cpu|cuda] [DRY=1] [DRIVER=later]``. Idempotent: a complete
+environment is recognised in well under a second, an interrupted or damaged one is gone on with.
+Every refusal is one line. Standard library only; starts on Python 3.8, so that a Python that is too
+old gets that line and not a traceback.
 
 Exit codes: 0 complete; 1 the environment does not work once made; 2 the machine lacks something;
 130 interrupted.
@@ -16,14 +17,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, NamedTuple, Sequence
 
+import setup_cuda
 import setup_pip
 import setup_state
 from setup_gates import SetupError, alone, check_modules, check_platform, check_python, check_space
-from setup_state import VenvKind
+from setup_kinds import CPU, CUDA, Options, check_same_kind, choose_kind, read_options
+from setup_state import Pin, VenvKind
 from setup_steps import (
-    LOCK_FILES,
     Environment,
     check_imports,
     install_lock,
@@ -75,7 +77,7 @@ def _ensure_pip(env: Environment) -> bool:
 def package_key(env: Environment) -> str:
     """What the editable install depends on: where the checkout is, pyproject.toml, the Python."""
     version = setup_state.ask_python(env.python)
-    return f"{env.root} {setup_state.fingerprint(env.root, version)}"
+    return f"{env.root} {setup_state.fingerprint(env.root, version, env.kind.files)}"
 
 
 def is_complete(env: Environment) -> bool:
@@ -85,9 +87,9 @@ def is_complete(env: Environment) -> bool:
         return False
     version = setup_state.ask_python(env.python)
     return (
-        stamp == setup_state.fingerprint(env.root, version)
-        and not setup_state.missing(env.venv, env.pins(*setup_state.REQUIREMENT_FILES))
-        and not setup_state.unwanted(env.venv)
+        stamp == setup_state.fingerprint(env.root, version, env.kind.files)
+        and not setup_state.missing(env.venv, env.pins(*env.kind.files))
+        and not setup_state.unwanted(env.venv, env.kind.unwanted)
         and setup_state.DISTRIBUTION in setup_state.installed(env.venv)
     )
 
@@ -96,8 +98,8 @@ def announce(env: Environment, absent: int, total: int) -> None:
     """Say beforehand what will be done, how long it takes and how much room it needs."""
     if absent == total:
         print(
-            f"set-up: {total} packages into {env.venv.name} in 3 steps, about 2-4 minutes on a "
-            "fast connection, 4.1 GB (no model and no data is fetched)",
+            f"set-up: {total} packages into {env.venv.name} in 3 steps, {env.kind.notice} "
+            "(no model and no data is fetched)",
             flush=True,
         )
     elif absent:
@@ -106,30 +108,53 @@ def announce(env: Environment, absent: int, total: int) -> None:
         print("set-up: the packages are there, checking them", flush=True)
 
 
-def build(env: Environment) -> None:
+class Step(NamedTuple):
+    """One call of pip: its label and title, the lock files it reads, and the function."""
+
+    label: str
+    title: str
+    files: tuple[str, ...]
+    install: Callable[[Environment, list[Pin]], None]
+
+
+def _install_shared(env: Environment, pins: list[Pin]) -> None:
+    install_lock(env, pins, "1/3")
+
+
+STEPS = {
+    CPU: (
+        Step("1/3", "torch for CPUs", ("torch.txt",), install_torch),
+        Step(
+            "2/3",
+            "exact versions of requirements/",
+            ("build.txt", "core.txt", "train.txt", "dev.txt"),
+            install_lock,
+        ),
+        Step("3/3", "vLLM for CPUs, by hash", ("vllm.txt",), install_vllm),
+    ),
+    CUDA: (
+        Step("1/3", "the core", ("build.txt", "core.txt", "dev.txt"), _install_shared),
+        Step("2/3", "verl, vLLM and torch for CUDA", ("cuda.txt",), setup_cuda.install_cuda),
+    ),
+}
+
+
+def build(env: Environment, options: Options) -> None:
     """Do the three steps, each only as far as something is missing, then check and mark it."""
-    everything = env.pins(*setup_state.REQUIREMENT_FILES)
+    everything = env.pins(*env.kind.files)
     ensure_venv(env)
     setup_state.remove_stamp(env.venv)
-    setup_state.record_step(env.venv, root=str(env.root))
+    setup_state.record_step(env.venv, root=str(env.root), accelerator=env.kind.name)
     torn = setup_state.remove_torn_installs(env.venv)
     if torn:
         print(f"set-up: {len(torn)} half-installed package(s) will be installed again", flush=True)
     absent = setup_state.missing(env.venv, everything)
     announce(env, len(absent), len(everything))
-    check_space(env.root, len(absent) / len(everything))
-    steps = (
-        ("1/3", "torch for CPUs", env.pins("torch.txt"), install_torch),
-        (
-            "2/3",
-            "exact versions of requirements/",
-            env.pins("build.txt", *LOCK_FILES),
-            install_lock,
-        ),
-        ("3/3", "vLLM for CPUs, by hash", env.pins("vllm.txt"), install_vllm),
-    )
-    for label, title, pins, install in steps:
+    share = len(absent) / len(everything)
+    check_space(env.root, share, env.kind.disk_gb, env.kind.temporary_gb)
+    for label, title, files, install in STEPS[env.kind]:
         started = time.monotonic()
+        pins = env.pins(*files)
         if setup_state.missing(env.venv, pins):
             print(f"{label} {title}: {len(pins)} package(s)", flush=True)
             install(env, pins)
@@ -140,10 +165,12 @@ def build(env: Environment) -> None:
         else:
             print(f"{label} {title}: already there", flush=True)
         setup_state.record_step(env.venv, **{label: f"{len(pins)} packages"})
-    finish(env)
+    if env.kind == CUDA:
+        setup_cuda.install_flash_attention(env)
+    finish(env, options)
 
 
-def finish(env: Environment) -> None:
+def finish(env: Environment, options: Options) -> None:
     """Install the suite itself, check every import, write the stamp."""
     key = package_key(env)
     is_new = setup_state.DISTRIBUTION not in setup_state.installed(env.venv)
@@ -151,13 +178,20 @@ def finish(env: Environment) -> None:
         install_package(env)
         setup_state.record_step(env.venv, package=key)
     remove_unwanted(env)
+    if options.is_driver_later:
+        print(
+            "set-up: without a driver the engines are not imported: `python -m harness.doctor` "
+            "does it on a machine with GPUs",
+            flush=True,
+        )
     print("set-up: checking that everything imports (20-60 s)", flush=True)
-    check_imports(env)
+    check_imports(env, ["driver=later"] if options.is_driver_later else [])
     version = setup_state.ask_python(env.python)
-    setup_state.write_stamp(env.venv, setup_state.fingerprint(env.root, version))
+    stamp = setup_state.fingerprint(env.root, version, env.kind.files)
+    setup_state.write_stamp(env.venv, stamp)
 
 
-def set_up(env: Environment) -> None:
+def set_up(env: Environment, options: Options) -> None:
     """Complete the environment, or say that it is complete."""
     started = time.monotonic()
     if is_complete(env):
@@ -165,7 +199,7 @@ def set_up(env: Environment) -> None:
         return
     with alone(env.root):
         if not is_complete(env):
-            build(env)
+            build(env, options)
     print(f"set-up: complete after {time.monotonic() - started:.0f} s")
 
 
@@ -174,15 +208,30 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> int:
+def check_cuda_machine(options: Options) -> None:
+    """Refuse a machine that lacks what the environment with GPUs needs."""
+    setup_cuda.check_cuda_platform(platform.machine(), platform.libc_ver())
+    if not options.is_driver_later:
+        setup_cuda.check_driver(setup_cuda.driver_version())
+
+
+def main(words: Sequence[str]) -> int:
     """Check the machine, complete the environment, turn every refusal into one line."""
     signal.signal(signal.SIGTERM, _interrupt)
     env = Environment(ROOT, ROOT / ".venv")
     try:
+        options = read_options(words)
+        env = env._replace(kind=choose_kind(options.accelerator, env.venv))
+        if options.is_dry:
+            print(setup_cuda.dry_account(env))
+            return 0
         check_python(sys.version_info[:3], sys.executable)
         check_platform(platform.system(), platform.machine())
         check_modules()
-        set_up(env)
+        if env.kind == CUDA and not is_complete(env):
+            check_cuda_machine(options)
+        check_same_kind(env.kind, env.venv)
+        set_up(env, options)
     except SetupError as error:
         print(f"set-up failed: {error}", file=sys.stderr)
         return error.exit_code
@@ -196,4 +245,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -79,17 +79,24 @@ def check_disk(folder: Path, needed_gb: float, free_bytes: int | None = None) ->
         )
 
 
-def check_space(root: Path, share: float = 1.0) -> None:
+def check_space(
+    root: Path,
+    share: float = 1.0,
+    needed_gb: float = NEEDED_GB,
+    temporary_gb: float = NEEDED_TEMPORARY_GB,
+) -> None:
     """Refuse when the checkout's disk, or the one for temporary files, cannot take the packages.
 
     Args:
         root: the checkout.
         share: which part of the whole is still to be installed, in [0, 1].
+        needed_gb: gigabytes (10^9 bytes) that the whole takes.
+        temporary_gb: gigabytes of temporary files that it takes.
     """
-    check_disk(root, NEEDED_GB * share)
+    check_disk(root, needed_gb * share)
     temporary = Path(tempfile.gettempdir())
     if temporary.stat().st_dev != root.stat().st_dev:
-        check_disk(temporary, NEEDED_TEMPORARY_GB * share)
+        check_disk(temporary, temporary_gb * share)
 
 
 @contextlib.contextmanager

@@ -87,11 +87,11 @@ def read_pins(path: Path, machine: str) -> list[Pin]:
     return pins
 
 
-def fingerprint(root: Path, python_version: str) -> str:
+def fingerprint(root: Path, python_version: str, files: Iterable[str] = REQUIREMENT_FILES) -> str:
     """Hash what decides the environment: the lock files, pyproject.toml and the Python version."""
     digest = hashlib.sha256(python_version.encode())
     for path in [
-        *(root / "requirements" / name for name in REQUIREMENT_FILES),
+        *(root / "requirements" / name for name in files),
         root / "pyproject.toml",
     ]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -120,10 +120,10 @@ def missing(venv: Path, pins: Iterable[Pin]) -> list[Pin]:
     return [pin for pin in pins if present.get(pin.name) != {pin.version}]
 
 
-def unwanted(venv: Path) -> list[str]:
-    """Return which of the packages that break a ``+cpu`` torch are installed."""
+def unwanted(venv: Path, names: Iterable[str] = UNWANTED) -> list[str]:
+    """Return which of some packages, those that break a ``+cpu`` torch, are installed."""
     present = installed(venv)
-    return [name for name in UNWANTED if name in present]
+    return [name for name in names if name in present]
 
 
 def remove_torn_installs(venv: Path) -> list[str]:

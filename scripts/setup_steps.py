@@ -9,15 +9,17 @@ import platform
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import setup_pip
 import setup_state
 from setup_gates import SetupError
+from setup_kinds import CPU, Kind
 from setup_state import Pin
 
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LOCK_FILES = ("core.txt", "train.txt", "dev.txt")
+"""What step 2 installs beside the build backend, of the files that the kind has."""
 
 
 class Environment(NamedTuple):
@@ -25,6 +27,7 @@ class Environment(NamedTuple):
 
     root: Path
     venv: Path
+    kind: Kind = CPU
 
     @property
     def python(self) -> Path:
@@ -106,18 +109,19 @@ def install_torch(env: Environment, pins: list[Pin]) -> None:
     )
 
 
-def install_lock(env: Environment, pins: list[Pin]) -> None:
-    """Step 2: the exact versions of requirements/, and nothing that they do not name."""
+def install_lock(env: Environment, pins: list[Pin], label: str = "2/3") -> None:
+    """Install the exact versions of requirements/, and nothing that they do not name."""
     folder = env.root / "requirements"
     # The build backend comes first: one dependency is published as source only, and building it in
     # isolation would download a backend of an unknown version.
     build = env.pins("build.txt")
     if setup_state.missing(env.venv, build):
-        result = pip_install(env, "2/3", build, ["-r", str(folder / "build.txt")])
+        result = pip_install(env, label, build, ["-r", str(folder / "build.txt")])
         if result.code != 0:
             raise refuse(setup_pip.diagnose(result.output), "pip and setuptools", env)
-    files = [part for name in LOCK_FILES for part in ("-r", str(folder / name))]
-    result = pip_install(env, "2/3", pins, ["--no-build-isolation", "--use-pep517", *files])
+    names = [name for name in LOCK_FILES if name in env.kind.files]
+    files = [part for name in names for part in ("-r", str(folder / name))]
+    result = pip_install(env, label, pins, ["--no-build-isolation", "--use-pep517", *files])
     if result.code != 0:
         raise refuse(setup_pip.diagnose(result.output), "requirements/", env)
 
@@ -142,7 +146,7 @@ def install_package(env: Environment) -> None:
 
 def remove_unwanted(env: Environment) -> None:
     """Take out torchvision and its like: their usual builds do not load beside a ``+cpu`` torch."""
-    names = setup_state.unwanted(env.venv)
+    names = setup_state.unwanted(env.venv, env.kind.unwanted)
     if not names:
         return
     print(f"set-up: removing {', '.join(names)}, unfit beside a +cpu torch", flush=True)
@@ -152,9 +156,15 @@ def remove_unwanted(env: Environment) -> None:
         raise refuse(setup_pip.diagnose(result.output), "the removal of " + ", ".join(names), env)
 
 
-def check_imports(env: Environment) -> None:
-    """Import everything in the environment's own Python and name what fails."""
-    command = [str(env.python), str(env.root / "scripts" / "check_env.py")]
+def check_imports(env: Environment, words: Sequence[str] = ()) -> None:
+    """Import everything in the environment's own Python and name what fails.
+
+    Args:
+        env: the environment.
+        words: more words for check_env.py.
+    """
+    script = str(env.root / "scripts" / "check_env.py")
+    command = [str(env.python), script, env.kind.name, *words]
     answer = subprocess.run(
         command, capture_output=True, text=True, check=False, env=setup_pip.pip_environment()
     )

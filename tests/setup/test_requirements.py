@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from setup_kinds import KINDS, OPTIONAL_FILE, Kind
 from setup_state import REQUIREMENT_FILES, UNWANTED, Pin, normalised, read_pins
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,11 +40,13 @@ def unmet(declared: list[str], pins: list[Pin]) -> list[str]:
 
 
 def test_every_file_of_the_folder_is_installed_by_the_setup() -> None:
-    assert {path.name for path in FOLDER.glob("*.txt")} == set(REQUIREMENT_FILES)
+    installed = {name for kind in KINDS.values() for name in kind.files}
+    assert {path.name for path in FOLDER.glob("*.txt")} == {*installed, OPTIONAL_FILE}
 
 
-def test_no_package_is_locked_twice() -> None:
-    names = [pin.name for pin in all_pins()]
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_no_package_is_locked_twice(kind: Kind) -> None:
+    names = [pin.name for file in kind.files for pin in read_pins(FOLDER / file, "x86_64")]
     assert len(names) == len(set(names))
 
 
@@ -62,7 +65,7 @@ def test_vllm_is_alone_and_pinned_by_hash() -> None:
     assert len(hashes) == len(set(hashes)) >= 1
 
 
-@pytest.mark.parametrize("name", ["core.txt", "train.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["core.txt", "train.txt", "dev.txt", "cuda.txt"])
 def test_each_direct_dependency_says_why_it_is_there(name: str) -> None:
     assert uncommented((FOLDER / name).read_text()) == []
 

@@ -1,0 +1,122 @@
+"""The two environments that a set-up can make: for processors alone, and for NVIDIA's GPUs.
+
+Standard library only; starts on Python 3.8.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Sequence
+
+import setup_state
+from setup_gates import SetupError
+
+USAGE = "make setup [ACCELERATOR=cpu|cuda] [DRY=1] [DRIVER=later]"
+
+
+class Kind(NamedTuple):
+    """One environment: its lock files, what must stay out of it, and the room that it takes.
+
+    Attributes:
+        name: what ACCELERATOR= says.
+        files: lock files of requirements/, all of them installed.
+        unwanted: distributions that would break it.
+        disk_gb: gigabytes (10^9 bytes) that must be free for the environment.
+        temporary_gb: the same for temporary files.
+        notice: what it takes, for the announcement.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    unwanted: tuple[str, ...]
+    disk_gb: float
+    temporary_gb: float
+    notice: str
+
+
+CPU = Kind(
+    "cpu",
+    setup_state.REQUIREMENT_FILES,
+    setup_state.UNWANTED,
+    7.0,
+    2.0,
+    "about 2-4 minutes on a fast connection, 4.1 GB",
+)
+CUDA = Kind(
+    "cuda",
+    ("build.txt", "core.txt", "dev.txt", "cuda.txt"),
+    (),
+    16.0,
+    5.0,
+    "4.5 GB to fetch by the sizes of the wheels, disk not measured (16 GB are asked for)",
+)
+OPTIONAL_FILE = "flash-attn.txt"
+KINDS = {kind.name: kind for kind in (CPU, CUDA)}
+
+
+class Options(NamedTuple):
+    """What the command line of a set-up asked for.
+
+    Attributes:
+        accelerator: a name of `KINDS`; "" leaves it to the environment that is there.
+        is_dry: print what would be installed and change nothing.
+        is_driver_later: the driver is on another machine than this one.
+    """
+
+    accelerator: str = ""
+    is_dry: bool = False
+    is_driver_later: bool = False
+
+
+def read_options(words: Sequence[str]) -> Options:
+    """Read ``accelerator=``, ``dry=`` and ``driver=``; an empty value is as if not given.
+
+    Raises:
+        SetupError: an unknown word or value, with the choices.
+    """
+    given = {"accelerator": "", "dry": "", "driver": ""}
+    for word in words:
+        name, is_pair, value = word.partition("=")
+        if not is_pair or name not in given:
+            raise SetupError(f"unknown word {word!r}: expected {USAGE}")
+        given[name] = value
+    choices = (
+        ("ACCELERATOR", given["accelerator"], ("", *KINDS)),
+        ("DRY", given["dry"], ("", "0", "1")),
+        ("DRIVER", given["driver"], ("", "later")),
+    )
+    for name, value, allowed in choices:
+        if value not in allowed:
+            expected = " or ".join(choice for choice in allowed if choice)
+            raise SetupError(f"{name}={value} is no choice: expected {expected} ({USAGE})")
+    return Options(given["accelerator"], given["dry"] == "1", given["driver"] == "later")
+
+
+def choose_kind(accelerator: str, venv: Path) -> Kind:
+    """Return the environment to make: the one asked for, else the one that is there, else CPU.
+
+    Args:
+        accelerator: a name of `KINDS`, or "".
+        venv: the folder of the environment; need not exist.
+    """
+    return KINDS.get(accelerator or _kind_there(venv), CPU)
+
+
+def check_same_kind(kind: Kind, venv: Path) -> None:
+    """Refuse to make one environment in the place of the other.
+
+    Raises:
+        SetupError: the folder holds another kind.
+    """
+    there = _kind_there(venv)
+    if there and there != kind.name:
+        raise SetupError(
+            f"{venv} holds the environment for {there} and ACCELERATOR={kind.name} asks for "
+            "another: remove it with `make clean-venv`, or use a second checkout"
+        )
+
+
+def _kind_there(venv: Path) -> str:
+    """Return which environment was begun in a folder, '' if none was; older ones are for CPUs."""
+    state = setup_state.read_state(venv)
+    return state.get("accelerator", CPU.name if state else "")
