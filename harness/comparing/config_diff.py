@@ -95,7 +95,10 @@ RANKS = (
             ),
             Known(r".+\.(strategy|attn_implementation|use_remove_padding)", "the kernels"),
             Known(r".+\.(use_torch_compile|enforce_eager)|environment\.TORCH.+", "the kernels"),
-            Known(r"environment\.OMP_NUM_THREADS", "the order of sums, and speed"),
+            Known(
+                r"environment\.(OMP_NUM_THREADS|HARNESS_TRAINING_THREADS)",
+                "the order of sums, and speed",
+            ),
             Known(r".+\.(tensor_model_parallel_size|nnodes|n_gpus_per_node)", "the order of sums"),
         ),
     ),
@@ -103,7 +106,8 @@ RANKS = (
         "speed and memory only",
         (
             Known(
-                r"environment\.(MALLOC_.+|RAY_.+|HARNESS_WARM|HARNESS_VLLM_SPIN|VLLM_CPU_.+)",
+                r"environment\.(MALLOC_.+|RAY_.+|VLLM_CPU_.+|HARNESS_(WARM|VLLM_SPIN|SKIP_MOVES"
+                r"|FINAL_OUTPUT|LOG_PROBS_AT_ONCE))",
                 "speed",
             ),
             Known(r".+(num_workers|poll_interval|num_data_storage_units)", "speed"),
