@@ -54,6 +54,7 @@ def check_launch(study: Study, store: RunStore) -> None:
             " setup` and use the Python of .venv"
         )
     check_accelerators(study)
+    check_attention(study, package_versions(["flash-attn"])["flash-attn"])
     for settings in _distinct(study, "model"):
         verify_model(settings)
     for settings in _distinct(study, "dataset"):
@@ -77,6 +78,29 @@ def check_accelerators(study: Study) -> None:
         raise UsageError(
             f"scale {study.request.scale} needs {needed} GPUs and this machine has {found}:"
             " shadow=true runs it in miniature on a CPU, dry_run=true prints its commands"
+        )
+
+
+def check_attention(study: Study, flash_attention: str) -> None:
+    """Refuse cells that train on GPUs of this machine with kernels that are not installed.
+
+    Args:
+        study: the request.
+        flash_attention: the installed version of flash-attn, or "absent".
+
+    Raises:
+        UsageError: veRL would take flash-attention, its default, and there is none.
+    """
+    verl = study.cells[0].config["verl"]
+    given = (verl["actor_rollout_ref"]["model"].get("override_config") or {}).get(
+        "attn_implementation", "flash_attention_2"
+    )
+    is_here = study.request.launcher.get("name") == "local"
+    on_gpu = verl["trainer"].get("device") != "cpu"
+    if is_here and on_gpu and given == "flash_attention_2" and flash_attention == ABSENT:
+        raise UsageError(
+            f"scale {study.request.scale} trains with flash-attention and flash-attn is not"
+            " installed: build it as docs/installing-on-gpus.md says"
         )
 
 

