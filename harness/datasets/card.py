@@ -37,6 +37,18 @@ the order of their hashes and writes `data/orz_57k-7500/`, so 7,500 are part of 
 
 An evaluation set that is not in the directory is taken from where it was prepared before
 (`prepare dataset=math500 from=<file>`).
+
+A record that is not of its form, a repeated question, another number of records than published or a
+missing language is refused, with the record or the counts. `duplicates=first` or `keep` and
+`partial=true` take the set nonetheless, and its card says so. Nothing is overwritten: the same
+content again is done at once, other content is refused.
+
+## Compare
+
+    python -m harness.data overlap train=orz_57k out=<directory>
+
+counts the questions of each evaluation set that the training set has: the same text, the same words
+and operators, or a run of 13 of them in common. It shows examples, and lists all in overlap.json.
 """
 
 

@@ -14,6 +14,9 @@ from harness.data import main
 from harness.datasets.manifest import read_manifest, verify, write_manifest
 from harness.datasets.rows import rows_hash, schema, write_parquet
 from harness.datasets.sourcing import file_hash
+from harness.evaluation.definitions import benchmark_of
+from harness.evaluation.general import find_records
+from harness.evaluation.questions import load_set
 from harness.schema import DamagedError, ExitCode
 from tests.datasets.invented import FILES, authors_directory, orz, write_json
 
@@ -63,6 +66,15 @@ def test_a_recipe_finds_what_was_prepared(authors: Path, data: Path) -> None:
     splits = [pd.read_parquet(found / f"{n}.parquet")["extra_info"][0]["split"] for n in names]
     assert splits == names
     assert str(authors) not in (found / "manifest.json").read_text()
+
+
+def test_an_evaluation_reads_what_was_prepared(data: Path, tmp_path: Path) -> None:
+    records = [{"problem": f"Invented number {n}?", "answer": n} for n in range(30)]
+    prepare("dataset=aime24", f"from={write_json(tmp_path / 'x.json', records)}")
+    prepare("dataset=ifeval", f"from={FILES / 'ifeval.jsonl'}", "partial=true")
+    asked = load_set(benchmark_of("aime2024"), data).questions
+    assert [question.reference for question in asked] == [str(n) for n in range(30)]
+    assert find_records("ifeval", data) == (data / "ifeval" / "ifeval.jsonl").resolve()
 
 
 def test_smaller_sets_are_parts_of_larger_ones(authors: Path, data: Path) -> None:

@@ -128,3 +128,7 @@ def test_the_list_shows_what_is_prepared(
     assert lines["math500"].split()[-1] == "math500" and lines["aime24"].split()[-1] == "-"
     assert main(["show", "dataset=math500"]) == ExitCode.OK
     assert "HuggingFaceH4/MATH-500" in capsys.readouterr().out
+
+
+def test_prepared_data_are_not_committed_by_accident() -> None:
+    assert "/data/" in (ROOT / ".gitignore").read_text().splitlines()
