@@ -10,6 +10,7 @@ Axis letters: ``S`` training seeds, ``Q`` questions, ``N`` all scores (seeds tim
 from __future__ import annotations
 
 import math
+from bisect import bisect, bisect_left
 from collections.abc import Iterator
 from functools import cache
 from typing import Literal
@@ -22,13 +23,13 @@ Unit = Literal["seed", "cell"]
 """What is drawn: "seed", whole training runs; "cell", seeds anew within each question."""
 
 _PACKED = 15
-"""Up to this many seeds the counts of all of them fit one 64-bit word."""
+"""Up to this many seeds the counts of all of them fit one 64-bit word, 4 bits each."""
 
 _TABLE = 1 << 17
 """Entries of a table of packed counts at most: it then fits the cache."""
 
-_CHUNK = 1 << 17
-"""Scores per chunk: counts and their sums then fit the cache."""
+_CHUNK = 1 << 19
+"""Scores per chunk: long enough rows that their number costs little, small enough for the cache."""
 
 
 def count_chunks(
@@ -105,10 +106,23 @@ class Iqm:
             return np.full(count_NB.shape[1], self.centre)
         row_N = self.order_N[:-1] // (size // len(count_NB))
         up_to_NB = _cumulate(count_NB, row_N, self.dtype)
-        np.clip(up_to_NB, self.cut, size - self.cut, out=up_to_NB)
-        np.subtract(self.base_N1, up_to_NB, out=up_to_NB)
-        shift_B = self.gap_N @ up_to_NB.astype(float)
+        rows = self._middle(up_to_NB)
+        middle_NB = np.clip(up_to_NB[rows], self.cut, size - self.cut, out=up_to_NB[rows])
+        np.subtract(self.base_N1[rows], middle_NB, out=middle_NB)
+        shift_B = self.gap_N[rows] @ middle_NB.astype(float)
         return np.asarray(self.centre + shift_B / (size - 2 * self.cut))
+
+    def _middle(self, up_to_NB: np.ndarray) -> slice:
+        """Return the rows that any draw gives a weight: in all others every score is cut off.
+
+        Sums grow from row to row, so that the ends are found by halving.
+        """
+        rows = range(len(up_to_NB))
+        first = bisect(rows, self.cut, key=lambda row: int(up_to_NB[row].max()))
+        last = bisect_left(
+            rows, self.order_N.size - self.cut, key=lambda row: int(up_to_NB[row].min())
+        )
+        return slice(first, last)
 
 
 def question_means(score_SQ: np.ndarray, count_SQB: np.ndarray) -> np.ndarray:
@@ -176,12 +190,14 @@ def _drawn_counts(rng: np.random.Generator, seeds: int, size: tuple[int, int]) -
     for length in _lengths(seeds):
         table = _packed_counts(seeds, length)
         word_QB += table[rng.integers(table.size, size=size, dtype=np.uint32)]
-    bits = seeds.bit_length()
     count_SQB = np.empty((seeds, *size), dtype=np.uint8)
-    for seed in range(seeds):
-        # the cast keeps the lowest byte, of which the mask keeps this seed's bits
-        count_SQB[seed] = (word_QB >> np.uint64(bits * seed)).astype(np.uint8)
-    count_SQB &= np.uint8(2**bits - 1)
+    byte_QB8 = word_QB.astype("<u8", copy=False).view(np.uint8).reshape(*size, 8)
+    for seed in range(0, seeds, 2):
+        # a byte holds the counts of two seeds
+        both_QB = byte_QB8[..., seed // 2].copy()
+        np.bitwise_and(both_QB, 15, out=count_SQB[seed])
+        if seed + 1 < seeds:
+            np.right_shift(both_QB, 4, out=count_SQB[seed + 1])
     return count_SQB
 
 
@@ -195,7 +211,7 @@ def _lengths(seeds: int) -> list[int]:
 @cache
 def _packed_counts(seeds: int, length: int) -> np.ndarray:
     """Return the counts of each combination of so many draws, packed: shape (seeds ** length,)."""
-    one_S = np.uint64(1) << np.arange(seeds, dtype=np.uint64) * np.uint64(seeds.bit_length())
+    one_S = np.uint64(1) << np.arange(seeds, dtype=np.uint64) * np.uint64(4)
     word = np.zeros(1, dtype=np.uint64)
     for _ in range(length):
         word = np.add.outer(word, one_S).ravel()

@@ -53,10 +53,12 @@ def aggregate_draws(
         raise ValueError(f"unknown aggregates {unknown}: expected some of {list(NAMES)}")
     middle = Iqm(score_SQ) if "iqm" in names else None
     capped_SQ = np.minimum(score_SQ, target)
+    # where no score lies above the target the gap is what the mean lacks
+    is_capped = bool((score_SQ > target).any())
     source: dict[str, Any] = {"rng": rng, "index_BSQ": index_BSQ}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for count_SQB in count_chunks(score_SQ.shape, draws=plan.draws, unit=plan.unit, **source):
-        if {"mean", "median"} & set(names):
+        if {"mean", "median"} & set(names) or ("optimality_gap" in names and not is_capped):
             mean_QB = question_means(score_SQ, count_SQB)
             if "mean" in names:
                 parts["mean"].append(mean_QB.mean(axis=0))
@@ -65,7 +67,8 @@ def aggregate_draws(
         if middle is not None:
             parts["iqm"].append(middle.of(count_SQB))
         if "optimality_gap" in names:
-            parts["optimality_gap"].append(target - _weighted(capped_SQ, count_SQB))
+            earned_B = _weighted(capped_SQ, count_SQB) if is_capped else mean_QB.mean(axis=0)
+            parts["optimality_gap"].append(target - earned_B)
     return {name: np.concatenate(part) for name, part in parts.items()}
 
 

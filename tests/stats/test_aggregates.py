@@ -7,6 +7,8 @@ import pytest
 from scipy import stats
 
 from harness.stats import aggregates
+from harness.stats.resampling import _drawn_counts
+from harness.stats.stratified import aggregate_draws
 
 SCORES = np.array([[0.1, 0.9, 0.4, 2.0], [0.3, 0.7, 0.4, 1.0], [0.2, 0.8, 0.1, 3.0]])
 
@@ -81,3 +83,26 @@ def test_a_million_scores() -> None:
     score = np.random.default_rng(3).permutation(1_000_000.0 + np.arange(1_000_000)).reshape(5, -1)
     assert aggregates.iqm(score) == pytest.approx(1_499_999.5, rel=1e-12)
     assert aggregates.profile(score, np.array([1_749_999.0]))[0] == 0.25
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (3, 3), (10, 26), (15, 4), (16, 3)])
+def test_rows_that_every_draw_cuts_off_are_skipped_without_a_trace(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(7)
+    score_SQ = rng.normal(size=shape)
+    index_BSQ = rng.integers(shape[0], size=(80, *shape))
+    drawn = aggregate_draws(score_SQ, names=("iqm", "optimality_gap"), index_BSQ=index_BSQ)
+    plain = [np.take_along_axis(score_SQ, index_SQ, axis=0) for index_SQ in index_BSQ]
+    assert drawn["iqm"] == pytest.approx([aggregates.iqm(one) for one in plain], abs=1e-12)
+    below = aggregate_draws(score_SQ, names=("optimality_gap",), index_BSQ=index_BSQ, target=9.0)
+    for target, found in ((1.0, drawn), (9.0, below)):
+        known = [aggregates.optimality_gap(one, target=target) for one in plain]
+        assert found["optimality_gap"] == pytest.approx(known, abs=1e-12)
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 8, 15, 16, 40])
+def test_packed_counts_are_whole_draws_and_each_seed_is_as_likely(seeds: int) -> None:
+    count_SQB = _drawn_counts(np.random.default_rng(0), seeds, (2, 2000))
+    assert (count_SQB.sum(axis=0, dtype=int) == seeds).all()
+    mean_S = count_SQB.mean(axis=(1, 2))
+    assert mean_S == pytest.approx(np.ones(seeds), abs=0.12)
+    assert count_SQB.var(dtype=float) == pytest.approx(1.0 - 1.0 / seeds, abs=0.05)
