@@ -6,7 +6,7 @@ that you have. A prepared set lies in $HARNESS_DATA/<name>/ (or data/<name>/), a
   list     every data set: its use, questions, source, and whether it is prepared
   show     dataset=<name>                     where it comes from, its licence, what to expect
   prepare  dataset=<name> [from=<file or directory>[,...]] [size=<N>] [out=<directory>]
-           [duplicates=refuse|first|keep] [partial=true]
+           [duplicates=refuse|first|keep] [partial=true] [eval=<name>[,...]|none]
   verify   [dataset=<name> [size=<N>]]        hashes, schema, counts, prompts, ids and order; of
            all that are prepared if none is named
   overlap  train=<name or .parquet> [eval=<name or .parquet>[,...]] [ngram=13] [out=<directory>]
@@ -25,11 +25,13 @@ prepare, word by word:
   duplicates=  repeated questions: refuse them, keep the first of each, or keep all with ids of
                their own; the entry of a set says what it does unasked
   partial=     true takes another number of questions than was published, and says so in the card
+  eval=        evaluation sets to lie beside a training set, where not those of its recipe; a run
+               is then told by verl.data.val_files=[...], as in ["@data/math500.parquet"]
   out=         another directory than the one that recipes look in
 
-A training set is prepared with the evaluation sets of its recipe: from the same directory, from
-where they were prepared before, or from the hub. The same content again is done at once; other
-content in the same place is refused.
+A training set is prepared with evaluation sets, unasked those of its recipe: from the same
+directory, from where they were prepared before, or from the hub. The same content again is done at
+once; other content in the same place is refused.
 
 for example
   python -m harness.data prepare dataset=orz_57k from=Open-Reasoner-Zero/data
@@ -41,7 +43,7 @@ for example
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -51,14 +53,14 @@ from harness import prepared
 from harness.arguments import read_verb, read_words, run_command
 from harness.config import CONF
 from harness.datasets.asking import asked_in
-from harness.datasets.card import card, facts, page
+from harness.datasets.card import card, page
 from harness.datasets.entries import Duplicates, Entry, entries, find_entry
 from harness.datasets.hub import Hub, HuggingFaceHub
 from harness.datasets.manifest import MANIFEST, read_manifest, verify
+from harness.datasets.output import entry_text, prepared_table, registry_table, revision_lines
 from harness.datasets.overlap import NGRAM, Overlap, find_overlaps
 from harness.datasets.overlap_report import document, report
-from harness.datasets.prepare import Outcome, Task, prepare
-from harness.reports.text import NOTHING, plain_table
+from harness.datasets.prepare import Task, prepare
 from harness.schema import ExitCode, UsageError
 from harness.store.files import check_writable, write_atomic, write_json
 
@@ -88,43 +90,22 @@ def _data(words: Sequence[str]) -> int:
 
 
 def _list(_: Given) -> int:
-    rows = [
-        [e.name, e.use, str(e.rows["published"]), e.licence, ", ".join(_prepared(e)) or NOTHING]
-        for e in entries().values()
-    ]
-    print(plain_table(["data set", "use", "questions", "licence", "prepared"], rows))
+    print(registry_table({name: _prepared(entry) for name, entry in entries().items()}))
     return ExitCode.OK
 
 
 def _show(given: Given) -> int:
     entry = find_entry(given["dataset"])
-    ready = ", ".join(_prepared(entry)) or "not on this machine"
-    lines = [("prepared", ready), *facts(entry)]
-    width = max(len(what) for what, _ in lines)
-    print(f"{entry.title}: {entry.summary}\n")
-    print("\n".join(f"  {what:<{width}}  {text}" for what, text in lines))
-    if entry.notes:
-        print(f"\n{entry.notes.strip()}")
+    print(entry_text(entry, _prepared(entry)))
     return ExitCode.OK
 
 
 def _prepare(given: Given, hub: Hub | None = None) -> int:
     task = _task(given, hub or HuggingFaceHub())
     outcome = prepare(task)
-    files = outcome.manifest["files"]
-    rows = [
-        [
-            name,
-            f"{one['rows']:,}",
-            f"{one['of']['records']:,}",
-            f"{one['of']['repeats']:,}",
-            ", ".join(f"{count:,} {language}" for language, count in one["languages"].items()),
-        ]
-        for name, one in files.items()
-    ]
-    print(plain_table(["file", "rows", "records", "repeated", "languages"], rows))
+    print(prepared_table(outcome.manifest))
     print(f"\n{'wrote' if outcome.is_new else 'prepared already, the same:'} {task.out}")
-    print("\n".join(_revision_lines(outcome)))
+    print("\n".join(revision_lines(outcome.manifest)))
     return ExitCode.OK
 
 
@@ -132,7 +113,7 @@ def _verify(given: Given) -> int:
     if given["dataset"]:
         places = [_directory(given)]
     else:
-        places = [path.parent for path in sorted(_root().glob(f"*/{MANIFEST}"))]
+        places = [path.parent for path in sorted(_root().glob(f"[!.]*/{MANIFEST}"))]
     if not places:
         raise UsageError(f"nothing is prepared below {_root()}: expected <name>/{MANIFEST}")
     for place in places:
@@ -145,6 +126,8 @@ def _verify(given: Given) -> int:
 def _overlap(given: Given) -> int:
     ngram = _whole(given, "ngram")
     training = _parquet(given["train"])
+    if not training.is_file():
+        raise UsageError(f"{training} is not there: prepare the set, or give train=<.parquet>")
     evaluations = [_parquet(word) for word in given["eval"].split(",") if word] or [
         path for path in sorted(training.parent.glob("*.parquet")) if path != training
     ]
@@ -166,7 +149,9 @@ def _overlap(given: Given) -> int:
 
 
 def _card(given: Given) -> int:
-    text = card(read_manifest(_directory(given))) if given["dataset"] else page([*_entries()])
+    text = (
+        card(read_manifest(_directory(given))) if given["dataset"] else page([*entries().values()])
+    )
     if given["out"]:
         write_atomic(Path(given["out"]), text)
         print(f"wrote {given['out']}")
@@ -190,7 +175,7 @@ def _task(given: Given, hub: Hub) -> Task:
     duplicates = next((one for one in known if one == given["duplicates"]), None)
     return Task(
         entry=entry,
-        evaluations=recipe_evaluations(entry) if entry.use == "training" else (),
+        evaluations=_evaluations(entry, given["eval"]),
         source=given["from"],
         size=size,
         duplicates=duplicates,
@@ -201,6 +186,17 @@ def _task(given: Given, hub: Hub) -> Task:
     )
 
 
+def _evaluations(entry: Entry, words: str) -> list[Entry]:
+    """Return the evaluation sets that lie beside a set."""
+    if entry.use != "training" or words == "none":
+        return []
+    chosen = [find_entry(name) for name in words.split(",") if name]
+    wrong = next((one.name for one in chosen if one.use != "evaluation"), None)
+    if wrong is not None:
+        raise UsageError(f"eval={wrong} is a training set: name evaluation sets, as `list` shows")
+    return chosen or recipe_evaluations(entry)
+
+
 def recipe_evaluations(entry: Entry) -> list[Entry]:
     """Return the evaluation sets that the recipe of a training set reads, in its order."""
     recipe = yaml.safe_load((CONF / "dataset" / f"{entry.name}.yaml").read_text())
@@ -209,25 +205,8 @@ def recipe_evaluations(entry: Entry) -> list[Entry]:
     return [of_file[name] for name in files]
 
 
-def _revision_lines(outcome: Outcome) -> Iterator[str]:
-    """Yield what to write down after a fetch at a revision that no entry names yet."""
-    by_repository = {e.hub.repository: e for e in entries().values() if e.hub}
-    for one in outcome.manifest["files"].values():
-        for source in one["sources"]:
-            entry = by_repository.get(source["repository"])
-            if entry and entry.hub and entry.hub.revision is None:
-                yield (
-                    f"write `revision: {source['commit']}` into {entry.path}: it was null, and the"
-                    f" next fetch may find other data in {source['repository']}"
-                )
-
-
 def _same(found: Mapping[str, Overlap]) -> bool:
     return any(one.count("exact") or one.count("normalised") for one in found.values())
-
-
-def _entries() -> Iterator[Entry]:
-    yield from entries().values()
 
 
 def _root() -> Path:
@@ -256,7 +235,7 @@ def _parquet(word: str) -> Path:
 
 
 def _whole(given: Given, key: str) -> int:
-    if not given[key].isdecimal() or int(given[key]) < 1:
+    if not (given[key].isascii() and given[key].isdigit()) or int(given[key]) < 1:
         raise UsageError(f"{key}={given[key]!r} is no whole number from 1: correct it")
     return int(given[key])
 
@@ -266,7 +245,7 @@ VERBS = {
     "show": Verb(_show, {}, needed=["dataset"]),
     "prepare": Verb(
         _prepare,
-        {"from": "", "size": "", "out": "", "duplicates": "", "partial": "false"},
+        {"from": "", "size": "", "out": "", "duplicates": "", "partial": "false", "eval": ""},
         needed=["dataset"],
     ),
     "verify": Verb(_verify, {"dataset": "", "size": ""}),

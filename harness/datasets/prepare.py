@@ -102,7 +102,7 @@ def _check_evaluations(task: Task) -> None:
         raise UsageError(
             f"{task.entry.name} needs its evaluation sets, neither in {task.source} nor prepared"
             f" are {', '.join(missing)}: prepare each first (python -m harness.data prepare"
-            f" dataset={missing[0]} from=<file>), or give from=<directory with all>"
+            f" dataset={missing[0]} from=<file>), give a directory that has all, or choose by eval="
         )
 
 
@@ -114,7 +114,7 @@ def _can_be_had(task: Task, entry: Entry) -> bool:
 
 def _beside(task: Task, entry: Entry) -> list[Path]:
     """Return files of an evaluation set in the directories that the user gave."""
-    directories = [Path(word) for word in task.source.split(",") if Path(word).is_dir()]
+    directories = [Path(word) for word in task.source.split(",") if word and Path(word).is_dir()]
     return [file for directory in directories for file in found_in(entry, directory)]
 
 

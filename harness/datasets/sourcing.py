@@ -55,7 +55,7 @@ def given(entry: Entry, words: str) -> list[Source]:
     Raises:
         UsageError: one is not there, or a directory has none of the names.
     """
-    paths = [Path(word) for word in words.split(",")]
+    paths = [Path(word) for word in words.split(",") if word]
     files: list[Path] = []
     for path in paths:
         if path.is_dir():

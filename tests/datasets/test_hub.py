@@ -2,12 +2,13 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness import data, prepared
-from harness.datasets.entries import entries, find_entry
+from harness.datasets.entries import find_entry
 from harness.datasets.hub import HuggingFaceHub, fetch
 from harness.schema import ExitCode, UsageError
 from tests.datasets.invented import COMMIT, FakeHub
@@ -55,9 +56,12 @@ def test_a_training_set_is_fetched_with_its_evaluation_sets(root: Path, capsys) 
 
 
 def test_what_is_written_down_is_what_a_fetch_takes() -> None:
-    assert fetch(find_entry("math500"), HUB).commit == COMMIT
-    assert HUB.asked == [("HuggingFaceH4/MATH-500", None)]
-    assert all(entry.hub is None or entry.hub.revision is None for entry in entries().values())
+    entry = find_entry("math500")
+    assert entry.hub
+    written = replace(entry, hub=replace(entry.hub, revision="abc"))
+    for one in (entry, written):
+        assert fetch(one, HUB).commit == COMMIT
+    assert HUB.asked == [("HuggingFaceH4/MATH-500", None), ("HuggingFaceH4/MATH-500", "abc")]
 
 
 def test_a_mixture_is_fetched_from_all_its_repositories(root: Path) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
-from harness import prepared
+from harness import places, prepared
+from harness.config import CONF
 from harness.data import main
 from harness.datasets.manifest import read_manifest, verify, write_manifest
 from harness.datasets.rows import rows_hash, schema, write_parquet
@@ -54,6 +56,12 @@ def test_a_recipe_finds_what_was_prepared(authors: Path, data: Path) -> None:
     prepare("dataset=orz_57k", f"from={authors}", "partial=true")
     found = prepared.require_data({"name": "orz_57k", "train_size": None})
     names = ["train", *EVALUATIONS]
+    recipe = yaml.safe_load((CONF / "dataset" / "orz_57k.yaml").read_text())["verl"]["data"]
+    for token in (recipe["train_files"], *recipe["val_files"]):
+        assert Path(token.replace("@data", str(found))).is_file()
+    settings = {"name": "orz_57k", "train_size": None}
+    assert places.data_hash(settings) == prepared.data_identity(settings) != "absent"
+    assert places.data_hash({**settings, "train_size": 2}) == "absent"
     assert found == data / "orz_57k"
     assert sorted(path.name for path in found.iterdir()) == sorted(
         ["CARD.md", "manifest.json", *(f"{name}.parquet" for name in names)]
@@ -162,6 +170,16 @@ def test_evaluation_sets_come_from_where_they_were_prepared(
         assert copy.read_bytes() == (data / folder / file).read_bytes()
     (data / "math500" / "math500.parquet").write_bytes(b"x")
     assert "math500.parquet is damaged" in refused(capsys, *words, f"out={tmp_path / 'new'}")
+
+
+def test_evaluation_sets_can_be_chosen(authors: Path, data: Path, capsys) -> None:
+    words = ["dataset=orz_57k", f"from={authors}", "partial=true"]
+    prepare(*words, "eval=aime24", f"out={data / 'one'}")
+    prepare(*words, "eval=none", f"out={data / 'none'}")
+    assert {path.stem for path in (data / "one").glob("*.parquet")} == {"train", "aime2024"}
+    assert {path.stem for path in (data / "none").glob("*.parquet")} == {"train"}
+    assert "is a training set" in refused(capsys, *words, "eval=orz_13k")
+    assert "unknown data set" in refused(capsys, *words, "eval=aime23")
 
 
 def test_a_mixture_is_of_all_its_parts(authors: Path, data: Path, capsys) -> None:
