@@ -3,7 +3,7 @@
 Says whether a candidate is better or worse than what is stored, or the same within a margin, by
 paired seeds where they match: effects with intervals, curves, cost, and the differences of the
 configs. Either side is a directory of results, the name, directory or archive of a bundle, or a
-log.
+log; or both are directories of python -m harness.evaluate: two models, paired by question.
 
   candidate_arm= baseline_arm=  which arm; the only one, the same name or the control by default
   metric=   that is judged; the first accuracy that both sides have by default
@@ -29,12 +29,18 @@ from harness.arguments import read_words, run_command
 from harness.baseline import BASELINES
 from harness.comparing.document import comparison_document
 from harness.comparing.effects import Settings
+from harness.comparing.evaluations import (
+    compare_evaluations,
+    evaluation_text,
+    write_evaluation_comparison,
+)
 from harness.comparing.figures import write_comparison_figures
 from harness.comparing.output import comparison_markdown
 from harness.comparing.output import comparison_text as sides_text
 from harness.comparing.report import Comparison as SideComparison
-from harness.comparing.report import check_settings, compare_sides
+from harness.comparing.report import NotComparableError, check_settings, compare_sides
 from harness.comparing.sides import side_of
+from harness.evaluation.reading import is_evaluation
 from harness.report import load_results
 from harness.reports.bundle import find_bundle, read_bundle, versions
 from harness.reports.comparison import Comparison, compare_with_bundle, comparison_text
@@ -132,6 +138,8 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
         level=_number(given, "level") or 0.95, margin=margin, metric=given["metric"]
     )
     check_settings(settings.level, margin)
+    if is_evaluation(given["candidate"]) or is_evaluation(given["baseline"]):
+        return _compare_evaluations(given, settings, words)
     baselines = Path(given["baselines_dir"] or BASELINES)
     mapping = Path(given["mapping"]) if given["mapping"] else None
     stored = load_source(given["baseline"], baselines=baselines)
@@ -144,6 +152,26 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
     if given["out"]:
         command = " ".join(["python -m harness.compare", *words])
         written = write_comparison(comparison, Path(given["out"]), command)
+        print("\nwritten: " + ", ".join(str(path) for path in written))
+    return comparison.gate.code if given["--gate"] else ExitCode.OK
+
+
+def _compare_evaluations(given: Mapping[str, str], settings: Settings, words: Sequence[str]) -> int:
+    _refuse(given, ["candidate_arm", "baseline_arm", "mapping"], {}, "an evaluation")
+    for role in ("candidate", "baseline"):
+        if not is_evaluation(given[role]):
+            raise NotComparableError(
+                f"one side is an evaluation, and the {role} {given[role]} is not one: evaluate both"
+                " models with python -m harness.evaluate"
+            )
+    is_forced = bool(given["--anyway"])
+    comparison = compare_evaluations(
+        given["candidate"], given["baseline"], settings, is_forced=is_forced
+    )
+    print(evaluation_text(comparison))
+    if given["out"]:
+        command = " ".join(["python -m harness.compare", *words])
+        written = write_evaluation_comparison(comparison, Path(given["out"]), command)
         print("\nwritten: " + ", ".join(str(path) for path in written))
     return comparison.gate.code if given["--gate"] else ExitCode.OK
 

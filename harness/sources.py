@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.bundles.archive import is_archive, read_archive
+from harness.evaluation.reading import is_evaluation
 from harness.imports.mapping import read_mapping
 from harness.imports.reading import is_log, read_log
 from harness.imports.study import Origin, bundle_of_logs
@@ -43,6 +44,11 @@ def load_source(text: str, *, baselines: Path, mapping: Path | None = None) -> B
     if is_archive(path):
         with tempfile.TemporaryDirectory(prefix="bundle-") as held:
             return read_archive(path, Path(held))
+    if is_evaluation(text):
+        raise UsageError(
+            f"{text} is an evaluation of one model, not a study: python -m harness.compare takes"
+            " two evaluations, candidate= and baseline="
+        )
     if (path / MANIFEST).is_file():
         return read_bundle(path)
     if (path / "runs.parquet").is_file():

@@ -1,0 +1,143 @@
+"""Suites, benchmarks and protocols: one YAML file each, the file's stem is the name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from harness.names import near
+from harness.schema import UsageError
+
+HERE = Path(__file__).parent
+_Any = TypeVar("_Any", "Suite", "Benchmark", "Protocol")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """A set of questions.
+
+    Attributes:
+        name: stem of its file; ends the names of its metrics.
+        title: for tables and pictures.
+        questions: how many there are; another number is another benchmark.
+        files: stems of the prepared file, the first that is there counts.
+        micro_split: of the micro-world, which makes its questions itself; "" reads a file.
+        note: what a reader of its numbers should know.
+    """
+
+    name: str
+    title: str
+    questions: int
+    note: str
+    files: tuple[str, ...] = ()
+    micro_split: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How answers are sampled and what counts as right: numbers of two protocols do not mix.
+
+    Attributes:
+        name: stem of its file.
+        what: whose numbers it makes.
+        samples: per question.
+        grader: whose verdict counts, a name of `harness.graders.registry.GRADERS`.
+        stop_rule: a response that was cut off is not correct, whatever it says.
+        stop: stop strings; the one that ends a response stays in it.
+        temperature / top_p / top_k: of the sampling; top_k -1 is off.
+        prompt_tokens: longest prompt; a longer one is refused.
+        response_tokens: longest response.
+        assumed: what its source leaves unsaid -> what is assumed, and why.
+    """
+
+    name: str
+    what: str
+    samples: int
+    grader: str
+    stop_rule: bool
+    stop: tuple[str, ...]
+    temperature: float
+    top_p: float
+    top_k: int
+    prompt_tokens: int
+    response_tokens: int
+    assumed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Benchmarks that are run together.
+
+    Attributes:
+        name: stem of its file.
+        what: it measures.
+        benchmarks: names, in the order shown; empty for a suite of lm-evaluation-harness.
+        tasks: task files of `tasks/` for lm-evaluation-harness; empty otherwise.
+        prompt_tokens / response_tokens: replace the protocol's; 0 does not.
+        dtype: precision of the weights unless the user names one, in vLLM's words.
+    """
+
+    name: str
+    what: str
+    benchmarks: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    prompt_tokens: int = 0
+    response_tokens: int = 0
+    dtype: str = "auto"
+
+
+def suite_of(name: str) -> Suite:
+    """Return a suite by its name.
+
+    Raises:
+        UsageError: there is none, or its file is not of the form.
+    """
+    return _read("suite", Suite, name)
+
+
+def benchmark_of(name: str) -> Benchmark:
+    """Return a benchmark by its name; raises as `suite_of`."""
+    return _read("benchmark", Benchmark, name)
+
+
+def protocol_of(name: str) -> Protocol:
+    """Return a protocol by its name; raises as `suite_of`."""
+    return _read("protocol", Protocol, name)
+
+
+def names_of(kind: str) -> tuple[str, ...]:
+    """Return the names of all suites, benchmarks or protocols.
+
+    Args:
+        kind: "suite", "benchmark" or "protocol".
+    """
+    return tuple(sorted(path.stem for path in (HERE / f"{kind}s").glob("*.yaml")))
+
+
+def _read(kind: str, form: type[_Any], name: str) -> _Any:
+    known = names_of(kind)
+    if name not in known:
+        raise UsageError(f"unknown {kind} {name!r}: {near(name, known)}")
+    path = HERE / f"{kind}s" / f"{name}.yaml"
+    return _checked(form, path, {"name": name, **yaml.safe_load(path.read_text())})
+
+
+def _checked(form: type[_Any], path: Path, given: Mapping[str, Any]) -> _Any:
+    keys = {item.name: item for item in fields(form)}
+    lacking = [
+        name
+        for name, item in keys.items()
+        if name not in given and item.default is MISSING and item.default_factory is MISSING
+    ]
+    unknown = [name for name in given if name not in keys]
+    if lacking or unknown:
+        raise UsageError(
+            f"{path} lacks {', '.join(lacking) or 'nothing'} and has the unknown keys"
+            f" {', '.join(unknown) or '(none)'}: expected the keys {', '.join(keys)}"
+        )
+    lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return form(**{**given, **lists})
