@@ -195,6 +195,15 @@ def test_a_mixture_is_of_all_its_parts(authors: Path, data: Path, capsys) -> Non
     assert stated["of"] == {"records": 8, "repeats": 1, "conflicts": 1}
 
 
+def test_a_set_in_two_languages_is_of_two_files(data: Path, capsys) -> None:
+    files = [FILES / "orz_training.json", FILES / "orz_chinese.json"]
+    words = ["dataset=orz_57k_cn", "eval=none"]
+    assert "no question in language zh" in refused(capsys, *words, f"from={files[0]}")
+    prepare(*words, f"from={files[0]},{files[1]}")
+    assert "6 en, 2 zh" in capsys.readouterr().out
+    assert "English 6, Chinese 2" in (data / "orz_57k_cn" / "CARD.md").read_text()
+
+
 def test_mined_prompts_become_a_set_of_their_own(authors: Path, data: Path, tmp_path: Path) -> None:
     prepare("dataset=orz_57k", f"from={authors}", "partial=true")
     whole = pd.read_parquet(data / "orz_57k" / "train.parquet")
