@@ -30,8 +30,8 @@ _UNIT = "\\text{ "
 _LONGEST_NAME = 2
 """Longest left side of an equation that is dropped, `x` or `x `, in characters."""
 
-_SHORT_ROOT = re.compile(r"\\sqrt([^{])", re.DOTALL)
-_SHORT_FRACTION = re.compile(r"\\frac([^{])(.)", re.DOTALL)
+_ROOT = "\\sqrt"
+_FRACTION = "\\frac"
 _RATIO = re.compile(r"\A(-?[1-9][0-9]*|0)/(-?[1-9][0-9]*|0)\Z")
 
 
@@ -51,7 +51,8 @@ def normalised(text: str) -> str:
     """Return an answer in its plain form.
 
     Raises:
-        ValueError: the text has two units, which the rule does not cover.
+        ValueError: the text has two units, or a root or a fraction with nothing after it, which the
+            rule does not cover.
     """
     for old, new in _REPLACED:
         text = text.replace(old, new)
@@ -60,8 +61,8 @@ def normalised(text: str) -> str:
     if not text:
         return text
     text = _without_name(text)
-    text = _SHORT_ROOT.sub(r"\\sqrt{\1}", text).replace(" ", "")
-    text = _SHORT_FRACTION.sub(_with_braces, text)
+    text = _with_braced_roots(text).replace(" ", "")
+    text = _with_braced_fractions(text)
     if text == "0.5":
         return "\\frac{1}{2}"
     return _RATIO.sub(r"\\frac{\1}{\2}", text)
@@ -84,7 +85,33 @@ def _without_name(text: str) -> str:
     return sides[1] if len(sides) == 2 and len(sides[0]) <= _LONGEST_NAME else text
 
 
-def _with_braces(found: re.Match[str]) -> str:
-    r"""Return `\frac12` as `\frac{1}{2}` and `\frac1{72}` as `\frac{1}{72}`."""
-    numerator, next_ = found.groups()
-    return f"\\frac{{{numerator}}}{next_ if next_ == '{' else f'{{{next_}}}'}"
+def _with_braced_roots(text: str) -> str:
+    r"""Return `\sqrt3` as `\sqrt{3}`, whatever the character is."""
+    before, *parts = _parts(text, _ROOT)
+    braced = (part if part[0] == "{" else f"{{{part[0]}}}{part[1:]}" for part in parts)
+    return _ROOT.join([before, *braced])
+
+
+def _with_braced_fractions(text: str) -> str:
+    r"""Return `\frac12` as `\frac{1}{2}` and `\frac1{72}` as `\frac{1}{72}`.
+
+    One fraction of a single character leaves the whole text as it is.
+    """
+    before, *parts = _parts(text, _FRACTION)
+    if any(len(part) == 1 and part != "{" for part in parts):
+        return text
+    return _FRACTION.join([before, *map(_braced_fraction, parts)])
+
+
+def _braced_fraction(part: str) -> str:
+    if part[0] == "{":
+        return part
+    denominator = part[1] if part[1] == "{" else f"{{{part[1]}}}"
+    return f"{{{part[0]}}}{denominator}{part[2:]}"
+
+
+def _parts(text: str, command: str) -> list[str]:
+    before, *parts = text.split(command)
+    if not all(parts):
+        raise ValueError(f"nothing after {command}")
+    return [before, *parts]

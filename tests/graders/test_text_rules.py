@@ -25,6 +25,11 @@ ANSWERS = st.one_of(st.lists(PIECES, max_size=12).map("".join), st.text(max_size
         ("\\dfrac12", "\\frac{1}{2}"),
         ("\\frac1{72}", "\\frac{1}{72}"),
         ("\\frac{1}2", "\\frac{1}2"),
+        ("\\frac12\\frac34", "\\frac{1}{2}\\frac{3}{4}"),
+        # one fraction of a single character, and none is changed
+        ("\\frac12+\\frac1", "\\frac12+\\frac1"),
+        ("\\frac1\\frac23", "\\frac1\\frac23"),
+        ("\\sqrt[3]2", "\\sqrt{[}3]2"),
         (" .5", "\\frac{1}{2}"),
         ("{.5}", "{0.5}"),
         (".25", "0.25"),
@@ -52,6 +57,14 @@ def test_two_units_are_compared_as_they_stand() -> None:
         hendrycks.normalised(twice)
     assert hendrycks.same_text(twice, twice)
     assert not hendrycks.same_text(twice, "5")
+
+
+@pytest.mark.parametrize("text", ["2\\sqrt", "\\sqrt\\sqrt3", "\\frac", "\\frac12\\frac"])
+def test_a_command_with_nothing_after_it_leaves_the_text_as_it_stands(text: str) -> None:
+    with pytest.raises(ValueError, match="nothing after"):
+        hendrycks.normalised(text)
+    assert hendrycks.same_text(text, text)
+    assert not hendrycks.same_text(text, f"${text}")
 
 
 @pytest.mark.parametrize(
