@@ -32,7 +32,7 @@ from harness.launching import queue_of
 from harness.plan import aligned
 from harness.schema import CellSpec, ExitCode, HarnessError, UsageError
 from harness.spending import make_budget, used_gpu_hours
-from harness.standing import CellState, Sight, Standing, look
+from harness.standing import CellState, Sight, Standing, look, sight_of
 from harness.store.ledger import RunStore
 from harness.store.states import IN_FLIGHT
 from harness.study import Study, make_study
@@ -44,7 +44,7 @@ ALL = "all"
 def list_cells(study: Study, chosen: str) -> int:
     """Print the table of the cells."""
     store = RunStore(study.root)
-    sight = Sight()
+    sight = sight_of(study)
     print(table(_choose(look(study.cells, store, sight), chosen or ALL)))
     print(f"\n{summary(study, store, sight)}")
     return ExitCode.OK
@@ -53,8 +53,9 @@ def list_cells(study: Study, chosen: str) -> int:
 def reconcile(study: Study, chosen: str) -> int:
     """Set right what does not agree, then print the table."""
     store = RunStore(study.root)
-    for standing in _choose(look(study.cells, store, Sight()), chosen or ALL):
-        done = set_right(standing, store)
+    sight = sight_of(study)
+    for standing in _choose(look(study.cells, store, sight), chosen or ALL):
+        done = set_right(standing, store, sight)
         if done:
             print(f"{standing.cell.run_name}: {done}")
     return list_cells(study, chosen)
@@ -63,10 +64,10 @@ def reconcile(study: Study, chosen: str) -> int:
 def cancel_cells(study: Study, chosen: str) -> int:
     """End the jobs of the chosen cells."""
     store = RunStore(study.root)
-    for standing in _choose(look(study.cells, store, Sight()), chosen):
-        if standing.state in IN_FLIGHT and standing.submissions:
-            cancel(standing, store)
-            print(f"{standing.cell.run_name}: job {standing.submissions[-1].job} is cancelled")
+    sight = sight_of(study)
+    for standing in _choose(look(study.cells, store, sight), chosen):
+        if standing.state in IN_FLIGHT and (standing.submissions or standing.job):
+            print(f"{standing.cell.run_name}: job {cancel(standing, store, sight)} is cancelled")
         else:
             print(f"{standing.cell.run_name}: {standing.state}, there is no job to cancel")
     return ExitCode.OK
@@ -79,7 +80,7 @@ def requeue_cells(study: Study, chosen: str) -> int:
         UsageError: one of them is done, or runs where it cannot be put back.
     """
     store = RunStore(study.root)
-    standings = _choose(look(study.cells, store, Sight()), chosen)
+    standings = _choose(look(study.cells, store, sight_of(study)), chosen)
     new = [standing for standing in standings if standing.state not in IN_FLIGHT]
     for standing in standings:
         _refuse_requeue(standing)

@@ -14,7 +14,7 @@ from harness.launching import LOCAL, launcher_name
 from harness.plan import cost_line, describe_study, print_plan, shadow_text
 from harness.schema import ExitCode, UsageError
 from harness.spending import make_budget
-from harness.standing import Sight, look
+from harness.standing import look, sight_of
 from harness.store.ledger import RunStore
 from harness.store.states import IN_FLIGHT, CellState
 from harness.study import Study, make_study
@@ -69,7 +69,7 @@ def submit(study: Study, store: RunStore) -> int:
 
 def submit_only(study: Study, store: RunStore, submitter: Submitter) -> int:
     """Submit every cell that nobody works on, and say how to look; the report if all are done."""
-    standings = look(study.cells, store, Sight())
+    standings = look(study.cells, store, sight_of(study))
     open_cells = [s for s in standings if s.state is not CellState.DONE]
     for standing in open_cells:
         if standing.state in IN_FLIGHT:
@@ -93,7 +93,7 @@ def check_budget(study: Study, store: RunStore) -> None:
     Raises:
         UsageError: with the sum.
     """
-    standings = look(study.cells, store, Sight())
+    standings = look(study.cells, store, sight_of(study))
     flying = [s.cell for s in standings if s.state in IN_FLIGHT]
     new = [s.cell for s in standings if s.state not in IN_FLIGHT and s.state is not CellState.DONE]
     budget = make_budget(study, store, new, flying)
@@ -107,7 +107,7 @@ def refuse_queued(study: Study, store: RunStore) -> None:
     Raises:
         UsageError: naming the first such cell.
     """
-    for standing in look(study.cells, store, Sight()):
+    for standing in look(study.cells, store, sight_of(study)):
         if standing.state in IN_FLIGHT and standing.submissions:
             last = standing.submissions[-1]
             raise UsageError(

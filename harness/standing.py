@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.launch.queue import Queue, QueuedJob, QueueError
-from harness.launching import queue_of
+from harness.launching import LOCAL, RAY, SLURM, launcher_name, queue_of
 from harness.schema import CellSpec, RunRecord, Status
 from harness.store import locks
 from harness.store.ledger import RunStore
 from harness.store.states import CellState as CellState
 from harness.store.states import InQueue, cell_state, repair
 from harness.store.submissions import Submission, job_name, read_submissions, sent_state
+from harness.study import Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +50,17 @@ class Sight:
     """What the queues said when they were asked, each once.
 
     Args:
+        requested: queue that the request would use, as a submission to it without a job; it may
+            hold jobs of cells of which nothing was noted. None for a launcher without a queue.
         open_queue: submission -> its queue.
     """
 
-    def __init__(self, open_queue: Callable[[Submission], Queue] = queue_of) -> None:
-        self._open = open_queue
+    def __init__(
+        self,
+        requested: Submission | None = None,
+        open_queue: Callable[[Submission], Queue] = queue_of,
+    ) -> None:
+        self.requested, self.open = requested, open_queue
         self._seen: dict[str, Mapping[str, QueuedJob] | None] = {}
         self.errors: list[str] = []
 
@@ -61,11 +68,21 @@ class Sight:
         """Return the jobs of the queue that a submission went to; None if it cannot be asked."""
         if submission.queue not in self._seen:
             try:
-                self._seen[submission.queue] = self._open(submission).jobs()
+                self._seen[submission.queue] = self.open(submission).jobs()
             except QueueError as error:
                 self._seen[submission.queue] = None
                 self.errors.append(str(error))
         return self._seen[submission.queue]
+
+
+def sight_of(study: Study) -> Sight:
+    """Return a fresh look at the queues that the cells of a request went to, or would go to."""
+    name = launcher_name(study)
+    address = study.request.launcher.get("address")
+    if name == LOCAL or (name == RAY and not address):
+        return Sight()
+    queue = SLURM if name == SLURM else str(address)
+    return Sight(Submission(launcher=name, queue=queue, job="", submitted="", attempts_before=0))
 
 
 def look(cells: Sequence[CellSpec], store: RunStore, sight: Sight) -> list[Standing]:
@@ -108,12 +125,13 @@ def _since(record: RunRecord | None, submissions: Sequence[Submission]) -> Statu
 def _job(
     cell: CellSpec, submissions: Sequence[Submission], sight: Sight
 ) -> tuple[QueuedJob | None, InQueue]:
-    if not submissions:
+    last = submissions[-1] if submissions else sight.requested
+    if last is None:
         return None, InQueue.ABSENT
-    jobs = sight.jobs(submissions[-1])
+    jobs = sight.jobs(last)
     if jobs is None:
         return None, InQueue.UNREACHABLE
-    job = jobs.get(submissions[-1].job) or _namesake(jobs, job_name(cell.cell_id))
+    job = _namesake(jobs, job_name(cell.cell_id)) or jobs.get(last.job)
     return job, InQueue.ABSENT if job is None else job.state
 
 

@@ -18,7 +18,6 @@ from harness.launching import (
     SCRIPT_FILE,
     launcher_name,
     open_queue,
-    queue_of,
     ray_entrypoint,
     ray_needs,
     slurm_job,
@@ -26,7 +25,7 @@ from harness.launching import (
 from harness.provenance import now
 from harness.schema import CellSpec, UsageError
 from harness.spending import Guard, allowed_gpu_hours
-from harness.standing import CellState, Sight, Standing, look
+from harness.standing import CellState, Sight, Standing, look, sight_of
 from harness.store.files import write_atomic
 from harness.store.ledger import RunStore
 from harness.store.states import CANCEL_JOB, END_RECORD, IN_FLIGHT, UNFINISHED, InQueue
@@ -121,7 +120,7 @@ def follow(
     say: Say,
     stop: StopRequest,
     sleep: Callable[[float], None] = time.sleep,
-    open_queue_of: Callable[[Submission], Slurm | RayJobs] | None = None,
+    see: Callable[[Study], Sight] = sight_of,
 ) -> list[Standing]:
     """Submit what may start, watch until nothing is queued or runs, and submit lost cells again.
 
@@ -130,7 +129,7 @@ def follow(
         say: gets a line for every change of a state.
         stop: ends the watching; the jobs go on.
         sleep: between two looks.
-        open_queue_of: submission -> its queue, for tests.
+        see: makes a fresh look at the queues.
 
     Returns:
         Where the cells stand at the end.
@@ -140,7 +139,7 @@ def follow(
     tries: dict[str, int] = {}
     told: dict[str, str] = {}
     while True:
-        sight = Sight(open_queue_of or queue_of)
+        sight = see(study)
         standings = look(study.cells, store, sight)
         for standing in standings:
             _tell(standing, told, say)
@@ -148,7 +147,7 @@ def follow(
             say(error)
         reason = guard.exceeded()
         if reason:
-            _stop_for_budget(standings, store, reason, say)
+            _stop_for_budget(standings, store, sight, f"stopped by {reason}", say)
         due = [] if reason or stop.is_set else _due(standings, tries, study)
         flying = sum(standing.state in IN_FLIGHT for standing in standings)
         if stop.is_set or (not due and not flying):
@@ -194,44 +193,63 @@ def _tell(standing: Standing, told: dict[str, str], say: Say) -> None:
         say(f"{standing.cell.run_name}: {text}")
 
 
-def _stop_for_budget(standings: Sequence[Standing], store: RunStore, reason: str, say: Say) -> None:
+def _stop_for_budget(
+    standings: Sequence[Standing], store: RunStore, sight: Sight, reason: str, say: Say
+) -> None:
     """Cancel what waits; what runs stops by itself, for the same reason."""
     for standing in standings:
         if standing.state is CellState.QUEUED:
-            say(f"{standing.cell.run_name}: cancelled, stopped by {reason}")
-            cancel(standing, store)
+            cancel(standing, store, sight)
+            say(f"{standing.cell.run_name}: cancelled, {reason}")
 
 
-def cancel(standing: Standing, store: RunStore) -> None:
-    """Ask the queue for the end of a cell's job, and note it.
+def cancel(standing: Standing, store: RunStore, sight: Sight) -> str:
+    """Ask the queue for the end of a cell's job, and note it; return the job's id.
 
     Raises:
         QueueError: the queue refused.
     """
-    last = standing.submissions[-1]
-    queue_of(last).cancel(standing.job.job if standing.job else last.job)
-    mark_cancelled(store.run_dir(standing.cell))
+    _note_found(standing, store, sight)
+    run_dir = store.run_dir(standing.cell)
+    last = read_submissions(run_dir)[-1]
+    sight.open(last).cancel(last.job)
+    mark_cancelled(run_dir)
+    return last.job
 
 
-def set_right(standing: Standing, store: RunStore) -> str:
+def set_right(standing: Standing, store: RunStore, sight: Sight) -> str:
     """Make disk and queue agree about a cell; return what was done, "" for nothing.
+
+    Args:
+        standing: of the cell.
+        store: its runs.
+        sight: by which it was looked at.
 
     Raises:
         QueueError: the queue refused.
     """
     done = []
     if standing.repair == CANCEL_JOB:
-        cancel(standing, store)
+        cancel(standing, store, sight)
         done.append("its job was cancelled: the cell is done")
     if standing.repair == END_RECORD:
         with store.claim(standing.cell) as record:
             done.append(f"its record said running, now {record.status}")
-    job = standing.job
-    if job is not None and job.state in (InQueue.PENDING, InQueue.RUNNING):
-        last = standing.submissions[-1]
-        if job.job != last.job:
-            add_submission(
-                store.run_dir(standing.cell), replace(last, job=job.job, submitted=now())
-            )
-            done.append(f"job {job.job} was found in the queue and noted")
+    done += _note_found(standing, store, sight)
     return "; ".join(done)
+
+
+def _note_found(standing: Standing, store: RunStore, sight: Sight) -> list[str]:
+    """Note a job of the cell that is alive and that nobody noted."""
+    job = standing.job
+    last = standing.submissions[-1] if standing.submissions else sight.requested
+    if job is None or last is None or job.job == last.job:
+        return []
+    if job.state not in (InQueue.PENDING, InQueue.RUNNING):
+        return []
+    # what it began already is its own
+    begun = 1 if job.state is InQueue.RUNNING else 0
+    before = max(standing.attempts - begun, 0)
+    found = replace(last, job=job.job, submitted=now(), attempts_before=before, cancelled="")
+    add_submission(store.run_dir(standing.cell), found)
+    return [f"job {job.job} was found in the queue and noted"]

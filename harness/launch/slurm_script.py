@@ -80,7 +80,7 @@ def job_script(job: SlurmJob) -> str:
     ]
     if job.nodes > 1:
         parts += [*_cluster(job), ""]
-    parts += [f"{shlex.join(job.worker)} &", *_WAIT]
+    parts += ['if [ -n "$is_stopped" ]; then exit 20; fi', f"{shlex.join(job.worker)} &", *_WAIT]
     return "\n".join(parts) + "\n"
 
 
@@ -147,14 +147,20 @@ _START = (
 )
 
 _HANDLERS = (
-    'cell="" daemons="" is_over=""',
+    'cell="" daemons="" is_over="" is_stopped=""',
     "# the job's time is nearly over: stop in order, then queue again",
     "near_the_end() { is_over=yes; stop_cell; }",
     "# cancelled or preempted: Slurm itself queues a preempted job again",
-    'stop_cell() { if [ -n "$cell" ]; then kill -TERM "$cell" 2>/dev/null; fi; }',
+    'stop_cell() { is_stopped=yes; if [ -n "$cell" ]; then kill -TERM "$cell" 2>/dev/null; fi; }',
     "trap near_the_end USR1",
     "trap stop_cell TERM",
-    "trap 'if [ -n \"$daemons\" ]; then kill $daemons 2>/dev/null; wait $daemons; fi' EXIT",
+    "# a signal to the steps reaches what srun started; one to srun would let it be killed at once",
+    "end_daemons() {",
+    '  if [ -z "$daemons" ]; then return; fi',
+    '  scancel --signal=TERM "$SLURM_JOB_ID" || kill $daemons 2>/dev/null',
+    "  wait $daemons",
+    "}",
+    "trap end_daemons EXIT",
 )
 
 _WAIT = (
