@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from harness.schema import UsageError
 from paper.inputs import Inputs
 from paper.layout import FigureSpec, find_id, read_figures
 from paper.own.agreement import agreement
@@ -29,6 +30,18 @@ OWN: Mapping[str, tuple[str, Callable[[Inputs], Product]]] = {
     "own7": ("Health of the runs", health),
     "own8": ("Advantage of repetitive tokens", repetition),
 }
+
+_UNSEEN = "version 2 was at hand as text only, and what it draws is not known"
+ABSENT: Mapping[str, tuple[str, str]] = {
+    "fig3": ("v1 Fig. 3", "a listing of code, no data"),
+    "v2fig1": ("v2 Fig. 1", _UNSEEN),
+    "v2fig2": ("v2 Fig. 2", _UNSEEN),
+    "v0fig6": (
+        "v0 Fig. 6 and other figures of v0",
+        "no coordinates were read; v0 Fig. 2 alone was",
+    ),
+}
+"""Figures of the paper that cannot be drawn: what would be their id -> place, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +80,16 @@ def find_item(wanted: str, kind: str) -> Item:
     """Return the item of that kind with the id, or with a version's number that is the same.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it cannot be drawn.
     """
-    items = {name: item for name, item in catalogue().items() if item.kind == kind}
+    every = catalogue()
+    items = {name: item for name, item in every.items() if item.kind == kind}
     aliases = {other: name for name, item in items.items() for other in item.same}
+    if wanted in ABSENT:
+        place, why = ABSENT[wanted]
+        raise UsageError(f"{place} cannot be drawn: {why} (docs/paper.md)")
+    if wanted in every and wanted not in items:
+        raise UsageError(f"{wanted} is a {every[wanted].kind}: give {every[wanted].kind}={wanted}")
     return items[find_id(wanted, list(items), aliases)]
 
 

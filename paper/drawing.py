@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from paper.series import Series
 from paper.style import (
@@ -33,6 +34,8 @@ _LEFT, _WIDTH, _BETWEEN = 0.84, 2.45, 0.92
 _HEIGHT, _ABOVE, _BELOW = 1.75, 0.3, 0.5
 _TITLE, _HEADER, _LEGEND, _STRIP = 0.34, 0.3, 0.21, 0.42
 _LINE = 0.145
+_FEW = 8
+"""Arms up to which bands are drawn at full strength."""
 _WIDEST_LABEL = 30
 """Letters of an axis label in one line."""
 
@@ -133,7 +136,14 @@ def draw_series(axes: Axes, one: Series, arms: Sequence[str], *, has_markers: bo
     look = look_of(one.arm, arms)
     if one.low and len(one.x) > 1:
         axes.fill_between(
-            one.x, one.low, one.high, color=look.colour, alpha=0.15, linewidth=0, zorder=1.5
+            one.x,
+            one.low,
+            one.high,
+            color=look.colour,
+            # many bands over each other would hide what is under them
+            alpha=0.15 * min(1.0, _FEW / max(1, len(arms))),
+            linewidth=0,
+            zorder=1.5,
         )
     elif one.low and np.isfinite(one.low[0]):
         edges = [[one.y[0] - one.low[0]], [one.high[0] - one.y[0]]]
@@ -230,6 +240,11 @@ def _draw_plot(axes: Axes, plot: Plot, arms: Sequence[str]) -> dict[str, Artist]
         artist = draw_series(axes, one, arms, has_markers=plot.has_markers)
         if one.label:
             entries[one.label] = artist
+    if plot.x_scale == "linear":
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
+    if len({x for one in plot.series for x in one.x if math.isfinite(x)}) == 1:
+        axes.margins(x=0)
+        axes.set_xlim(axes.dataLim.x0 - 1.0, axes.dataLim.x0 + 1.0)
     if plot.x_range:
         axes.set_xlim(*plot.x_range)
     if plot.y_range:

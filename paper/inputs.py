@@ -85,8 +85,10 @@ class Inputs:
 
     @property
     def scales(self) -> tuple[str, ...]:
-        """Scales of the studies that the suite has; micro if there is none, for what to run."""
+        """Scales of the studies that the suite has; without one the source's, or micro, to run."""
         known = group_choices()["scale"]
+        if self.source in known:
+            return (self.source,)
         return tuple(dict.fromkeys(s.scale for s in self.studies if s.scale in known)) or ("micro",)
 
     @cached_property
@@ -157,7 +159,8 @@ def missing_study(ablation: str, inputs: Inputs) -> str:
     # an ablation can speak to several claims: what can be run at the scale of the sheet comes first
     asked.sort(key=lambda command: f"scale={inputs.scales[0]}" not in command.split())
     command = asked[0] if asked else f"python -m harness.run ablation={ablation}"
-    return f"no run of ablation {ablation} is stored; it is made by: {command}"
+    where = f" at scale {inputs.source}" if inputs.source in inputs.scales else ""
+    return f"no run of ablation {ablation} is stored{where}; it is made by: {command}"
 
 
 def study_of_bundle(bundle: Bundle) -> Study:

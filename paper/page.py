@@ -5,19 +5,12 @@ from __future__ import annotations
 from harness.claims import PAPER
 from harness.references.paper import Paper, read_paper
 from harness.reports.text import markdown_table
-from paper.catalogue import OWN, catalogue
+from paper.catalogue import ABSENT, OWN, catalogue
 from paper.layout import FigureSpec, read_figures
 from paper.own.repetition import GAP as REPETITION_GAP
 from paper.tabulate import TableSpec, read_tables
 
 COMMITTED = "../results/paper/both"
-ABSENT = (
-    ("v1 Fig. 3", "a listing of code, no data"),
-    ("v2 Fig. 1, v2 Fig. 2", "version 2 was at hand as text only, and what they draw is not known"),
-    ("v0 Fig. 6 and other figures of v0", "no coordinates were read; v0 Fig. 2 alone was"),
-)
-"""Figures without an id, and why."""
-
 HEAD = """# The paper, figure by figure
 
 Made from `paper/figures.yaml`, `paper/tables.yaml` and the references by `python -m paper.page`; a
@@ -68,8 +61,8 @@ def page() -> str:
         _own(),
         "\n## What is not as in the paper\n",
         _lacks(),
-        "\n## What has no id\n",
-        markdown_table(["in the paper", "why"], [list(row) for row in ABSENT], "<<"),
+        "\n## What cannot be drawn at all\n",
+        markdown_table(["in the paper", "why"], [list(row) for row in ABSENT.values()], "<<"),
     ]
     return "\n".join(parts) + "\n"
 

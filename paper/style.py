@@ -5,6 +5,7 @@ Colours and markers are those of `harness.plots`, whose figures these stand besi
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -52,6 +53,8 @@ LEVELS = {"DeepSeek-R1-Zero-Qwen-32B": "--", "QwQ-32B-preview": ":"}
 """Model of another paper -> dash of its horizontal line."""
 
 MARGIN = 0.12
+LEGEND_LINE = 0.148
+"""Height of a line of a legend above a panel, in inches."""
 CAPTION, LETTERS = 0.155, 17.0
 """Height of a line of the caption, and its letters per inch of width."""
 
@@ -134,6 +137,30 @@ def wrapped(text: str, width: float) -> str:
 def caption_height(caption: str) -> float:
     """Return the inches that a wrapped caption takes."""
     return CAPTION * (caption.count("\n") + 1) + MARGIN if caption else 0.0
+
+
+def legend_height(entries: int) -> float:
+    """Return the inches of a legend above a panel (`legend_above`) with so many entries."""
+    return LEGEND_LINE * math.ceil(entries / 2) + 0.05
+
+
+def legend_above(axes: Axes, entries: int) -> None:
+    """Write the legend between a panel and its title, where it covers nothing.
+
+    Args:
+        axes: with a title and labelled artists.
+        entries: for which room is made: those of the panel with most of them.
+    """
+    axes.set_title(axes.get_title(loc="left"), pad=4 + 72 * legend_height(entries))
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.03, 1.0),
+        fontsize=7.5,
+        ncols=2,
+        borderpad=0.2,
+        labelspacing=0.35,
+        columnspacing=1.2,
+    )
 
 
 def name_gap(axes: Axes, text: str, letters: int = 34) -> None:

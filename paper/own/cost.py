@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,6 +18,8 @@ from paper.style import (
     MARGIN,
     caption_height,
     house_style,
+    legend_above,
+    legend_height,
     look_of,
     name_gap,
     new_figure,
@@ -33,8 +33,6 @@ COLUMNS = (
     *("cost", "cost_low", "cost_high", "n", "seeds"),
 )
 COST = "step_time"
-_LEGEND = 0.19
-"""Height of a line of the legend, in inches."""
 
 
 def cost(inputs: Inputs) -> Product:
@@ -91,7 +89,7 @@ def _draw(inputs: Inputs, numbers: pd.DataFrame, caption: str) -> Figure:
     width = max(len(panels), 2) * 3.9 + 0.3
     text = wrapped(caption, width)
     most = max((len(rows) for _, rows in panels), default=0) + 1
-    top = 0.6 + _LEGEND * math.ceil(most / 2)
+    top = 0.68 + legend_height(most)
     with house_style():
         figure = new_figure(width, top + 2.85 + caption_height(text))
         title = "Cost against effect, each arm relative to its control"
@@ -102,14 +100,14 @@ def _draw(inputs: Inputs, numbers: pd.DataFrame, caption: str) -> Figure:
         for place, (key, rows) in enumerate(panels):
             study = next(s for s in inputs.studies if s.name == key[0])
             axes = place_axes(figure, 0.8 + place * 3.9, top, 2.95, 2.2)
-            axes.set_title(f"{key[0]}", pad=6 + 72 * _LEGEND * math.ceil(most / 2))
+            axes.set_title(f"{key[0]}")
             axes.set_ylabel(f"{str(key[1]).replace('_', ' ')}: gain [fraction]")
-            _draw_panel(axes, rows, study)
+            _draw_panel(axes, rows, study, most)
         write_text(figure, MARGIN, top + 2.8, text, fontsize=8, color=GREY)
     return figure
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study) -> None:
+def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study, entries: int) -> None:
     axes.set_xlabel("training time, multiple of the control's [1]")
     axes.axhline(0.0, color=GREY, linewidth=0.8)
     axes.axvline(1.0, color=GREY, linewidth=0.8)
@@ -131,13 +129,4 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study) -> None:
             markersize=5.5,
             label=f"{row['arm']} (n={row['n']})",
         )
-    # above the panel: below it lie axis and caption, and inside it would cover intervals
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(-0.03, 1.0),
-        fontsize=7.5,
-        ncols=2,
-        borderpad=0.2,
-        labelspacing=0.35,
-        columnspacing=1.2,
-    )
+    legend_above(axes, entries)

@@ -21,6 +21,8 @@ from paper.style import (
     MARGIN,
     caption_height,
     house_style,
+    legend_above,
+    legend_height,
     look_of,
     name_gap,
     new_figure,
@@ -77,7 +79,8 @@ def widths(inputs: Inputs) -> Product:
     caption = (
         "Half-width of the 95 % paired t interval of an arm minus its control, at the last"
         " evaluation. Lines: foretold from the spread over the stored seeds (t quantile x spread /"
-        " root of n). Dots: what neighbouring stored seeds, in order, really give. n: the axis."
+        " root of n). Dots: what neighbouring stored seeds, in order, really give; a"
+        " width of 0 is in the table alone. n: the axis."
     )
     return Product(
         id="own4",
@@ -204,8 +207,10 @@ def _draw_widths(inputs: Inputs, numbers: pd.DataFrame, caption: str) -> Figure:
     panels = list(numbers.groupby(["study", "split"])) if len(numbers) else []
     width = max(len(panels), 2) * 3.9 + 0.3
     text = wrapped(caption, width)
+    most = max((rows["difference"].nunique() for _, rows in panels), default=0)
+    top = 0.68 + legend_height(most)
     with house_style():
-        figure = new_figure(width, 3.6 + caption_height(text))
+        figure = new_figure(width, top + 2.85 + caption_height(text))
         title = "What more seeds buy: half-width of the interval of a difference"
         write_text(figure, MARGIN, 0.1, title, fontsize=11, fontweight="bold")
         if not panels:
@@ -213,14 +218,21 @@ def _draw_widths(inputs: Inputs, numbers: pd.DataFrame, caption: str) -> Figure:
             name_gap(axes, "no stored study has two arms with two seeds or more", 60)
         for place, (key, rows) in enumerate(panels):
             study = next(s for s in inputs.studies if s.name == key[0])
-            axes = place_axes(figure, 0.75 + place * 3.9, 0.75, 3.0, 2.2)
-            _draw_panel(axes, rows, study)
+            axes = place_axes(figure, 0.75 + place * 3.9, top, 3.0, 2.2)
             axes.set_title(f"{key[0]}, {key[1]}")
-        write_text(figure, MARGIN, 3.55, text, fontsize=8, color=GREY)
+            _draw_panel(axes, rows, study, most)
+        write_text(figure, MARGIN, top + 2.8, text, fontsize=8, color=GREY)
     return figure
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study) -> None:
+def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study, entries: int) -> None:
+    # a width of 0, of seeds that agree to the last digit, has no place on a logarithmic axis
+    rows = rows[rows["half_width"] > 0]
+    if rows.empty:
+        name_gap(axes, "every half-width is 0: all differences are alike")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks([2, 3, 5, 10, 20, 30], minor=False)
@@ -243,4 +255,4 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study) -> None:
                 markerfacecolor="white",
                 linestyle="none",
             )
-    axes.legend(loc="upper right")
+    legend_above(axes, entries)

@@ -1,14 +1,17 @@
 """Figures can be read: no word is cut off at an edge, lies over a panel, or over another word."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from harness.metrics.tables import Tables
 from paper.catalogue import catalogue
 from paper.drawing import Block, Plot, draw
 from paper.inputs import Inputs
@@ -100,3 +103,21 @@ def test_words_that_are_cut_off_or_lie_over_each_other_would_be_noticed() -> Non
         "lies over" in text
         for text in problems(draw("", [Block(header="h", plots=[wide, wide])], ""))
     )
+
+
+def test_thirty_arms_and_arms_that_agree_can_be_read(both: Inputs) -> None:
+    study = both.of_ablation("kl_penalty")[0]
+    control = study.arms[0]
+    arms = [f"x={place}" for place in range(30)]
+
+    def repeated(rows: pd.DataFrame) -> pd.DataFrame:
+        own = rows[rows["arm"].astype(str) == control]
+        named = (own.assign(arm=arm, run_id=own["run_id"].astype(str) + arm) for arm in arms)
+        return pd.concat(list(named), ignore_index=True)
+
+    tables = Tables(**{n: repeated(getattr(study.tables, n)) for n in ("runs", "steps", "samples")})
+    many = replace(both, studies=(replace(study, tables=tables, arms=tuple(arms)),), is_named=True)
+    for name in ("own4", "own5"):
+        figure = catalogue()[name].make(many).figure
+        assert figure is not None
+        assert problems(figure) == [], name
