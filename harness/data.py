@@ -57,7 +57,13 @@ from harness.datasets.card import card, page
 from harness.datasets.entries import Duplicates, Entry, entries, find_entry
 from harness.datasets.hub import Hub, HuggingFaceHub
 from harness.datasets.manifest import MANIFEST, read_manifest, verify
-from harness.datasets.output import entry_text, prepared_table, registry_table, revision_lines
+from harness.datasets.output import (
+    entry_text,
+    incomplete_lines,
+    prepared_table,
+    registry_table,
+    revision_lines,
+)
 from harness.datasets.overlap import NGRAM, Overlap, find_overlaps
 from harness.datasets.overlap_report import document, report
 from harness.datasets.prepare import Task, prepare
@@ -105,7 +111,8 @@ def _prepare(given: Given, hub: Hub | None = None) -> int:
     outcome = prepare(task)
     print(prepared_table(outcome.manifest))
     print(f"\n{'wrote' if outcome.is_new else 'prepared already, the same:'} {task.out}")
-    print("\n".join(revision_lines(outcome.manifest)))
+    for line in (*incomplete_lines(outcome.manifest), *revision_lines(outcome.manifest)):
+        print(line)
     return ExitCode.OK
 
 

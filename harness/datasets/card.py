@@ -21,9 +21,9 @@ _PAGE_HEAD = """\
 # Data sets
 
 Made by `python -m harness.data card out=docs/datasets.md` of harness/datasets/entries/; a test
-compares. No question is stored in this repository, and nothing below was fetched by us: names on the
-hub, counts and licences are as published, and a `revision` is null until a user fetched the set and
-wrote it down.
+compares. No question is stored in this repository, and nothing below was fetched by us: names on
+the hub, counts and licences are as published, and a `revision` is null until a user fetched the set
+and wrote it down.
 
 ## Prepare
 

@@ -46,6 +46,17 @@ def prepared_table(manifest: Mapping[str, Any]) -> str:
     return plain_table(["file", "rows", "records", "repeated", "languages"], rows)
 
 
+def incomplete_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which files are not the published sets, as partial=true lets them be."""
+    for name, one in manifest["files"].items():
+        if not one["is_complete"]:
+            published = entries()[one["dataset"]].rows["published"]
+            yield (
+                f"{name} is not the published set of {one['dataset']}: {one['of']['records']:,}"
+                f" records, {published} as published"
+            )
+
+
 def revision_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield what to write down after a fetch at a revision that no entry names yet."""
     by_repository = {entry.hub.repository: entry for entry in entries().values() if entry.hub}

@@ -18,7 +18,14 @@ from harness.datasets.card import card
 from harness.datasets.collecting import collect
 from harness.datasets.entries import Duplicates, Entry
 from harness.datasets.hub import Hub
-from harness.datasets.manifest import CARD, VERSION, check_same, read_manifest, write_manifest
+from harness.datasets.manifest import (
+    CARD,
+    MANIFEST,
+    VERSION,
+    check_same,
+    read_manifest,
+    write_manifest,
+)
 from harness.datasets.rows import rows_hash, rows_of, write_parquet, write_records
 from harness.datasets.sourcing import Source, fetched, file_hash, found_in, given
 from harness.schema import UsageError
@@ -87,8 +94,19 @@ def prepare(task: Task) -> Outcome:
         write_manifest(half, manifest)
         write_atomic(half / CARD, card(manifest))
         half.chmod(0o755)
-        half.rename(task.out)
-    return Outcome(manifest, is_new=True)
+        return Outcome(manifest, is_new=_name(half, task.out, manifest))
+
+
+def _name(half: Path, final: Path, manifest: dict[str, Any]) -> bool:
+    """Give a complete directory its name; False if another process was faster with the same."""
+    try:
+        half.rename(final)
+    except OSError:
+        if not (final / MANIFEST).is_file():
+            raise
+        check_same(final, manifest)
+        return False
+    return True
 
 
 def _sources(task: Task) -> list[Source]:

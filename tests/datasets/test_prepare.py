@@ -52,8 +52,10 @@ def train_ids(directory: Path) -> list[str]:
     return [info["question_id"] for info in frame["extra_info"]]
 
 
-def test_a_recipe_finds_what_was_prepared(authors: Path, data: Path) -> None:
+def test_a_recipe_finds_what_was_prepared(authors: Path, data: Path, capsys) -> None:
     prepare("dataset=orz_57k", f"from={authors}", "partial=true")
+    said = capsys.readouterr().out
+    assert "math500.parquet is not the published set of math500: 3 records, 500 as pub" in said
     found = prepared.require_data({"name": "orz_57k", "train_size": None})
     names = ["train", *EVALUATIONS]
     recipe = yaml.safe_load((CONF / "dataset" / "orz_57k.yaml").read_text())["verl"]["data"]
@@ -170,6 +172,32 @@ def test_evaluation_sets_come_from_where_they_were_prepared(
         assert copy.read_bytes() == (data / folder / file).read_bytes()
     (data / "math500" / "math500.parquet").write_bytes(b"x")
     assert "math500.parquet is damaged" in refused(capsys, *words, f"out={tmp_path / 'new'}")
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_another_process_may_be_faster(
+    same: bool, authors: Path, data: Path, tmp_path: Path, capsys, monkeypatch
+) -> None:
+    words = ["dataset=math500", f"from={authors}", "partial=true"]
+    prepare(*words, f"out={tmp_path / 'theirs'}")
+    manifest = read_manifest(tmp_path / "theirs")
+    if not same:
+        manifest["files"]["math500.parquet"]["rows_sha256"] = "other"
+        write_manifest(tmp_path / "theirs", manifest)
+    written = write_manifest
+
+    def late(directory: Path, mine: dict) -> None:
+        written(directory, mine)
+        shutil.copytree(tmp_path / "theirs", data / "math500")
+
+    monkeypatch.setattr("harness.datasets.prepare.write_manifest", late)
+    capsys.readouterr()
+    if same:
+        prepare(*words)
+        assert "prepared already" in capsys.readouterr().out
+    else:
+        assert "holds another math500.parquet" in refused(capsys, *words)
+    assert [path.name for path in data.iterdir()] == ["math500"]
 
 
 def test_evaluation_sets_can_be_chosen(authors: Path, data: Path, capsys) -> None:
