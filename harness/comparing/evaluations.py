@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.comparing.effects import Effect, Settings
@@ -101,7 +102,7 @@ def compare_evaluations(
         reasons=reasons,
         notes=_notes(mine, other),
         effects=effects,
-        gate=judge(effects[0], is_same=mine.id == other.id),
+        gate=judge(effects[0], is_same=is_same(mine, other)),
     )
 
 
@@ -113,6 +114,11 @@ def reasons_against(candidate: Stored, baseline: Stored) -> tuple[str, ...]:
         said = text.replace(", there ", " in the candidate, ", 1) + " in the baseline"
         found.append(said + (f"; {WHY[key]}" if key in WHY else ""))
     return tuple(found)
+
+
+def is_same(candidate: Stored, baseline: Stored) -> bool:
+    """Return whether both sides are the very same evaluation, question by question."""
+    return candidate.id == baseline.id and candidate.scores.equals(baseline.scores)
 
 
 def evaluation_text(comparison: EvaluationComparison) -> str:
@@ -155,11 +161,8 @@ def _metrics(candidate: Stored, baseline: Stored, metric: str) -> list[str]:
 def _effect(candidate: Stored, baseline: Stored, metric: str, settings: Settings) -> Effect:
     name = next(name for name in METRICS if metric.startswith(f"{name}_"))
     benchmark = metric.removeprefix(f"{name}_")
-    both = (
-        candidate.scores.xs(benchmark)[[name]]
-        .join(baseline.scores.xs(benchmark)[[name]], how="inner", rsuffix="_baseline")
-        .to_numpy(dtype=float)
-    )
+    sides = [side.scores.xs(benchmark)[name] for side in (candidate, baseline)]
+    both = pd.concat(sides, axis=1, join="inner").to_numpy(dtype=float)
     treat_Q, control_Q = both[:, 0], both[:, 1]
     given = settings.margin if metric == settings.metric else None
     mean = float(control_Q.mean()) if len(control_Q) else math.nan
@@ -191,7 +194,7 @@ def _notes(candidate: Stored, baseline: Stored) -> tuple[str, ...]:
     found = differences(mine, other)
     if found:
         notes.append(f"of the evaluations differ {'; '.join(found)} (there: the baseline)")
-    if candidate.id == baseline.id:
+    if is_same(candidate, baseline):
         notes.append("both sides are the same evaluation")
     return tuple(notes)
 
