@@ -11,9 +11,10 @@ from harness import config as configs
 from harness.checks import check_launch
 from harness.deviations import recipe_scales
 from harness.launch.command import verl_keys
+from harness.launching import shell_line
 from harness.matrix import arm_differences
 from harness.micro.template import render_prompt
-from harness.plan import shadow_text, shell_line
+from harness.plan import shadow_text
 from harness.schema import UsageError, flatten
 from harness.store.ledger import RunStore
 from harness.study import Study, make_study
