@@ -22,6 +22,9 @@ CPU_SETTINGS = {
 }
 """What vLLM's CPU build is told unless the environment says otherwise."""
 
+LONGEST_SAID = 300
+"""Characters of what vLLM says that an error repeats."""
+
 CPU_TOKENS = 8192
 """Tokens of one step on a CPU."""
 
@@ -83,7 +86,7 @@ class VllmEngine:
         settings: layout.
 
     Raises:
-        UsageError: vLLM is not installed.
+        UsageError: vLLM is not installed, or refuses the model or its lengths.
     """
 
     def __init__(
@@ -111,7 +114,11 @@ class VllmEngine:
             # sampling settings of the model's own files would replace what the protocol leaves out
             generation_config="vllm",
         )
-        self._engine: Any = LLMEngine.from_engine_args(arguments)
+        try:
+            self._engine: Any = LLMEngine.from_engine_args(arguments)
+        # a window that is too short, a precision or a model that it does not know
+        except ValueError as error:
+            raise UsageError(refusal(model, str(error))) from error
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Response]]:
         """Yield every request with its response as soon as it is ready.
@@ -172,6 +179,16 @@ class VllmEngine:
             include_stop_str_in_output=True,
             seed=seed,
         )
+
+
+def refusal(model: Path, said: str) -> str:
+    """Return one sentence of what vLLM says against a model, which takes many lines to say it."""
+    words = " ".join(said.split())
+    short = words if len(words) <= LONGEST_SAID else f"{words[:LONGEST_SAID]}..."
+    return (
+        f"vLLM refuses {model}: {short}; give a model that it knows, or lengths that fit its window"
+        " by response_tokens="
+    )
 
 
 def cpu_arguments(protocol: definitions.Protocol, at_once: int) -> dict[str, Any]:

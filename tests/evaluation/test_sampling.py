@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.evaluation.engine import CPU_TOKENS, Response, cpu_arguments
+from harness.evaluation.engine import CPU_TOKENS, Response, cpu_arguments, refusal
 from harness.evaluation.folder import (
     DOCUMENT,
     differences,
@@ -158,3 +158,10 @@ def test_on_a_cpu_no_prompt_is_taken_in_parts() -> None:
         assert given["max_num_seqs"] * protocol.prompt_tokens <= given["max_num_batched_tokens"]
     assert cpu_arguments(small, at_once=7)["max_num_seqs"] == 7
     assert cpu_arguments(large, at_once=7)["max_num_batched_tokens"] > CPU_TOKENS
+
+
+def test_what_vllm_says_becomes_one_short_line() -> None:
+    said = refusal(Path("/m"), "1 validation error\n  for Config\n" + "x" * 1000)
+    assert said.startswith("vLLM refuses /m: 1 validation error for Config xxx")
+    assert "\n" not in said
+    assert len(said) < 500
