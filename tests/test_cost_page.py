@@ -33,5 +33,5 @@ def test_every_recipe_has_its_row_and_an_interval(plans) -> None:
 def test_another_plan_would_change_the_page(plans) -> None:
     cells, calibration = plans
     scale, cell = next(iter(cells.items()))
-    other = cost_page({**cells, scale: replace(cell, step_s=cell.step_s + 1)}, calibration)
+    other = cost_page({**cells, scale: replace(cell, tokens=cell.tokens + 1e9)}, calibration)
     assert other != PATH.read_text(encoding="utf-8")
