@@ -1,8 +1,10 @@
 """`python -m harness.trace table=<path> row=<row_id>`: where a number of a report comes from.
 
   table=  runs, steps or samples.parquet, effects.csv, verdicts.json, comparison.json, claims.json
-          or claims.csv, the tables of a stored bundle, or a report (.md) beside any of them
-  row=    a row_id; `<run>/final/<metric>` names a value at the end of training
+          or claims.csv, the tables of a stored bundle, or a report (.md) beside any of them; the
+          CSV of a redrawn figure or table (results/paper)
+  row=    a row_id; `<run>/final/<metric>` names a value at the end of training; the number of a
+          row, from 1, in the CSV of a figure
 
 Prints the row, the rows it was made from, its runs with their files (or how to make them), the
 code and the formula.

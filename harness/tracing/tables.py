@@ -102,9 +102,20 @@ def _read(path: Path, _changed: int) -> tuple[pd.DataFrame, Mapping[str, Any]]:
             document = tree if isinstance(tree, dict) else {}
     except (OSError, ValueError) as error:
         raise DamagedError(f"{path} cannot be read as a table: write it again") from error
+    if "row_id" not in frame.columns and path.suffix == ".csv" and "source" in frame.columns:
+        # the data of a redrawn figure: each line names its source, and its number is its id
+        frame.insert(0, "row_id", [str(number) for number in range(1, len(frame) + 1)])
+        document = _beside(path)
     if "row_id" not in frame.columns:
         raise UsageError(f"{path} has no column row_id, so no number of it can be traced")
     return frame, document
+
+
+def _beside(path: Path) -> Mapping[str, Any]:
+    """Return the JSON document of the same name, which says how a CSV was made; else nothing."""
+    other = path.with_suffix(".json")
+    tree = json.loads(other.read_text()) if other.is_file() else {}
+    return tree if isinstance(tree, dict) else {}
 
 
 def _json_rows(tree: Any) -> Iterable[Mapping[str, Any]]:

@@ -2,11 +2,13 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.micro.base_model import base_model_dir
+from harness.profiling import floor
 from harness.profiling.floor import (
     Batch,
     Shape,
@@ -73,8 +75,11 @@ def test_the_floor_is_arithmetic_over_speed_plus_the_traffic_of_decoding() -> No
     assert memory["actor update"] == 0
 
 
-def test_a_measured_speed_is_that_of_a_computer() -> None:
-    speed = measure_speed(TINY, 64)
+def test_a_measured_speed_is_that_of_a_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floor, "COPY_BYTES", 1 << 22)
+    monkeypatch.setattr(floor, "REPEATS", 2)
+    # wide enough that the product takes longer than calling it
+    speed = measure_speed(replace(TINY, hidden=256, intermediate=1024), 64)
     assert 1e6 < speed.flops < 1e14
     assert 1e8 < speed.bytes < 1e13
 

@@ -215,6 +215,22 @@ def test_a_row_of_another_table_is_traced_by_what_it_says(tmp_path: Path) -> Non
         assert part in text
 
 
+def test_a_row_of_a_redrawn_figure_is_traced_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "fig2.csv"
+    path.write_text("panel,x,y,source\nreward,0,0.5,fig2_reward\nreward,6,0.6,kl=none-s4-x\n")
+    with pytest.raises(UsageError, match="nearest"):
+        find_row(path, "3")
+    assert "source: fig2_reward" in trace.trace_text(path, "1")
+    (tmp_path / "fig2.json").write_text(
+        json.dumps({"command": "python -m paper.build figure=fig2"})
+    )
+    path.touch()
+    read_rows.__globals__["_read"].cache_clear()
+    text = trace.trace_text(path, "2")
+    assert "y: 0.6" in text
+    assert "made by: python -m paper.build figure=fig2" in text
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
