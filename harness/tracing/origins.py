@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -164,8 +164,14 @@ def _of_comparison(row: Row) -> Origin:
 
 
 def home_of(row: Row) -> Path:
-    """Return the table beside which a row's runs are described: its own, but for a claim."""
+    """Return the table beside which a row's runs are described: its own, but for a claim.
+
+    For a row of a redrawn figure it is that of the study which the figure's document names.
+    """
     place = str(row.values.get("place", ""))
+    if row.kind == "entry":
+        studies = (ROOT / "results" / study / "steps.parquet" for study, _ in _figure_runs(row))
+        return next((path for path in studies if path.is_file()), row.table)
     if row.kind != "claim" or not place:
         return row.table
     study, _, version = place.partition("@")
@@ -201,7 +207,7 @@ def _names(value: Any) -> tuple[str, ...]:
 def _of_entry(row: Row) -> Origin:
     """Return what a row of another table says about its runs and its making, in its own words."""
     named = row.values.get("run_ids") or row.values.get("runs") or row.values.get("run_id") or ()
-    runs = _names(named)
+    runs = _names(named) or tuple(run for _, run in _figure_runs(row))
     lines = [
         f"{key}: {row.values[key]}"
         for key in ("made_from", "source", "reference", "command")
@@ -210,6 +216,15 @@ def _of_entry(row: Row) -> Origin:
     if row.document.get("command"):
         lines.append(f"made by: {row.document['command']}")
     return Origin(runs, tuple(lines))
+
+
+def _figure_runs(row: Row) -> list[tuple[str, str]]:
+    """Return (study, run id) of the runs among a figure row's sources."""
+    stored = row.document.get("runs")
+    sources = set(_names(row.values.get("source")))
+    if not isinstance(stored, Mapping):
+        return []
+    return [(str(study), run) for study, runs in stored.items() for run in runs if run in sources]
 
 
 def _ends(steps: Path, metric: str, arms: Sequence[str], seeds: Sequence[int]) -> Origin:

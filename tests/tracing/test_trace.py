@@ -221,14 +221,20 @@ def test_a_row_of_a_redrawn_figure_is_traced_by_its_number(tmp_path: Path) -> No
     with pytest.raises(UsageError, match="nearest"):
         find_row(path, "3")
     assert "source: fig2_reward" in trace.trace_text(path, "1")
-    (tmp_path / "fig2.json").write_text(
-        json.dumps({"command": "python -m paper.build figure=fig2"})
-    )
-    path.touch()
+    run_id = str(runs()["run_id"].iloc[0])
+    path.write_text(path.read_text().replace("kl=none-s4-x", run_id))
+    made = {
+        "command": "python -m paper.build figure=fig2",
+        "runs": {"micro/kl_penalty": [run_id]},
+    }
+    (tmp_path / "fig2.json").write_text(json.dumps(made))
     read_rows.__globals__["_read"].cache_clear()
     text = trace.trace_text(path, "2")
     assert "y: 0.6" in text
     assert "made by: python -m paper.build figure=fig2" in text
+    assert f"run {run_id}" in text
+    assert f"code {runs()['commit'].iloc[0]}" in text
+    assert "run kl" not in trace.trace_text(path, "1")
 
 
 @pytest.mark.parametrize(
