@@ -179,6 +179,9 @@ def _imports() -> Check:
 
 def main(words: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
+    if {"-h", "--help"} & set(words):
+        print((__doc__ or "").strip())
+        return ExitCode.OK
     results_dir = Path("results")
     for word in words:
         if not word.startswith("results_dir="):

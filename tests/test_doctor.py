@@ -53,6 +53,14 @@ def test_the_exit_code_says_whether_all_is_well(
     assert "WRONG" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_is_printed_and_nothing_is_looked_at(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([word]) == 0
+    assert capsys.readouterr().out.startswith("`python -m harness.doctor")
+
+
 def test_an_unknown_word_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["help"]) == 2
     assert "unknown option 'help'" in capsys.readouterr().err
