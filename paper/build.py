@@ -15,6 +15,7 @@ and its references, runs, gaps, claims and verdicts (.json).
   out          directory (results/paper/<source>)
   results_dir  where our runs are stored (results); baselines_dir: where baselines are
 
+`all` writes README.md beside them as well: each with its command, sources, verdicts and gaps.
 What cannot be built is named at the end, and the exit code is 2; the rest is built. The same input
 gives the same bytes. docs/paper.md lists all ids.
 """
@@ -32,6 +33,7 @@ from harness.names import near
 from harness.schema import ExitCode, HarnessError, UsageError
 from harness.store.files import write_atomic
 from paper.catalogue import Item, catalogue, find_item
+from paper.index import write_index
 from paper.inputs import BOTH, Inputs, read_inputs
 from paper.product import FORMATS, write_product
 
@@ -64,6 +66,8 @@ def _build(words: Sequence[str]) -> int:
     out = Path(given["out"]) if given["out"] else OUT / _folder(source)
     _check_writable(out)
     failed = build(items, inputs, out, formats)
+    if given["all"]:
+        write_index([item.id for item in items], source, out)
     for problem in (*inputs.problems, *failed):
         print(f"error: {problem}", file=sys.stderr)
     print(f"{len(items) - len(failed)} of {len(items)} written to {out}")

@@ -39,8 +39,9 @@ with typst: three of these figures, tables of the paper, methods, claim sheet, d
 limitations. Its text, `paper/preprint.typ`, has no digit: every number is a named value, computed
 from the results when it is built and kept beside it in `preprint.json`. A name without a value, a
 value that stands nowhere, or a typed number fails the build. `png=<directory>` writes its pages as
-pictures too. `make paper` draws all figures and tables as well, and `make examples` writes
-everything again that is committed and made of stored results.
+pictures too. [All of them on one page](../results/paper/both/README.md), each with its command,
+sources, gaps, claims and verdicts, is written by `all`. `make paper` draws all figures and tables
+as well, and `make examples` writes everything again that is committed and made of stored results.
 
 ![v1 Fig. 8 above, our runs below: three arms](../results/paper/both/fig8.svg)
 

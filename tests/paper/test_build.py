@@ -12,6 +12,7 @@ from harness.schema import ExitCode
 from paper.build import build, main
 from paper.catalogue import Item, catalogue, find_item
 from paper.drawing import Block, Plot, draw
+from paper.index import write_index
 from paper.inputs import Inputs, read_inputs
 from paper.page import page
 from paper.product import Product
@@ -184,8 +185,37 @@ def test_the_committed_files_are_all_there_and_small() -> None:
         for ending in (pictures[item.kind], ".csv", ".json")
     }
     found = {path.name: path.stat().st_size for path in folder.iterdir()}
-    assert set(found) == expected
+    assert set(found) == {*expected, "README.md"}
     assert max(found.values()) < 500_000
+
+
+def test_the_page_of_the_directory_has_command_sources_gaps_and_verdicts_of_each(
+    both: Inputs, tmp_path: Path
+) -> None:
+    ids = ["fig7", "fig8", "table2", "own8"]
+    items = [catalogue()[name] for name in ids[:-1]]
+    assert build(items, both, tmp_path, ["svg"]) == []
+    text = write_index(ids, "both", tmp_path).read_text()
+
+    parts = dict(zip(ids, text.split("\n## ")[1:], strict=True))
+    for name in ids[:-1]:
+        said = json.loads((tmp_path / f"{name}.json").read_text())
+        assert f"`{said['command']}`" in parts[name]
+        assert all(gap in parts[name] for gap in said["gaps"])
+        assert all(f"`{reference}`" in parts[name] for reference in said["references"])
+        for claim in said["claims"]:
+            verdict = claim["verdicts"][0]["verdict"]
+            assert f"{claim['id']}, {claim['statement']}: **{verdict} (" in parts[name]
+    assert "![KL term, 7B](fig8.svg)" in parts["fig8"]
+    assert "[The table](table2.md)" in parts["table2"]
+    assert "Not built." in parts["own8"]
+
+
+def test_the_committed_page_is_that_of_the_committed_files(tmp_path: Path) -> None:
+    folder = ROOT / "results" / "paper" / "both"
+    committed = (folder / "README.md").read_text()
+    shutil.copytree(folder, tmp_path / "both")
+    assert write_index(list(catalogue()), "both", tmp_path / "both").read_text() == committed
 
 
 @pytest.mark.parametrize("name", ["fig8", "table2", "own1", "own5"])
