@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from dataclasses import replace
 
 from harness.application import run_application
 from harness.checks import check_launch, check_request
-from harness.execution import Outcome, pending_cells, run_cells
+from harness.execution import Outcome, run_cells
 from harness.launch.stop import catch_stop
 from harness.launching import LOCAL, launcher_name
 from harness.plan import cost_line, describe_study, print_plan, shadow_text
-from harness.schema import ExitCode, UsageError
+from harness.schema import CellSpec, ExitCode, UsageError
 from harness.spending import make_budget
 from harness.standing import look, sight_of
 from harness.store.ledger import RunStore
-from harness.store.states import IN_FLIGHT, CellState
+from harness.store.states import IN_FLIGHT, UNFINISHED, CellState
 from harness.study import Study, make_study
 from harness.submitting import Submitter, follow
 
@@ -48,8 +49,9 @@ def run(words: list[str]) -> int:
 def submit(study: Study, store: RunStore) -> int:
     """Hand the cells to a queue and, if asked, follow them to the report; return the exit code."""
     submitter = Submitter(study, store)
-    if pending_cells(study, store):
-        check_launch(study, store)
+    new = cells_to_start(study, store)
+    if new:
+        check_launch(replace(study, cells=new), store)
         submitter.room()
         check_budget(study, store)
     if not study.request.launcher["wait"]:
@@ -87,6 +89,12 @@ def submit_only(study: Study, store: RunStore, submitter: Submitter) -> int:
     return ExitCode.OK
 
 
+def cells_to_start(study: Study, store: RunStore) -> tuple[CellSpec, ...]:
+    """Return the cells that are not done and that nobody works on."""
+    standings = look(study.cells, store, sight_of(study))
+    return tuple(s.cell for s in standings if s.state in UNFINISHED)
+
+
 def check_budget(study: Study, store: RunStore) -> None:
     """Refuse a request that its budget of GPU-hours does not cover.
 
@@ -95,7 +103,7 @@ def check_budget(study: Study, store: RunStore) -> None:
     """
     standings = look(study.cells, store, sight_of(study))
     flying = [s.cell for s in standings if s.state in IN_FLIGHT]
-    new = [s.cell for s in standings if s.state not in IN_FLIGHT and s.state is not CellState.DONE]
+    new = [s.cell for s in standings if s.state in UNFINISHED]
     budget = make_budget(study, store, new, flying)
     if budget is not None:
         budget.check()

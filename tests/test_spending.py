@@ -1,4 +1,6 @@
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,10 +36,16 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def study(tmp_path: Path, *words: str) -> Study:
-    return make_study(
-        ["ablation=kl_penalty", "seeds=1", "steps=2", f"results_dir={tmp_path}", *words]
-    )
+@cache
+def composed(*words: str) -> Study:
+    return make_study(["ablation=kl_penalty", "seeds=1", "steps=2", *words])
+
+
+def study(results: Path, *words: str, **launcher: object) -> Study:
+    """Return a study of its own place, composed once for all tests."""
+    made = composed(*words)
+    settings = {**made.request.launcher, **launcher}
+    return replace(made, request=replace(made.request, results_dir=results, launcher=settings))
 
 
 @pytest.mark.parametrize(
@@ -76,13 +84,13 @@ def test_a_request_over_its_budget_is_refused_with_the_sum() -> None:
 
 
 def test_a_cell_on_gpus_is_estimated_by_the_plan(tmp_path: Path) -> None:
-    large = study(tmp_path, "scale=orz_7b", "launcher=slurm", "launcher.gpu=h800")
+    large = study(tmp_path, "scale=orz_7b", "levels=[none]", gpu="h800")
     assert gpus_of(large.cells[0].config) == 64
     short = cell_gpu_hours(large, large.cells[0])
     assert 0 < short < 64 * 24
-    whole = study(tmp_path, "scale=orz_7b", "launcher=slurm", "launcher.gpu=h800", "steps=4")
-    assert cell_gpu_hours(whole, whole.cells[0]) > 1.5 * short
-    unknown = study(tmp_path, "scale=orz_7b", "launcher=slurm")
+    slower = study(tmp_path, "scale=orz_7b", "levels=[none]", gpu="h20")
+    assert cell_gpu_hours(slower, slower.cells[0]) > 1.5 * short
+    unknown = study(tmp_path, "scale=orz_7b", "levels=[none]")
     with pytest.raises(UsageError, match=r"give launcher.gpu=<kind>, one of .*h800"):
         cell_gpu_hours(unknown, unknown.cells[0])
 
@@ -107,7 +115,7 @@ def spend(asked: Study, hours: float) -> None:
 
 
 def test_failed_attempts_count(tmp_path: Path) -> None:
-    asked = study(tmp_path, "launcher.budget_gpu_hours=9")
+    asked = study(tmp_path, budget_gpu_hours=9)
     store = RunStore(asked.root)
     assert used_gpu_hours(store, EPOCH) == 0.0
     spend(asked, 3)
@@ -134,8 +142,8 @@ def test_a_running_cell_is_stopped_when_the_budget_is_used_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the process that runs it, whatever launched that; no further cell starts."""
-    words = ["levels=[none,loss]", "launcher.budget_gpu_hours=2.5", "launcher.cells_at_once=1"]
-    asked = study(tmp_path, *words)
+    whole = study(tmp_path, budget_gpu_hours=2.5, cells_at_once=1)
+    asked = replace(whole, cells=whole.cells[:2])
     clock = [EPOCH]
     monkeypatch.setattr(
         execution, "Guard", lambda store, allowed: Guard(store, allowed, lambda: clock[0])
@@ -144,8 +152,7 @@ def test_a_running_cell_is_stopped_when_the_budget_is_used_up(
 
     def engine(command, attempt_dir, *, observe, **_) -> AttemptEnd:
         begun.append(attempt_dir)
-        spend_elsewhere = study(tmp_path, "levels=[reward]")
-        spend(spend_elsewhere, 3)
+        spend(replace(whole, cells=whole.cells[2:]), 3)
         clock[0] += 60
         observe(Progress(phase="", step=1, steps=2, elapsed_s=1.0))
         (attempt_dir / "log.txt").write_text("")

@@ -1,6 +1,8 @@
 """Cells handed to queues that only remember: what is submitted, followed, lost, and set right."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -89,9 +91,21 @@ def slurm(monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
     return queue
 
 
+@cache
+def composed(*words: str) -> Study:
+    return make_study(list(words))
+
+
+def placed(results: Path, *words: str) -> Study:
+    """Return a study of its own place, composed once for all tests."""
+    made = composed(*words)
+    given = (*words, f"results_dir={results}")
+    return replace(made, request=replace(made.request, results_dir=results, words=given))
+
+
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    return make_study([*SMALL, "launcher=slurm", f"results_dir={tmp_path}"])
+    return placed(tmp_path, *SMALL, "launcher=slurm")
 
 
 def states(study: Study, queue: Slurm | RayJobs) -> list[CellState]:
@@ -249,8 +263,8 @@ def followed(study: Study, queue: FakeRay, *looks: Look) -> tuple[list[CellState
 
 @pytest.fixture
 def on_ray(tmp_path: Path) -> Study:
-    words = ["launcher=ray", "launcher.address=http://10.0.0.1:8265", "launcher.retries=1"]
-    return make_study([*SMALL, "levels=[none,loss,reward]", *words, f"results_dir={tmp_path}"])
+    words = ("launcher=ray", "launcher.address=http://10.0.0.1:8265", "launcher.retries=1")
+    return placed(tmp_path, *SMALL[:-1], *words)
 
 
 def test_no_more_cells_are_submitted_than_fit_and_lost_ones_go_again(on_ray: Study) -> None:
@@ -318,8 +332,8 @@ def test_a_cluster_in_which_nothing_fits_is_refused(
 def test_a_budget_that_is_used_up_cancels_what_waits(on_ray: Study, tmp_path: Path) -> None:
     queue = FakeRay()
     followed(on_ray, queue)
-    words = [word for word in on_ray.request.words if not word.startswith("levels=")]
-    poor = make_study([*words, "levels=[none,loss,reward]", "launcher.budget_gpu_hours=1e-9"])
+    launcher = {**on_ray.request.launcher, "budget_gpu_hours": 1e-9}
+    poor = replace(on_ray, request=replace(on_ray.request, launcher=launcher))
     begin(on_ray, on_ray.cells[2])
     end(on_ray, on_ray.cells[2], Status.INTERRUPTED)
     store = RunStore(poor.root)

@@ -44,8 +44,11 @@ JobAcctGatherType=jobacct_gather/none
 SchedulerParameters=sched_interval=2
 MinJobAge=600
 KillWait=60
+GresTypes=gpu
+SlurmdParameters=config_overrides
 {nodes}
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PartitionName=main Nodes=rz[1-{count}] Default=YES MaxTime=INFINITE State=UP
+{large}
 """
 
 
@@ -71,8 +74,11 @@ def free_port() -> int:
 class SlurmDaemons:
     """The daemons of one cluster; every node is a slurmd of its own on this machine."""
 
-    def __init__(self, root: Path, nodes: int = 1) -> None:
-        self.root, self.nodes = root, [f"rz{number}" for number in range(1, nodes + 1)]
+    def __init__(self, root: Path, nodes: int = 1, large: int = 0) -> None:
+        self.root = root
+        self.nodes = [f"rz{number}" for number in range(1, nodes + 1)]
+        # they say that they have 8 GPUs each, which is enough to ask whether a job would start
+        self.large = [f"large{number}" for number in range(1, large + 1)]
         self.processes: list[subprocess.Popen] = []
         self.environment = {
             **os.environ,
@@ -87,10 +93,13 @@ class SlurmDaemons:
         self._start("munged")
         self._wait(lambda: (self.root / "munge.socket").exists())
         self._start("slurmctld")
-        for node in self.nodes:
+        for node in (*self.nodes, *self.large):
             self._start(f"slurmd-{node}")
         self._wait(
-            lambda: self.run("sinfo", "-h", "-o", "%T %D").strip() == f"idle {len(self.nodes)}"
+            lambda: (
+                len(self.run("sinfo", "-h", "-N", "-t", "idle").splitlines())
+                == len(self.nodes) + len(self.large)
+            )
         )
 
     def _write(self) -> None:
@@ -99,12 +108,27 @@ class SlurmDaemons:
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o400)
         (self.root / "state").mkdir()
+        sizes = dict.fromkeys(self.nodes, "CPUs=2")
+        sizes |= dict.fromkeys(self.large, "CPUs=64 RealMemory=500000 Gres=gpu:8")
         lines = [
-            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={free_port()} CPUs=2"
-            for node in self.nodes
+            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={free_port()} {size}"
+            for node, size in sizes.items()
         ]
-        conf = CONF.format(root=self.root, host=host, port=free_port(), nodes="\n".join(lines))
+        last = len(self.large)
+        conf = CONF.format(
+            root=self.root,
+            host=host,
+            port=free_port(),
+            nodes="\n".join(lines),
+            count=len(self.nodes),
+            large=f"PartitionName=gpu Nodes=large[1-{last}] State=UP" if last else "",
+        )
         (self.root / "slurm.conf").write_text(conf)
+        # a GPU is a file to Slurm
+        for number in range(8):
+            (self.root / f"gpu{number}").touch()
+        gpus = f"NodeName=large[1-{last}] Name=gpu File={self.root}/gpu[0-7]\n" if last else ""
+        (self.root / "gres.conf").write_text(gpus)
 
     def _start(self, name: str) -> None:
         program, _, node = name.partition("-")

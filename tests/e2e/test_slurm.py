@@ -33,7 +33,7 @@ LIMIT_S = 900
 def slurm() -> Iterator[SlurmDaemons]:
     # munge and Slurm want a directory that others cannot write to
     with tempfile.TemporaryDirectory(prefix="rzs-", ignore_cleanup_errors=True) as root:
-        daemons = SlurmDaemons(Path(root), nodes=2)
+        daemons = SlurmDaemons(Path(root), nodes=2, large=16)
         try:
             daemons.start()
             yield daemons
@@ -97,15 +97,28 @@ def is_at_work(results: Path, arm: str, attempt: int = 0) -> bool:
     return any(path.stat().st_size > 0 for path in logs)
 
 
-def test_scripts_are_accepted_by_sbatch(slurm: SlurmDaemons, ask: Ask) -> None:
-    shown = ask("harness.run", "dry_run=true", "levels=[none]", "launcher.nodes=2")
-    script = slurm.root / "shown.sh"
+@pytest.mark.parametrize(
+    ("words", "nodes"),
+    [
+        (("scale=micro", "steps=2", "launcher.nodes=2"), 2),
+        (("scale=orz_7b", "launcher.partition=gpu", "launcher.time=10:00:00"), 8),
+        (("scale=orz_32b", "launcher.partition=gpu", "+launcher.directives.exclusive=true"), 16),
+    ],
+)
+def test_scripts_are_accepted_by_sbatch(
+    slurm: SlurmDaemons, words: tuple[str, ...], nodes: int
+) -> None:
+    asked = ("ablation=kl_penalty", "seeds=1", "levels=[none]", "launcher=slurm", "dry_run=true")
+    command = [sys.executable, "-m", "harness.run", *asked, *words]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     body = shown.partition("#!/bin/bash\n")[2].partition("\n\ndry run:")[0]
+    script = slurm.root / "shown.sh"
     script.write_text(f"#!/bin/bash\n{body}")
-    said = slurm.run("sbatch", "--test-only", str(script))
-    assert "to start at" in said, said
-    script.write_text(f"#!/bin/bash\n#SBATCH --nodes=99\n{body.replace('--nodes=2', '--nodes=99')}")
-    assert "to start at" not in slurm.run("sbatch", "--test-only", str(script))
+    assert "to start at" in slurm.run("sbatch", "--test-only", str(script))
+    # there are 16 nodes of 8 GPUs, and 2 without
+    assert f"--nodes={nodes}\n" in body
+    said = slurm.run("sbatch", "--test-only", "--nodes=17", str(script))
+    assert "Requested node configuration is not available" in said
 
 
 def test_a_matrix_is_submitted_cancelled_requeued_and_finished(
