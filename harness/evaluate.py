@@ -44,11 +44,11 @@ from pathlib import Path
 
 from harness import provenance
 from harness.arguments import read_words, run_command
-from harness.config import ROOT
 from harness.evaluate_general import run_general
 from harness.evaluate_words import (
     NEEDED_BYTES,
     WORDS,
+    collected,
     data_root,
     find_model,
     graders_of,
@@ -106,7 +106,7 @@ def evaluate(plan: Plan, asked: Asked, make_engine: MakeEngine) -> Evaluation:
     """
     check_writable(asked.out, NEEDED_BYTES)
     with locked(asked.out):
-        open_folder(asked.out, plan.identity(), _others(plan))
+        open_folder(asked.out, plan.identity(), lambda: _others(plan))
         responses = sample_all(asked.out, plan, lambda: make_engine(plan, asked.settings), say)
         samples = grade_all(plan, responses, asked.graders, asked.workers)
         evaluation = Evaluation(
@@ -170,7 +170,7 @@ def _others(plan: Plan) -> dict[str, object]:
     return {
         "sources": {asked.benchmark.name: asked.source for asked in plan.sets},
         "assumed": dict(plan.protocol.assumed),
-        "provenance": provenance.collect(ROOT),
+        "provenance": collected(),
     }
 
 

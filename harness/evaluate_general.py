@@ -6,10 +6,9 @@ import shlex
 import subprocess
 from collections.abc import Mapping
 
-from harness import provenance
-from harness.config import ROOT
 from harness.evaluate_words import (
     NEEDED_BYTES,
+    collected,
     data_root,
     find_model,
     out_of,
@@ -58,7 +57,7 @@ def run_general(suite: Suite, given: Mapping[str, str]) -> int:
     identity = general.identity_of(run, model.sha256)
     check_writable(run.out, NEEDED_BYTES)
     with locked(run.out):
-        open_folder(run.out, identity, {"provenance": provenance.collect(ROOT)})
+        open_folder(run.out, identity, lambda: {"provenance": collected()})
         for path in general.write_tasks(run):
             say(f"wrote {path}")
         print(shlex.join(argv), flush=True)

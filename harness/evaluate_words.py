@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from harness import prepared
+from harness import prepared, provenance
 from harness.config import ROOT
 from harness.evaluation.definitions import Suite, names_of, suite_of
 from harness.evaluation.engine import Settings
@@ -139,3 +141,9 @@ def out_of(given: Mapping[str, str]) -> Path:
 def say(text: str) -> None:
     """Print a line of progress, apart from the results."""
     print(text, file=sys.stderr, flush=True)
+
+
+@cache
+def collected() -> dict[str, Any]:
+    """Return what runs where: code, versions, machine; asked once per process."""
+    return provenance.collect(ROOT)

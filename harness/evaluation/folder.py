@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,15 @@ RESPONSES = "responses"
 _SHOWN = 5
 
 
-def open_folder(out: Path, identity: Mapping[str, Any], others: Mapping[str, Any]) -> None:
+def open_folder(
+    out: Path, identity: Mapping[str, Any], others: Callable[[], Mapping[str, Any]]
+) -> None:
     """Make the directory of an evaluation, or check that it holds the same one.
 
     Args:
         out: the directory; its lock is held by the caller.
         identity: everything that must be the same for two runs to be parts of one evaluation.
-        others: what else is kept if the directory is new: provenance, sources.
+        others: returns what else is kept, if the directory is new: provenance, sources.
 
     Raises:
         UsageError: it holds another evaluation, or something else.
@@ -49,7 +51,7 @@ def open_folder(out: Path, identity: Mapping[str, Any], others: Mapping[str, Any
         "schema_version": SCHEMA_VERSION,
         "id": content_hash(identity),
         "identity": dict(identity),
-        **others,
+        **others(),
     }
     write_json(path, document)
 

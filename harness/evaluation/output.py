@@ -41,7 +41,7 @@ class Evaluation:
 
 def evaluation_text(evaluation: Evaluation) -> str:
     """Return the result for a terminal."""
-    return paragraphs(_head(evaluation), *_blocks(evaluation, plain_table))
+    return paragraphs(_head(evaluation), _part(evaluation), *_blocks(evaluation, plain_table))
 
 
 def evaluation_markdown(evaluation: Evaluation, figures: Sequence[str], command: str) -> str:
@@ -58,6 +58,7 @@ def evaluation_markdown(evaluation: Evaluation, figures: Sequence[str], command:
     body = paragraphs(
         f"# {plan.model.name} on {plan.suite.what}",
         _head(evaluation),
+        _part(evaluation),
         *_blocks(evaluation, markdown_table),
         *(f"![{name}]({name})" for name in figures),
         "\n".join(["What the source leaves unsaid, and what is assumed:", "", *assumed])
@@ -89,6 +90,16 @@ def _head(evaluation: Evaluation) -> str:
         f" top-p {protocol.top_p:g}, at most {protocol.response_tokens} tokens, graded by"
         f" {protocol.grader}, {rule}; seed {plan.seed}."
     )
+
+
+def _part(evaluation: Evaluation) -> str:
+    """Return a warning if only some of the questions were asked."""
+    parts = [
+        f"{len(asked.questions)} of {asked.benchmark.questions} of {asked.benchmark.title}"
+        for asked in evaluation.plan.sets
+        if len(asked.questions) < asked.benchmark.questions
+    ]
+    return f"A look, not a result: only the first {', '.join(parts)}." if parts else ""
 
 
 def _blocks(evaluation: Evaluation, table: Table) -> list[str]:

@@ -10,5 +10,5 @@ from tests.evaluation.plans import small_plan
 
 if __name__ == "__main__":
     out, plan = Path(sys.argv[1]), small_plan()
-    open_folder(out, plan.identity(), {})
+    open_folder(out, plan.identity(), dict)
     sample_all(out, plan, lambda: FakeEngine(dies_after=int(sys.argv[2])), print)

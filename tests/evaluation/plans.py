@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.evaluation.definitions import protocol_of, suite_of
 from harness.evaluation.plan import Model, Plan, adjusted, load_sets
+from harness.evaluation.questions import Set
 
 
 def small_plan(**changes: Any) -> Plan:
@@ -17,9 +19,14 @@ def small_plan(**changes: Any) -> Plan:
     return Plan(
         suite=suite,
         protocol=adjusted(protocol, suite, given["samples"], given["response"]),
-        sets=load_sets(suite, (), Path("nowhere"), given["questions"]),
+        sets=_sets(given["questions"]),
         model=Model("fake", Path("nowhere"), given.get("model", "0" * 64)),
         seed=given.get("seed", 1),
         dtype="float32",
         versions={"vllm": "1"},
     )
+
+
+@cache
+def _sets(questions: int) -> tuple[Set, ...]:
+    return load_sets(suite_of("micro"), (), Path("nowhere"), questions)

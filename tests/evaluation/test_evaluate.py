@@ -65,6 +65,7 @@ def test_an_evaluation_stores_every_sample_and_every_number(done: Path) -> None:
     page = (out / "EVALUATION.md").read_text()
     assert "| micro, easy |" in page
     assert "![scores.svg](scores.svg)" in page
+    assert "A look, not a result: only the first 4 of 32 of micro, easy, 4 of 32 of" in page
     assert "harness.evaluate model=micro_base" in page
     assert (out / "scores.png").stat().st_size > 1000
     document = json.loads((out / DOCUMENT).read_text())

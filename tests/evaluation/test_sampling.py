@@ -124,19 +124,19 @@ def test_an_engine_that_leaves_something_out_is_an_error(tmp_path: Path) -> None
 def test_another_evaluation_is_never_mixed_in(
     tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
-    open_folder(tmp_path, small_plan().identity(), {})
-    open_folder(tmp_path, small_plan().identity(), {})
+    open_folder(tmp_path, small_plan().identity(), dict)
+    open_folder(tmp_path, small_plan().identity(), dict)
     with pytest.raises(UsageError, match="never mixed") as caught:
-        open_folder(tmp_path, small_plan(**changes).identity(), {})
+        open_folder(tmp_path, small_plan(**changes).identity(), dict)
     assert said in str(caught.value)
 
 
 def test_a_directory_with_something_else_or_a_changed_document_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match=r"holds thesis\.txt"):
-        open_folder(tmp_path, small_plan().identity(), {})
+        open_folder(tmp_path, small_plan().identity(), dict)
     (tmp_path / "thesis.txt").unlink()
-    open_folder(tmp_path, small_plan().identity(), {})
+    open_folder(tmp_path, small_plan().identity(), dict)
     path = tmp_path / DOCUMENT
     path.write_text(path.read_text().replace('"seed": 1', '"seed": 2'))
     with pytest.raises(DamagedError, match="was changed"):
