@@ -88,7 +88,7 @@ def wait_for(is_reached: Callable[[], object], results: Path) -> None:
     while not is_reached():
         logs = "\n".join(path.read_text()[-1500:] for path in results.rglob("job.log"))
         assert time.monotonic() < end, logs
-        time.sleep(1.0)
+        time.sleep(2.0)
 
 
 def is_at_work(results: Path, arm: str, attempt: int = 0) -> bool:
@@ -121,6 +121,24 @@ def test_scripts_are_accepted_by_sbatch(
     assert "Requested node configuration is not available" in said
 
 
+def finish(ask: Ask, results: Path, *arms: str) -> None:
+    """Wait until cells are done; one whose Ray gave up its start on a busy machine goes again."""
+    again = 2
+
+    def are_done() -> bool:
+        nonlocal again
+        found = states(ask("harness.cells"))
+        failed = [arm for arm in arms if found[arm] == "failed"]
+        if failed and again and "raylet" in record(results, failed[0])["reason"]:
+            again -= 1
+            ask("harness.cells", "requeue", f"cell={failed[0]}", *ONE_AT_A_TIME)
+        else:
+            assert not failed, record(results, failed[0])["reason"]
+        return all(found[arm] == "done" for arm in arms)
+
+    wait_for(are_done, results)
+
+
 def test_a_matrix_is_submitted_cancelled_requeued_and_finished(
     slurm: SlurmDaemons, results: Path, ask: Ask
 ) -> None:
@@ -144,10 +162,9 @@ def test_a_matrix_is_submitted_cancelled_requeued_and_finished(
     # asked for again, nothing is submitted twice
     out = ask("harness.run", "levels=[none,loss]", *ONE_AT_A_TIME)
     assert "submitted" not in out and "2 of 2 cells are under way" in out
-    both = ("kl=none", "kl=loss")
-    wait_for(lambda: [states(ask("harness.cells"))[a] for a in both] == ["done"] * 2, results)
-    assert [a["status"] for a in record(results, "kl=none")["attempts"]] == ["interrupted", "done"]
-    assert [a["status"] for a in record(results, "kl=loss")["attempts"]] == ["done"]
+    finish(ask, results, "kl=none", "kl=loss")
+    requeued = [attempt["status"] for attempt in record(results, "kl=none")["attempts"]]
+    assert (requeued[0], requeued[-1]) == ("interrupted", "done")
     # the same command now writes the report
     assert "REPORT.md" in ask("harness.run", "levels=[none,loss]", *ONE_AT_A_TIME)
 
