@@ -225,8 +225,15 @@ def _blocks(
         f"Verdict: {gate.word} (exit code {int(gate.code)}). {gate.reason}",
         table([*heads, "superiority", "equivalence"], rows),
         "The gate judges the first row; the others are not corrected for their number.",
+        "\n".join(dict.fromkeys(_note(effect) for effect in comparison.effects if _note(effect))),
         *(f"Note: {note}" for note in comparison.notes),
     ]
+
+
+def _note(effect: Effect) -> str:
+    """Return why there is no interval, or how wide it would be, in words of questions."""
+    # the estimator speaks of what it is mostly given
+    return effect.difference.note.replace("seed", "question").capitalize()
 
 
 def _figure(comparison: EvaluationComparison) -> Figure:
@@ -293,7 +300,7 @@ def _row(effect: Effect) -> dict[str, Any]:
         "margin": difference.margin,
         "method": difference.method,
         "questions": difference.seeds,
-        "note": difference.note,
+        "note": _note(effect),
         "superiority": effect.superiority,
         "equivalence": effect.equivalence,
     }
