@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from harness import config as configs
+from harness.composing import CONFIG_NAME
 from harness.launch.command import verl_keys
 from harness.names import near
 from harness.options import help_text
@@ -24,7 +25,7 @@ from harness.schema import ExitCode, HarnessError, UsageError
 _REFUSED_FLAGS = ("-m", "--multirun", "-r", "--run")
 
 
-@hydra.main(version_base="1.3", config_path=str(configs.CONF), config_name=configs.CONFIG_NAME)
+@hydra.main(version_base="1.3", config_path=str(configs.CONF), config_name=CONFIG_NAME)
 def _compose_or_show(_: DictConfig) -> None:
     """Compose the command line, or answer `--cfg` and `--info`, as any Hydra application."""
 

@@ -9,17 +9,17 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from harness import shadow
+from harness.composing import composed, plain
 from harness.schema import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,13 +28,10 @@ ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "harness" / "conf"
 ABLATIONS = ROOT / "ablations"
 
-CONFIG_NAME = "config"
 MICRO = "micro"
 SHADOW_LIST = CONF / "shadow.yaml"
 CELL_KEYS = ("verl", "reward", "dataset", "model", "evaluation", "environment")
 """Root keys that make a cell's config; the others say which cells, where and how."""
-
-ROOT_KEYS = ("seeds", "steps", "levels", "results_dir", "dry_run", "shadow")
 
 # a level of an ablation can say "an eighth of the batch" at every scale
 OmegaConf.register_new_resolver("quotient", lambda whole, part: whole // part, replace=True)
@@ -164,7 +161,7 @@ def read_request(words: Sequence[str]) -> Request:
     Raises:
         UsageError: a root key has a value of the wrong kind.
     """
-    tree = _shadowed_or_not(_plain(_composed(tuple(words))))
+    tree = _shadowed_or_not(plain(composed(tuple(words))))
     seeds = _whole_or_list("seeds", tree["seeds"])
     steps = tree["steps"]
     if steps is not None and (not isinstance(steps, int) or steps < 1):
@@ -200,21 +197,21 @@ def arm_config(
         steps: training steps.
     """
     config = _arm_tree(words, choose, {**settings, "verl.trainer.total_training_steps": steps})
-    return _cell_part(_shadowed_or_not(_plain(config)))
+    return _cell_part(_shadowed_or_not(plain(config)))
 
 
 def replaced_keys(
     words: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any]
 ) -> list[shadow.Replacement]:
     """Return what a shadow replaces in one arm (see `arm_config`); empty if none is asked for."""
-    recipe = _plain(_arm_tree(words, choose, settings))
+    recipe = plain(_arm_tree(words, choose, settings))
     made, keys = _shadowed_or_not(recipe), (*CELL_KEYS, "launcher", "steps", "seeds")
     return shadow.replacements({k: recipe[k] for k in keys}, {k: made[k] for k in keys})
 
 
 def composed_tree(words: Sequence[str]) -> dict[str, Any]:
     """Return the resolved config of a command line. Needs a `session` around it."""
-    return _plain(_composed(tuple(words)))
+    return plain(composed(tuple(words)))
 
 
 def composed_keys(groups: Sequence[str]) -> frozenset[str]:
@@ -225,7 +222,7 @@ def composed_keys(groups: Sequence[str]) -> frozenset[str]:
 
     Needs a `session` around it.
     """
-    config = _composed(tuple(groups))
+    config = composed(tuple(groups))
     tree = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
     return frozenset(_all_keys(tree))
 
@@ -246,7 +243,7 @@ def _arm_tree(
 ) -> DictConfig:
     chosen = [f"{group}={name}" for group, name in choose.items()]
     kept = [word for word in words if word.partition("=")[0] not in choose]
-    config = copy.deepcopy(_composed((*kept, *chosen)))
+    config = copy.deepcopy(composed((*kept, *chosen)))
     OmegaConf.set_struct(config, False)
     for key, value in settings.items():
         OmegaConf.update(config, key, value, force_add=True)
@@ -267,7 +264,7 @@ def _shadowed_or_not(tree: dict[str, Any]) -> dict[str, Any]:
     if tree["scale"] == MICRO:
         raise UsageError("shadow=true is for the scales of the paper: scale=micro runs as it is")
     replaced = shadow.read_list(SHADOW_LIST)
-    micro = _plain(_composed((f"ablation={tree['ablation']}", f"scale={MICRO}")))
+    micro = plain(composed((f"ablation={tree['ablation']}", f"scale={MICRO}")))
     made = shadow.shadow_of(tree, micro, replaced)
     for key, value in replaced.request.items():
         if made[key] is None:
@@ -280,16 +277,6 @@ def _all_keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{key}"
         if isinstance(value, Mapping):
             yield from _all_keys(value, f"{prefix}{key}.")
-
-
-@lru_cache(maxsize=512)
-def _composed(words: tuple[str, ...]) -> DictConfig:
-    """Compose once per command line: Hydra reads and merges a dozen files each time."""
-    return compose(CONFIG_NAME, overrides=list(words))
-
-
-def _plain(config: DictConfig) -> dict[str, Any]:
-    return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
 
 
 def _whole_or_list(key: str, value: Any) -> int | tuple[int, ...] | None:

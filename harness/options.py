@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import config as configs
+from harness.composing import CONFIG_NAME, ROOT_KEYS
 
 _USAGE = """\
 usage: python -m harness.run ablation=<name> [group=choice ...] [key=value ...]
@@ -48,12 +49,12 @@ def first_comment(path: Path) -> str:
 
 
 def _root_key_lines() -> list[str]:
-    lines = (configs.CONF / f"{configs.CONFIG_NAME}.yaml").read_text().splitlines()
+    lines = (configs.CONF / f"{CONFIG_NAME}.yaml").read_text().splitlines()
     comments = dict(zip(lines[1:], lines, strict=False))
     entries = []
     for line, above in comments.items():
         key, _, value = line.partition(":")
-        if key in configs.ROOT_KEYS:
+        if key in ROOT_KEYS:
             entries.append((f"{key}=", above.lstrip("# "), value.strip()))
     width = max(len(key) for key, _, _ in entries)
     return [f"  {key.ljust(width)}  {text} [{value}]" for key, text, value in entries]

@@ -18,7 +18,8 @@ ROOMS: dict[str, set[str]] = {
     "provenance": {"environments"},
     "rewards": {"graders"},
     "shadow": {"schema"},
-    "config": {"schema", "shadow"},
+    "composing": set(),
+    "config": {"schema", "shadow", "composing"},
     "ablation": {"schema", "names"},
     "matrix": {"schema", "seeds", "names", "ablation"},
     "store": {"schema", "provenance"},
@@ -59,8 +60,8 @@ ROOMS: dict[str, set[str]] = {
 """Room -> other rooms that it may import. What is not named is part of the command lines."""
 
 PACKAGES: dict[str, set[str]] = {
-    "hydra": {"config", "application", "plugins"},
-    "omegaconf": {"config", "application"},
+    "hydra": {"config", "composing", "application", "plugins"},
+    "omegaconf": {"config", "composing", "application"},
     "torch": {"plugins", "algorithms", "extensions"},
     "verl": {"plugins", "algorithms", "extensions"},
     "vllm": {"plugins"},
