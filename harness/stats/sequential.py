@@ -164,10 +164,7 @@ def monitor_bounded(
         raise ValueError(f"a difference of {worst:g} lies outside the bound {bound:g}")
     unit_S = np.clip((values_S / bound + 1.0) / 2.0, 0.0, 1.0)
     candidate_M = np.linspace(0.0, 1.0, max(candidates, 3))[1:-1]
-    log_SM = _log_wealth(unit_S, candidate_M)
-    is_left_SM = log_SM < -np.log1p(-level)
-    # where all are refuted the mean lies between two of them: about the least refuted one
-    is_left_SM |= log_SM <= log_SM.min(axis=1, keepdims=True)
+    is_left_SM = _unrefuted(_log_wealth(unit_S, candidate_M), level)
     step = candidate_M[0]
     low_S = np.where(is_left_SM, candidate_M, np.inf).min(axis=1) - step
     high_S = np.where(is_left_SM, candidate_M, -np.inf).max(axis=1) + step
@@ -186,6 +183,14 @@ def monitor_bounded(
         assumption=f"differences within ±{bound:g}, each of the same mean given those before",
         note=_note(values_S, missing, False),
     )
+
+
+def _unrefuted(log_SM: np.ndarray, level: float) -> np.ndarray:
+    """Return which of M candidate means no bet has refuted, (seeds, M) bools; never none of them.
+
+    Where all are refuted the mean lies between two of them: about the least refuted one.
+    """
+    return (log_SM < -np.log1p(-level)) | (log_SM <= log_SM.min(axis=1, keepdims=True))
 
 
 def _log_wealth(unit_S: np.ndarray, candidate_M: np.ndarray) -> np.ndarray:
