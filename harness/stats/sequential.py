@@ -190,7 +190,9 @@ def _unrefuted(log_SM: np.ndarray, level: float) -> np.ndarray:
 
     Where all are refuted the mean lies between two of them: about the least refuted one.
     """
-    return (log_SM < -np.log1p(-level)) | (log_SM <= log_SM.min(axis=1, keepdims=True))
+    is_left_SM: np.ndarray = log_SM < -np.log1p(-level)
+    is_left_SM |= log_SM <= log_SM.min(axis=1, keepdims=True)
+    return is_left_SM
 
 
 def _log_wealth(unit_S: np.ndarray, candidate_M: np.ndarray) -> np.ndarray:
