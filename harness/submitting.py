@@ -119,7 +119,7 @@ def follow(
     submitter: Submitter,
     say: Say,
     stop: StopRequest,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] | None = None,
     see: Callable[[Study], Sight] = sight_of,
 ) -> list[Standing]:
     """Submit what may start, watch until nothing is queued or runs, and submit lost cells again.
@@ -128,7 +128,7 @@ def follow(
         submitter: of the request.
         say: gets a line for every change of a state.
         stop: ends the watching; the jobs go on.
-        sleep: between two looks.
+        sleep: between two looks; by default a pause that a stop ends.
         see: makes a fresh look at the queues.
 
     Returns:
@@ -138,13 +138,21 @@ def follow(
     guard = Guard(store, allowed_gpu_hours(study.request.launcher))
     tries: dict[str, int] = {}
     told: dict[str, str] = {}
+
+    def pause(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not stop.is_set and time.monotonic() < end:
+            time.sleep(min(0.5, seconds))
+
     while True:
         sight = see(study)
         standings = look(study.cells, store, sight)
         for standing in standings:
             _tell(standing, told, say)
         for error in sight.errors:
-            say(error)
+            if told.get(error) is None:
+                told[error] = error
+                say(error)
         reason = guard.exceeded()
         if reason:
             _stop_for_budget(standings, store, sight, f"stopped by {reason}", say)
@@ -158,7 +166,7 @@ def follow(
             tries[standing.cell.cell_id] = tries.get(standing.cell.cell_id, 0) + 1
             job = submitter.submit(standing.cell).job
             say(f"{standing.cell.run_name}: submitted as {job}")
-        sleep(float(study.request.launcher["poll_s"]))
+        (sleep or pause)(float(study.request.launcher["poll_s"]))
 
 
 def _due(standings: Sequence[Standing], tries: dict[str, int], study: Study) -> list[Standing]:
