@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 WORDS = (
     *("ablation=kl_penalty", "scale=micro", "seeds=1", "steps=4", "levels=[none]"),
     *("dataset.eval_size=8", "verl.trainer.test_freq=2", "verl.trainer.save_freq=1"),
+    # verl cannot load a checkpoint on a CPU otherwise
+    "environment.VERL_USE_EXTERNAL_MODULES='harness.plugins.cpu,harness.extensions.cpu_checkpoint'",
 )
 LIMIT_S = 900
 
