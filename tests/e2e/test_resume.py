@@ -46,7 +46,8 @@ def test_a_stopped_cell_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
         assert first.poll() is None and time.monotonic() < end
         time.sleep(0.1)
     first.send_signal(signal.SIGTERM)
-    assert first.wait(LIMIT_S) == 20
+    out, _ = first.communicate(timeout=LIMIT_S)
+    assert first.returncode == 20, out
     run = only_run(tmp_path)
     before = steps_of(run / "attempt-0")
     assert 4 not in before
