@@ -50,9 +50,20 @@ class RayNodes:
             f"--ray-client-server-port={free_port()}",
         )
         self._wait(self._is_up)
-        for _ in range(self.workers):
+        for number in range(1, self.workers + 1):
+            self._start_worker(number)
+
+    def _start_worker(self, number: int) -> None:
+        """Start one worker, anew if its raylet gives up its start, as on a busy machine it may."""
+        for left in (2, 1, 0):
             self._start(f"--address=127.0.0.1:{self.port}", "--num-cpus=1")
-        self._wait(lambda: self.alive() == 1 + self.workers)
+            try:
+                self._wait(lambda: self.alive() == 1 + number)
+                return
+            except AssertionError:
+                if self.nodes[number].poll() is None or not left:
+                    raise
+                del self.nodes[number]
 
     def _start(self, *words: str) -> None:
         number = len(self.nodes)
@@ -62,7 +73,7 @@ class RayNodes:
         program += [
             "--min-worker-port=0",
             "--max-worker-port=0",
-            f"--temp-dir={self.root}/n{number}",
+            f"--temp-dir={self.root}/n{free_port()}",
         ]
         with (self.root / f"node-{number}.out").open("wb") as out:
             self.nodes.append(
