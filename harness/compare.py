@@ -29,11 +29,8 @@ from harness.arguments import read_words, run_command
 from harness.baseline import BASELINES
 from harness.comparing.document import comparison_document
 from harness.comparing.effects import Settings
-from harness.comparing.evaluations import (
-    compare_evaluations,
-    evaluation_text,
-    write_evaluation_comparison,
-)
+from harness.comparing.evaluation_output import evaluation_text, write_evaluation_comparison
+from harness.comparing.evaluations import compare_evaluations
 from harness.comparing.figures import write_comparison_figures
 from harness.comparing.output import comparison_markdown
 from harness.comparing.output import comparison_text as sides_text

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from harness.comparing.effects import Effect, Settings
 from harness.comparing.gate import Gate, judge
 from harness.comparing.margins import convention_of, margin_of
 from harness.comparing.report import NotComparableError
 from harness.evaluation.folder import differences
-from harness.evaluation.picture import Mark, rows_figure
 from harness.evaluation.reading import Stored, read_evaluation
 from harness.metrics.columns import column_of
 from harness.names import near
-from harness.plots import save_figure
-from harness.reports.text import interval, markdown_table, number, paragraphs, plain_table
-from harness.schema import SCHEMA_VERSION, UsageError
+from harness.schema import UsageError
 from harness.stats.paired import compare_paired
-from harness.store.files import write_atomic, write_json
 
 METRICS = ("accuracy", "truncated", "unparsable", "format", "response_tokens")
 """Compared of every benchmark, in this order."""
@@ -121,30 +113,6 @@ def is_same(candidate: Stored, baseline: Stored) -> bool:
     return candidate.id == baseline.id and candidate.scores.equals(baseline.scores)
 
 
-def evaluation_text(comparison: EvaluationComparison) -> str:
-    """Return a comparison for a terminal."""
-    return paragraphs(_title(comparison), *_blocks(comparison, plain_table, "WARNING: "))
-
-
-def write_evaluation_comparison(
-    comparison: EvaluationComparison, out: Path, command: str
-) -> list[Path]:
-    """Write COMPARISON.md, comparison.json and the figure; return the paths."""
-    (out / "figures").mkdir(parents=True, exist_ok=True)
-    figures = save_figure(_figure(comparison), out / "figures" / "accuracy")
-    names = [str(path.relative_to(out)) for path in figures if path.suffix == ".svg"]
-    pictures = [f"![{name}]({name})" for name in names]
-    blocks = [f"# {_title(comparison)}", *_blocks(comparison, markdown_table, "> **WARNING** ")]
-    document, page = out / "comparison.json", out / "COMPARISON.md"
-    write_json(document, _document(comparison, command))
-    write_atomic(page, paragraphs(*blocks, *pictures) + "\n")
-    return [page, document, *figures]
-
-
-def _title(comparison: EvaluationComparison) -> str:
-    return f"{comparison.candidate.name} against {comparison.baseline.name}"
-
-
 def _metrics(candidate: Stored, baseline: Stored, metric: str) -> list[str]:
     shared = [name for name in candidate.benchmarks if name in baseline.benchmarks]
     names = [f"{name}_{benchmark}" for name in METRICS for benchmark in shared]
@@ -197,110 +165,3 @@ def _notes(candidate: Stored, baseline: Stored) -> tuple[str, ...]:
     if is_same(candidate, baseline):
         notes.append("both sides are the same evaluation")
     return tuple(notes)
-
-
-def _blocks(
-    comparison: EvaluationComparison,
-    table: Callable[[Sequence[str], Sequence[Sequence[str]]], str],
-    warning: str,
-) -> list[str]:
-    gate, level = comparison.gate, f"{100 * comparison.settings.level:g} % interval"
-    heads = ["metric", "candidate", "baseline", "difference", level, "margin", "questions"]
-    rows = [
-        [
-            effect.metric,
-            number(effect.candidate, effect.unit),
-            number(effect.baseline, effect.unit),
-            number(effect.difference.interval.point, effect.unit, sign=True),
-            interval(*effect.difference.interval[1:], effect.unit),
-            number(effect.difference.margin or math.nan, effect.unit),
-            str(effect.difference.seeds),
-            effect.superiority,
-            effect.equivalence,
-        ]
-        for effect in comparison.effects
-    ]
-    return [
-        f"{warning}{comparison.warning}" if comparison.warning else "",
-        f"Verdict: {gate.word} (exit code {int(gate.code)}). {gate.reason}",
-        table([*heads, "superiority", "equivalence"], rows),
-        "The gate judges the first row; the others are not corrected for their number.",
-        "\n".join(dict.fromkeys(_note(effect) for effect in comparison.effects if _note(effect))),
-        *(f"Note: {note}" for note in comparison.notes),
-    ]
-
-
-def _note(effect: Effect) -> str:
-    """Return why there is no interval, or how wide it would be, in words of questions."""
-    # the estimator speaks of what it is mostly given
-    return effect.difference.note.replace("seed", "question").capitalize()
-
-
-def _figure(comparison: EvaluationComparison) -> Figure:
-    level = f"{100 * comparison.settings.level:g} %"
-    rows = [
-        (
-            effect.metric.removeprefix("accuracy_"),
-            [
-                Mark(
-                    label=f"{level} over questions",
-                    value=effect.difference.interval.point,
-                    low=effect.difference.interval.low,
-                    high=effect.difference.interval.high,
-                )
-            ],
-        )
-        for effect in comparison.effects
-        if effect.metric.startswith("accuracy_")
-    ]
-    title = ("NOT COMPARABLE: " if comparison.warning else "") + _title(comparison)
-    return rows_figure(rows, "accuracy, candidate minus baseline [fraction]", title, zero=True)
-
-
-def _document(comparison: EvaluationComparison, command: str) -> Mapping[str, Any]:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "evaluations",
-        "command": command,
-        "warning": comparison.warning or None,
-        "is_comparable": not comparison.reasons,
-        "reasons": list(comparison.reasons),
-        "notes": list(comparison.notes),
-        "candidate": {"name": comparison.candidate.name, **comparison.candidate.identity},
-        "baseline": {"name": comparison.baseline.name, **comparison.baseline.identity},
-        "gate": {
-            "metric": comparison.settings.metric,
-            "word": comparison.gate.word,
-            "exit_code": int(comparison.gate.code),
-            "reason": comparison.gate.reason,
-        },
-        "rows": [_row(effect) for effect in comparison.effects],
-    }
-
-
-def _row(effect: Effect) -> dict[str, Any]:
-    difference = effect.difference
-    numbers = {
-        "candidate": effect.candidate,
-        "baseline": effect.baseline,
-        "difference": difference.interval.point,
-        "low": difference.interval.low,
-        "high": difference.interval.high,
-        "p_superior": difference.p_superior,
-        "p_inferior": difference.p_inferior,
-        "p_equivalent": difference.p_equivalent,
-    }
-    return {
-        "row_id": f"effect/{effect.metric}",
-        "metric": effect.metric,
-        "unit": effect.unit,
-        "better": effect.better,
-        **{key: value if math.isfinite(value) else None for key, value in numbers.items()},
-        "level": difference.level,
-        "margin": difference.margin,
-        "method": difference.method,
-        "questions": difference.seeds,
-        "note": _note(effect),
-        "superiority": effect.superiority,
-        "equivalence": effect.equivalence,
-    }
