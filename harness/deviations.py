@@ -4,14 +4,14 @@ Every training setting of the paper: its text, its authors' code, their later wo
 do, what the recipes set, and what that may change. The first four and the last come from
 baselines/papers/open_reasoner_zero/deviations.yaml, what we set from the composed recipes.
 `scale=` shows the values of one scale; without it those of orz_7b, with the others where they
-differ.
+differ. A report of runs at a scale of the paper has the same table, with what its runs had set.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ import yaml
 from harness import config as configs
 from harness.arguments import read_words, run_command
 from harness.names import near
-from harness.reports.text import markdown_table
+from harness.reports.text import markdown_table, paragraphs
 from harness.schema import DamagedError, ExitCode, UsageError
+from harness.shadow import SCALE_PREFIX, read_list
 from harness.store.files import write_atomic
 
 FILE = configs.ROOT / "baselines" / "papers" / "open_reasoner_zero" / "deviations.yaml"
@@ -32,6 +33,12 @@ FIRST = "orz_7b"
 STATUSES = ("same", "differs", "unknown")
 _FIELDS = {"title", "paper", "code", "later", "verl", "keys", "by", "status", "effect"}
 _NOT_SET = "(veRL's default)"
+_NO_CRITIC = "(no critic)"
+_REPLACED = " [shadow]"
+_HEADS = ("setting", "paper", "code", "later", "veRL", "what we set", "status", "effect")
+_OF_A_REQUEST = {"recipe.steps": "verl.trainer.total_training_steps"}
+"""Key of a recipe that no cell has -> the key of its cells that holds what was asked for."""
+
 _SAYS_NOTHING = "-"
 
 _HEAD = """\
@@ -106,14 +113,20 @@ def composed(scales: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def what_we_set(setting: Setting, recipes: Mapping[str, Mapping[str, Any]]) -> str:
+def what_we_set(
+    setting: Setting, recipes: Mapping[str, Mapping[str, Any]], replaced: Collection[str] = ()
+) -> str:
     """Return what the recipes hold of a setting, and the file that does the rest.
 
     Args:
         setting: the setting.
-        recipes: scale -> composed config, the first one shown whole.
+        recipes: scale or arm -> config, the first one shown whole.
+        replaced: keys that a shadow replaces, with all below them; what it replaces is marked.
     """
-    parts = [_values(key, recipes) for key in setting.keys]
+    parts = [
+        _values(key, recipes) + (_REPLACED if _is_below(key, replaced) else "")
+        for key in setting.keys
+    ]
     if setting.by:
         parts.append("done by veRL" if setting.by == "verl" else f"by {setting.by}")
     return "; ".join(parts)
@@ -122,19 +135,12 @@ def what_we_set(setting: Setting, recipes: Mapping[str, Mapping[str, Any]]) -> s
 def page(settings: Sequence[Setting], recipes: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the page as Markdown."""
     first = next(iter(recipes))
-    counts = {word: sum(item.status == word for item in settings) for word in STATUSES}
-    summary = (
-        f"{len(settings)} settings: {counts['same']} as the authors' code or later word has them,"
-        f" {counts['differs']} that differ, {counts['unknown']} that nobody stated."
-    )
     different = [item for item in settings if item.status != "same"]
     short = [[item.title, what_we_set(item, recipes), item.effect] for item in different]
-    heads = ("setting", "paper", "code", "later", "veRL", "what we set", "status", "effect")
-    rows = [_row(item, recipes) for item in settings]
     return "\n".join(
         [
             _HEAD.format(first=first),
-            summary,
+            _summary(settings),
             "",
             "## What differs, or is unknown",
             "",
@@ -142,9 +148,81 @@ def page(settings: Sequence[Setting], recipes: Mapping[str, Mapping[str, Any]]) 
             "",
             "## All settings",
             "",
-            markdown_table(heads, rows, "<" * len(heads)),
+            table(settings, recipes),
             "",
         ]
+    )
+
+
+def table(
+    settings: Sequence[Setting],
+    recipes: Mapping[str, Mapping[str, Any]],
+    replaced: Collection[str] = (),
+) -> str:
+    """Return every setting as a Markdown table; the arguments are those of `what_we_set`."""
+    rows = [
+        [
+            item.title,
+            *(text or _SAYS_NOTHING for text in (item.paper, item.code, item.later, item.verl)),
+            what_we_set(item, recipes, replaced),
+            item.status,
+            item.effect,
+        ]
+        for item in settings
+    ]
+    return markdown_table(_HEADS, rows, "<" * len(_HEADS))
+
+
+def of_runs(scale: str, arms: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what a report says of the deviations of its runs, as Markdown without a title.
+
+    Args:
+        scale: of the runs; that of a shadow begins with `harness.shadow.SCALE_PREFIX`.
+        arms: name -> config of its cells, the control first.
+
+    Returns:
+        "" at a scale that is none of the paper's.
+    """
+    recipe = scale.removeprefix(SCALE_PREFIX)
+    if recipe not in recipe_scales():
+        return ""
+    listed = read_list(configs.SHADOW_LIST)
+    replaced = (*listed.micro, *listed.divided, *listed.fixed) if recipe != scale else ()
+    settings = [
+        replace(item, keys=tuple(_OF_A_REQUEST.get(key, key) for key in item.keys))
+        for item in read_settings()
+    ]
+    of_a_shadow = (
+        f"These runs are a shadow of {recipe}, and no result of it: what is marked{_REPLACED} has a"
+        " value that harness/conf/shadow.yaml put in place of the recipe's; status and effect are"
+        " the recipe's."
+    )
+    return paragraphs(
+        f"{_summary(settings)} What we set is read from the runs, veRL's keys without `verl.`: the"
+        " values of the control, and of other arms where they differ. A dash: says nothing.",
+        of_a_shadow if replaced else "",
+        table(settings, arms, replaced),
+        f"Source: the configs of the runs and {FILE.relative_to(configs.ROOT)}; the recipes of all"
+        f" scales: {PAGE}.",
+    )
+
+
+def of_recipe(scale: str) -> str:
+    """Return the deviations of one recipe without runs, as Markdown without a title.
+
+    Args:
+        scale: any; "" is returned for one that is none of the paper's.
+    """
+    if scale not in recipe_scales():
+        return ""
+    settings = read_settings()
+    with configs.session():
+        recipes = composed([scale])
+    return paragraphs(
+        f"{_summary(settings)} What we set is read from the recipe, veRL's keys without `verl.`. A"
+        " dash: says nothing.",
+        table(settings, recipes),
+        f"Source: `scale={scale}` and {FILE.relative_to(configs.ROOT)}; all scales: {PAGE}.",
     )
 
 
@@ -170,9 +248,16 @@ def _deviations(words: Sequence[str]) -> int:
     return ExitCode.OK
 
 
-def _row(item: Setting, recipes: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    said = [text or _SAYS_NOTHING for text in (item.paper, item.code, item.later, item.verl)]
-    return [item.title, *said, what_we_set(item, recipes), item.status, item.effect]
+def _summary(settings: Sequence[Setting]) -> str:
+    counts = {word: sum(item.status == word for item in settings) for word in STATUSES}
+    return (
+        f"{len(settings)} settings: {counts['same']} as the authors' code or later word has them,"
+        f" {counts['differs']} that differ, {counts['unknown']} that nobody stated."
+    )
+
+
+def _is_below(key: str, places: Collection[str]) -> bool:
+    return any(key == place or key.startswith(f"{place}.") for place in places)
 
 
 def _values(key: str, recipes: Mapping[str, Mapping[str, Any]]) -> str:
@@ -191,9 +276,14 @@ def _value(key: str, tree: Mapping[str, Any]) -> Any:
     value: Any = tree
     for word in key.split("."):
         if not isinstance(value, Mapping) or word not in value:
-            return _NOT_SET
+            return _absent(value)
         value = value[word]
     return value
+
+
+def _absent(parent: Any) -> str:
+    # a cell without a critic keeps nothing else of its settings
+    return _NO_CRITIC if parent == {"enable": False} else _NOT_SET
 
 
 def _text(value: Any) -> str:

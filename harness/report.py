@@ -21,6 +21,7 @@ from harness.claims import claim_sheet, rows_of_tables
 from harness.claimsheet.layout import documents, markdown
 from harness.claimsheet.sheet import Line
 from harness.config import ABLATIONS, load_ablation
+from harness.deviations import of_runs
 from harness.matrix import arm_differences
 from harness.metrics.streams import RunFiles
 from harness.metrics.tables import read_parquet, write_parquet
@@ -31,6 +32,7 @@ from harness.reports.figures import write_figures
 from harness.reports.origin import rule_origin
 from harness.reports.results import Asked, Results, assemble
 from harness.schema import SCHEMA_VERSION, CellSpec, ExitCode, RunRecord, UsageError
+from harness.shadow import SCALE_PREFIX
 from harness.store.files import write_atomic, write_json
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document, spec_from
@@ -68,11 +70,14 @@ def write_results(
         write_parquet(getattr(results.tables, name), out / f"{name}.parquet")
     write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
     scale = results.asked.scale
-    lines = [] if results.is_too_little else claims_of(results, out)
+    # a shadow proves that a recipe runs: no claim is about it
+    is_judged = not (results.is_too_little or scale.startswith(SCALE_PREFIX))
+    lines = claims_of(results, out) if is_judged else []
     verdicts = verdict_document(results)
     write_json(out / "verdicts.json", {**verdicts, "claims": documents(lines, scale)})
     write_figures(results, out)
-    write_atomic(out / "REPORT.md", document(results, markdown(lines, scale) if lines else ""))
+    claims, deviations = markdown(lines, scale) if lines else "", of_runs(scale, results.configs)
+    write_atomic(out / "REPORT.md", document(results, claims, deviations))
     write_study_page(out, ablation, _place(root, out))
     return results
 

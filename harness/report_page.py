@@ -9,6 +9,7 @@ from typing import Any
 from harness.claims import BASELINES, claim_sheet, stored_rows
 from harness.claimsheet import layout
 from harness.config import ablation_files, group_choices, load_ablation
+from harness.deviations import of_recipe
 from harness.names import near
 from harness.schema import UsageError
 from harness.store.files import write_atomic
@@ -83,6 +84,7 @@ def write_scale_page(scale: str, results_dir: Path) -> Path:
         claims=blocks_of(layout.markdown(lines, scale), "claims"),
         no_claims="",
         verdicts=layout.documents(lines, scale),
+        recipe=blocks_of(of_recipe(scale), "deviations of the recipe"),
         studies=studies,
         gaps=[] if studies else [NO_RESULTS],
         command=f"python -m harness.report scale={scale}",

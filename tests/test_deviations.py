@@ -8,6 +8,8 @@ from harness.deviations import (
     FILE,
     PAGE,
     composed,
+    of_recipe,
+    of_runs,
     page,
     read_settings,
     recipe_scales,
@@ -52,6 +54,48 @@ def test_what_we_set_is_read_from_the_recipe() -> None:
     other = {"verl": {"actor_rollout_ref": {"actor": {"optim": {}}}}}
     text = what_we_set(setting, {"a": tree, "b": other})
     assert text == "`actor_rollout_ref.actor.optim.lr` = 2e-06 (b: (veRL's default))"
+
+
+def config_of(rate: float, *, has_critic: bool = True) -> dict:
+    """An invented cell: its policy's rate, batch and steps, and a critic or none."""
+    critic = {"enable": True, "optim": {"lr": 5e-6}} if has_critic else {"enable": False}
+    actor = {"optim": {"lr": rate}}
+    trainer, data = {"total_training_steps": 7}, {"train_batch_size": 16}
+    verl = {"critic": critic, "trainer": trainer, "data": data}
+    return {"verl": {**verl, "actor_rollout_ref": {"actor": actor}}}
+
+
+def row_of(text: str, title: str) -> list[str]:
+    """Return the cells of the row of a setting."""
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {title} ")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_report_shows_what_its_runs_had_set() -> None:
+    arms = {"a": config_of(1e-6), "b": config_of(2e-6, has_critic=False)}
+    text = of_runs("orz_7b", arms)
+
+    rate = row_of(text, "learning rate of the policy")
+    lr = "`actor_rollout_ref.actor.optim.lr`"
+    assert rate[1:3] + rate[5:7] == ["1e-6", "1e-6", f"{lr} = 1e-06 (b: 2e-06)", "same"]
+    assert "5e-06 (b: (no critic))" in row_of(text, "learning rate of the critic")[5]
+    assert "`trainer.total_training_steps` = 7;" in row_of(text, "length of training")[5]
+    assert "shadow" not in text
+    assert sum(line.startswith("| ") for line in text.splitlines()) == len(SETTINGS) + 2
+
+
+def test_a_shadow_says_what_is_not_the_recipe_s() -> None:
+    text = of_runs("shadow_orz_7b", {"a": config_of(1e-6)})
+
+    assert "a shadow of orz_7b, and no result of it" in text
+    assert "`data.train_batch_size` = 16 [shadow]" in row_of(text, "prompts per iteration")[5]
+    assert "[shadow]" not in row_of(text, "learning rate of the policy")[5]
+
+
+@pytest.mark.parametrize("scale", ["micro", "shadow_micro", "orz_8b"])
+def test_a_scale_that_is_not_the_paper_s_has_no_deviations(scale: str) -> None:
+    assert of_runs(scale, {"a": config_of(1e-6)}) == ""
+    assert of_recipe(scale) == ""
 
 
 def test_what_does_a_setting_is_there() -> None:

@@ -139,7 +139,7 @@ class VllmEngine:
 
     def close(self) -> None:
         """End the engine's processes."""
-        core = getattr(self._engine, "engine_core", None)
+        core: Any = getattr(self._engine, "engine_core", None)
         if hasattr(core, "shutdown"):
             core.shutdown()
 

@@ -62,7 +62,9 @@ def grade_all(
         table[f"{name}_reason"] = [verdict.reason for verdict in verdicts]
         table[f"{name}_answer"] = [verdict.answer for verdict in verdicts]
     outcomes = sample_outcomes(
-        table[plan.protocol.grader], table["finish_reason"], has_stop_rule=plan.protocol.stop_rule
+        list(table[plan.protocol.grader]),
+        list(table["finish_reason"]),
+        has_stop_rule=plan.protocol.stop_rule,
     )
     table["outcome"] = outcomes
     table["correct"] = [int(outcome == "correct") for outcome in outcomes]

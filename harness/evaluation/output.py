@@ -126,8 +126,8 @@ def _scores(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     rows = []
     for asked in evaluation.plan.sets:
         own = _own(evaluation, asked.benchmark.name)
-        cells = [_with_interval(own.loc[name]) for name in names]
-        error = number(float(own.loc[names[0]]["sampling_error"]), "fraction")
+        cells = [_with_interval(own, name) for name in names]
+        error = number(float(own["sampling_error"][names[0]]), "fraction")
         rows.append([asked.benchmark.title, str(len(asked.questions)), *cells, error])
     return heads, rows
 
@@ -136,8 +136,8 @@ def _shares(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     rows = []
     for asked in evaluation.plan.sets:
         own = _own(evaluation, asked.benchmark.name)
-        cells = [number(float(own.loc[name]["value"]), "fraction") for name in SHARES]
-        tokens = number(float(own.loc["response_tokens"]["value"]), "tokens")
+        cells = [number(float(own["value"][name]), "fraction") for name in SHARES]
+        tokens = number(float(own["value"]["response_tokens"]), "tokens")
         rows.append([asked.benchmark.title, *cells, tokens])
     return ["benchmark", *SHARES, "tokens"], rows
 
@@ -162,9 +162,10 @@ def _own(evaluation: Evaluation, benchmark: str) -> pd.DataFrame:
     return summary[(summary["benchmark"] == benchmark) & is_own].set_index("metric")
 
 
-def _with_interval(row: pd.Series) -> str:
-    low, high = (number(float(row[key]), "fraction") for key in ("low", "high"))
-    value = number(float(row["value"]), "fraction")
+def _with_interval(own: pd.DataFrame, name: str) -> str:
+    value, low, high = (
+        number(float(own[key][name]), "fraction") for key in ("value", "low", "high")
+    )
     return value if NOTHING in (low, high) else f"{value} [{low}, {high}]"
 
 
@@ -176,9 +177,9 @@ def _figure(evaluation: Evaluation) -> Figure:
         marks = [
             Mark(
                 label=name,
-                value=float(own.loc[name]["value"]),
-                low=float(own.loc[name]["low"]),
-                high=float(own.loc[name]["high"]),
+                value=float(own["value"][name]),
+                low=float(own["low"][name]),
+                high=float(own["high"][name]),
             )
             for name in dict.fromkeys((f"avg@{k}", f"pass@{k}", f"maj@{k}"))
         ]

@@ -170,7 +170,8 @@ def _share(rows: pd.DataFrame, name: str, samples: int) -> np.ndarray:
         is_so = rows["finish_reason"] != "stop"
     else:
         is_so = rows["outcome"] == name
-    return is_so.to_numpy(dtype=float).reshape(-1, samples).mean(axis=1)
+    share_Q: np.ndarray = is_so.to_numpy(dtype=float).reshape(-1, samples).mean(axis=1)
+    return share_Q
 
 
 def _vote(outcome: str, answer: str) -> Hashable | None:

@@ -23,13 +23,17 @@ from harness.reports.text import (
 )
 from harness.stats.intervals import mean_interval, seed_spread
 
+DEVIATIONS = "Deviations from the paper"
+"""Title of the section that stands at the scales of the paper."""
 
-def document(results: Results, claims: str = "") -> str:
+
+def document(results: Results, claims: str = "", deviations: str = "") -> str:
     """Return the text of REPORT.md.
 
     Args:
         results: of the request.
         claims: table of the claims that the ablation speaks to; "" leaves the section out.
+        deviations: what differs from the paper's runs, setting by setting; "" likewise.
     """
     sections = [
         _head(results),
@@ -44,6 +48,7 @@ def document(results: Results, claims: str = "") -> str:
         detail.cost_section(results),
         detail.health_section(results),
         detail.provenance_section(results),
+        paragraphs(f"## {DEVIATIONS}", deviations) if deviations else "",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 

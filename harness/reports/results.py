@@ -81,6 +81,14 @@ class Results:
         return tuple(sorted({run.record.seed for run in self.runs}))
 
     @property
+    def configs(self) -> dict[str, Mapping[str, Any]]:
+        """Arm -> config of its first cell; only seeds differ in the others."""
+        found: dict[str, Mapping[str, Any]] = {arm: {} for arm in self.arms}
+        for run in self.runs:
+            found[run.record.arm] = found[run.record.arm] or run.spec["config"]
+        return found
+
+    @property
     def steps(self) -> int:
         """Training steps that were asked for; all cells of a request have the same."""
         return self.runs[0].steps

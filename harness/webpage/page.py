@@ -38,6 +38,7 @@ class Page:
         studies: in order.
         gaps: what is missing from the page as a whole.
         command: that writes it again.
+        recipe: where the recipe of the scale differs from the paper; empty if it is not its own.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Page:
     studies: Sequence[Study]
     gaps: Sequence[str]
     command: str
+    recipe: Sequence[Block] = ()
 
 
 def render(page: Page) -> str:

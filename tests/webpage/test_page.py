@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import pandas as pd
 import pytest
 
 from harness import report
+from harness.deviations import read_settings
 from harness.metrics.tables import read_parquet
 from harness.report_page import write_scale_page, write_study_page
 from harness.schema import UsageError
+from tests import synthetic_runs as invented
 from tests.webpage.pages import data_of, document_of, unpacked, write_plainly, write_tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,6 +180,36 @@ def test_the_page_of_a_scale_has_every_claim_and_its_studies_share_the_page(stor
     assert html.count('class="verdict ') >= 56
     assert [study["key"] for study in studies] == ["algorithm", "kl_penalty"]
     assert all(0 < study["samples"]["shown"] <= 300 for study in studies)
+
+
+def test_the_page_of_a_recipe_shows_its_deviations_without_a_run(tmp_path: Path) -> None:
+    html = write_scale_page("orz_1_5b", tmp_path / "results").read_text()
+
+    assert "No study has results at this scale yet" in html
+    section = html.split('<section id="recipe">')[1].split("</section>")[0]
+    heads = re.findall(r'data-head="([^"]*)"', section)[:8]
+    assert heads[:5] == ["setting", "paper", "code", "later", "veRL"]
+    assert heads[5:] == ["what we set", "status", "effect"]
+    assert section.count('<td role="cell" data-head="setting"') == len(read_settings())
+    assert "<code>trainer.nnodes</code> = 2;" in section
+    assert 'id="recipe"' not in write_scale_page("micro", tmp_path / "results").read_text()
+
+
+@pytest.mark.parametrize(("scale", "is_shown"), [("shadow_orz_7b", True), ("micro", False)])
+def test_report_and_page_of_a_study_have_the_deviations_of_its_runs(
+    scale: str, is_shown: bool, tmp_path: Path
+) -> None:
+    root = tmp_path / scale / "invented"
+    cells = [replace(cell, scale=scale) for cell in invented.make_cells(seeds=(1,))]
+    invented.write_study(root, cells)
+    report.write_results(root, root, cells, invented.DOCUMENT)
+    text, html = (root / "REPORT.md").read_text(), (root / "report.html").read_text()
+
+    assert ("\n## Deviations from the paper\n" in text) == is_shown
+    assert ('<section id="invented-deviations-from-the-paper">' in html) == is_shown
+    # the three invented arms have the 12 steps of their shape
+    assert ("`trainer.total_training_steps` = 12;" in text) == is_shown
+    assert ("<code>trainer.total_training_steps</code> = 12;" in html) == is_shown
 
 
 def test_without_any_result_the_sheet_stands_and_the_gap_is_named(tmp_path: Path) -> None:
