@@ -6,7 +6,7 @@ and its references, runs, gaps, claims and verdicts (.json).
     python -m paper.build all                         # everything, published and ours
     python -m paper.build figure=fig7 source=paper    # Fig. 7 from the published points
     python -m paper.build table=table2
-    python -m paper.build figure=v2fig8 source=micro/kl_penalty@v2 format=svg,pdf,png
+    python -m paper.build figure=v2fig8 source=micro/kl_penalty@v3 format=svg,pdf,png
 
   source       paper: published data alone; a scale (micro): our runs at it; both: published data
                and all our runs (default); or a stored study: the name of a baseline, a directory,

@@ -23,7 +23,7 @@ python -m paper.build table=table2
 ```
 
 `source=` is `paper` (published data), a scale such as `micro` (our runs), `both` (default), or a
-stored study (`micro/kl_penalty@v2`, a directory, a log); `format=` is one or more of svg, pdf, png.
+stored study (`micro/kl_penalty@v3`, a directory, a log); `format=` is one or more of svg, pdf, png.
 Each id has a picture (a table has Markdown), a `.csv` with every number that is drawn and the
 reference or run it comes from, and a `.json` with the command, the ids of all references and runs,
 the gaps, and the claims with their verdicts. The same input gives the same bytes. Ours are drawn

@@ -61,7 +61,7 @@ def test_the_page_s_run_makes_the_cells_that_were_recorded() -> None:
     line = next(x for x in PAGE.read_text().splitlines() if x.startswith("python -m harness.run"))
     words = [word for word in shlex.split(line)[3:] if word != "dry_run=true"]
     study = make_study(words)
-    recorded = side_of(read_bundle(find_bundle("micro/maxrl@v1", BASELINES)), "", "candidate")
+    recorded = side_of(read_bundle(find_bundle("micro/maxrl@v2", BASELINES)), "", "candidate")
 
     assert tuple(cell.seed for cell in study.cells) == recorded.seeds
     assert study.steps == recorded.steps
@@ -74,8 +74,8 @@ def test_the_page_s_run_makes_the_cells_that_were_recorded() -> None:
 
 
 def test_the_recorded_runs_and_the_baseline_differ_in_the_algorithm_only() -> None:
-    stored = read_bundle(find_bundle("micro/kl_penalty@v2", BASELINES))
-    new = read_bundle(find_bundle("micro/maxrl@v1", BASELINES))
+    stored = read_bundle(find_bundle("micro/kl_penalty@v3", BASELINES))
+    new = read_bundle(find_bundle("micro/maxrl@v2", BASELINES))
     mine, other = side_of(new, "", "candidate").config, side_of(stored, "", "baseline").config
     differing = {k for k in {*mine, *other} if mine.get(k) != other.get(k)}
     assert {k for k in differing if not k.startswith("verl.critic.")} == {
@@ -86,7 +86,7 @@ def test_the_recorded_runs_and_the_baseline_differ_in_the_algorithm_only() -> No
 
 def test_the_trainer_used_the_advantages_of_the_file() -> None:
     """Of 8 responses k right, R / mean - 1 is -1 or 8 / k - 1: no other value was recorded."""
-    bundle = read_bundle(find_bundle("micro/maxrl@v1", BASELINES))
+    bundle = read_bundle(find_bundle("micro/maxrl@v2", BASELINES))
     rows = bundle.curves.assign(metric=bundle.curves["metric"].astype(str))
     highest = set(rows.loc[rows["metric"] == "advantage_max", "value"])
     possible = [8 / right - 1 for right in range(1, 8)]
@@ -97,11 +97,11 @@ def test_the_trainer_used_the_advantages_of_the_file() -> None:
 
 
 def test_a_number_of_the_comparison_is_followed_to_its_run() -> None:
-    stored = side_of(read_bundle(find_bundle("micro/kl_penalty@v2", BASELINES)), "", "baseline")
-    new = side_of(read_bundle(find_bundle("micro/maxrl@v1", BASELINES)), "", "candidate")
+    stored = side_of(read_bundle(find_bundle("micro/kl_penalty@v3", BASELINES)), "", "baseline")
+    new = side_of(read_bundle(find_bundle("micro/maxrl@v2", BASELINES)), "", "candidate")
     settings = Settings(level=0.95, margin=None, metric="accuracy_easy")
     name = compare_sides(new, stored, settings).effects[0].rows[0]
-    path = BASELINES / "micro" / "maxrl" / "v1" / "curves.parquet"
+    path = BASELINES / "micro" / "maxrl" / "v2" / "curves.parquet"
     text = trace.trace_text(path, name)
     assert "docs/metrics.md:" in text
     assert f"run {new.cells[0]['run_id']}" in text

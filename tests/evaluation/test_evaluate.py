@@ -205,9 +205,9 @@ def test_an_evaluation_is_compared_with_evaluations_only(
     done: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     right = done / "right"
-    code = compare.main([f"candidate={right}", "baseline=micro/kl_penalty@v2"])
+    code = compare.main([f"candidate={right}", "baseline=micro/kl_penalty@v3"])
     assert code == ExitCode.NOT_COMPARABLE
-    assert "the baseline micro/kl_penalty@v2 is not one" in capsys.readouterr().err
+    assert "the baseline micro/kl_penalty@v3 is not one" in capsys.readouterr().err
     with pytest.raises(UsageError, match="an evaluation of one model, not a study"):
         load_source(str(right), baselines=Path("nowhere"))
     words = [f"candidate={right}", f"baseline={right}"]

@@ -155,7 +155,7 @@ def test_a_study_of_a_later_version_is_left_out_with_words_and_the_rest_is_built
 ) -> None:
     baselines = tmp_path / "baselines"
     shutil.copytree(ROOT / "baselines" / "runs", baselines)
-    manifest = baselines / "micro" / "maxrl" / "v1" / "manifest.json"
+    manifest = baselines / "micro" / "maxrl" / "v2" / "manifest.json"
     later = {**json.loads(manifest.read_text()), "schema_version": 99}
     manifest.write_text(json.dumps(later, indent=2) + "\n")
     out = tmp_path / "out"
@@ -163,15 +163,15 @@ def test_a_study_of_a_later_version_is_left_out_with_words_and_the_rest_is_built
 
     assert main(["figure=fig4", *words]) == ExitCode.USAGE
     assert "micro/maxrl is not drawn" in capsys.readouterr().err
-    assert json.loads((out / "fig4.json").read_text())["runs"].keys() == {"micro/kl_penalty@v2"}
+    assert json.loads((out / "fig4.json").read_text())["runs"].keys() == {"micro/kl_penalty@v3"}
     assert main(["figure=fig4", "source=micro/maxrl", *words]) == ExitCode.USAGE
     assert "schema version 99" in capsys.readouterr().err
 
 
 def test_a_named_bundle_is_drawn_alone(tmp_path: Path) -> None:
-    inputs = read_inputs("micro/maxrl@v1")
+    inputs = read_inputs("micro/maxrl@v2")
     product = find_item("fig2", "figure").make(inputs)
-    assert set(product.runs) == {"micro/maxrl@v1"}
+    assert set(product.runs) == {"micro/maxrl@v2"}
     assert product.references == []
     assert set(product.numbers["role"]) == {"mean", "seed"}
 
