@@ -1,4 +1,7 @@
-"""The recorded comparison of naive and fast cells is inside the margin that was stated before."""
+"""The recorded comparison of naive and fast cells is inside the margin that was stated before.
+
+`value_v2` is the cell of `micro/kl_penalty@v2`, `value_final` that of `@v3`, with packed passes.
+"""
 
 from pathlib import Path
 
