@@ -56,7 +56,7 @@ examples: setup ## write everything again that is committed and made of stored r
 
 test: setup check test-core test-engine ## set-up, style, types, core tests and real two-step cells
 
-test-core: setup ## the tests that need no engine (under a minute)
+test-core: setup ## the tests that need no engine (two minutes)
 	@$(PYTEST) -m "not engine and not slow" -n 2 --dist loadgroup --benchmark-disable
 
 test-engine: setup ## the tests that run torch, verl, vLLM and Ray for real (minutes)

@@ -33,6 +33,7 @@ from harness.reports.origin import rule_origin
 from harness.reports.results import Asked, Results, assemble
 from harness.schema import SCHEMA_VERSION, CellSpec, ExitCode, RunRecord, UsageError
 from harness.shadow import SCALE_PREFIX
+from harness.shadow import SCALE_PREFIX
 from harness.store.files import write_atomic, write_json
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document, spec_from
@@ -83,7 +84,9 @@ def write_results(
 
 
 def claims_of(results: Results, place: Path) -> list[Line]:
-    """Return the claims of the paper that an ablation speaks to, judged on its runs."""
+    """Return the claims that an ablation speaks to, judged on its runs; a shadow judges none."""
+    if results.asked.scale.startswith(SCALE_PREFIX):
+        return []
     asked, rows = results.asked, rows_of_tables(results.tables, place.as_posix())
     sheet = claim_sheet(asked.scale, lambda name: rows if name == asked.ablation else None)
     return [line for line in sheet if line.claim.ablation == asked.ablation]
