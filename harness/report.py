@@ -33,7 +33,6 @@ from harness.reports.origin import rule_origin
 from harness.reports.results import Asked, Results, assemble
 from harness.schema import SCHEMA_VERSION, CellSpec, ExitCode, RunRecord, UsageError
 from harness.shadow import SCALE_PREFIX
-from harness.shadow import SCALE_PREFIX
 from harness.store.files import write_atomic, write_json
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document, spec_from
@@ -71,9 +70,7 @@ def write_results(
         write_parquet(getattr(results.tables, name), out / f"{name}.parquet")
     write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
     scale = results.asked.scale
-    # a shadow proves that a recipe runs: no claim is about it
-    is_judged = not (results.is_too_little or scale.startswith(SCALE_PREFIX))
-    lines = claims_of(results, out) if is_judged else []
+    lines = [] if results.is_too_little else claims_of(results, out)
     verdicts = verdict_document(results)
     write_json(out / "verdicts.json", {**verdicts, "claims": documents(lines, scale)})
     write_figures(results, out)
