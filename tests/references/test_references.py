@@ -136,3 +136,24 @@ def test_a_missing_file_and_a_broken_point_are_one_sentence(tmp_path: Path) -> N
     (copied / CURVES).unlink()
     with pytest.raises(UsageError, match="is missing"):
         read_paper(copied)
+
+
+def test_curves_of_the_main_run_and_of_unnamed_models_say_so(paper: Paper) -> None:
+    main_run = [
+        *("fig2_train_reward_ORZ-7B", "fig2_response_length_ORZ-7B", "fig5_TRAINING_reward"),
+        *("fig6_main_reward_raw", "fig7_reward_lambda1.0", "fig7_response_length_lambda1.0"),
+        *("fig8_eval_performance_no_KL", "fig8_response_length_no_KL"),
+        *("fig9_eval_MATH500_ORZ57k", "fig9_response_length_ORZ57k"),
+    ]
+    for name in main_run:
+        assert any("57k and Chinese" in trap for trap in paper.curves[name].traps), name
+    english = paper.curves["fig11_reward_ORZ57k"]
+    mixed = paper.curves["fig11_reward_ORZ57k_plus_CN"]
+    lengthy = paper.curves["fig7_reward_lambda1.0"]
+    for step in (0, 50, 100):
+        assert mixed.at(step) == pytest.approx(lengthy.at(step), abs=1e-5)
+    assert abs(english.at(50) - lengthy.at(50)) > 1e-3
+    for name, curve in paper.curves.items():
+        if name.startswith("fig12_"):
+            assert curve.model == "not published", name
+    assert "1.0" in paper.protocols["in-training"]["temperature"]
