@@ -13,7 +13,8 @@ a new one: seeds, questions, samples, and the cheapest mixture in cell-hours (ho
   split         one evaluation set (all)
   kind          difference or equivalence
   questions     fixed: a claim about these questions; sampled: about all of their kind
-  power, alpha  chance of finding it (0.8), false-positive rate (0.05)
+  power, alpha  chance of finding it (0.8), false-positive rate (0.05; of kind=equivalence on either
+                side: harness.compare judges by its 95 % interval, which is alpha=0.025)
   seed_hours    cost of training one arm with one seed (from the stored runs, without start-up)
   sample_hours  cost of one evaluated sample (from the stored runs)
 
@@ -70,6 +71,11 @@ def _power(words: Sequence[str]) -> int:
     goal = read_goal(given)
     bundle = read_bundle(find_bundle(given["baseline"], Path(given["baselines_dir"] or BASELINES)))
     costs = read_costs(bundle, given)
+    if bundle.scores.empty:
+        raise UsageError(
+            f"{bundle.name} has no scores of single questions (a log states none): name a baseline"
+            " of whole runs"
+        )
     splits = list(dict.fromkeys(bundle.scores["split"]))
     if given["split"] and given["split"] not in splits:
         raise UsageError(f"{bundle.name} has no split {given['split']!r}: choose one of {splits}")
@@ -83,8 +89,15 @@ def _power(words: Sequence[str]) -> int:
         for other in others:
             arms = [scores_of(bundle, arm, split) for arm in (other, control)]
             print(f"\n{other} minus {control}, {split}")
-            print(describe(split_difference(*arms), goal, costs))
+            print(_described(arms, goal, costs))
     return ExitCode.OK
+
+
+def _described(arms: Sequence[np.ndarray], goal: Goal, costs: Costs) -> str:
+    try:
+        return describe(split_difference(*arms), goal, costs)
+    except ValueError as error:
+        return f"  no plan can be made: {error}"
 
 
 def describe(split: VarianceSplit, goal: Goal, costs: Costs) -> str:

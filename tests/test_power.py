@@ -9,6 +9,7 @@ import pytest
 from harness.baseline import BASELINES
 from harness.power import main, read_costs, scores_of
 from harness.reports.bundle import Bundle, find_bundle, read_bundle
+from harness.reports.bundle_writing import write_version
 
 NAME = "micro/kl_penalty@v1"
 
@@ -96,3 +97,21 @@ def test_a_wrong_request_is_one_line_and_usage(words, told, capsys) -> None:
 def test_help_teaches_with_examples(capsys) -> None:
     assert main(["--help"]) == 0
     assert "python -m harness.power effect=0.05" in capsys.readouterr().out
+
+
+def test_what_cannot_be_planned_from_is_told(bundle: Bundle, tmp_path: Path, capsys) -> None:
+    place = f"baselines_dir={tmp_path}"
+    own = {key: value for key, value in bundle.manifest.items() if key != "files"}
+    write_version(tmp_path / "micro" / "log", own, bundle.curves, bundle.scores.iloc[:0])
+    assert main(["effect=0.05", "baseline=micro/log", place]) == 2
+    assert "no scores of single questions" in capsys.readouterr().err
+
+    # each seed is in one arm only, so that nothing is known of the noise of a difference
+    seed, arm = bundle.scores["seed"], bundle.scores["arm"].astype(str)
+    is_kept = ((arm == "kl=none") & (seed == 1)) | ((arm == "kl=loss") & (seed > 1))
+    split = bundle.scores[is_kept | (arm == "kl=reward")].reset_index(drop=True)
+    write_version(tmp_path / "micro" / "apart", own, bundle.curves, split)
+    assert main(["effect=0.05", "baseline=micro/apart", place]) == 0
+    said = capsys.readouterr().out
+    assert "no plan can be made: no pair of seed and question was scored in both arms" in said
+    assert "no plan can be made: nothing is known of training noise" in said

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.comparing.sameness import same_runs, same_work
 from harness.comparing.sides import Side
 
 _SHOWN = 60
@@ -228,18 +229,23 @@ def _short(value: object) -> str:
 def _engine(rule: EngineRule, side: Side) -> list[str]:
     if not rule.applies(side.config):
         return []
-    stated = side.versions.get(rule.package, "")
+    # the first that is wrong speaks for all: a merged bundle has runs of several
+    found = (_engine_reason(rule, side, known) for known in side.all_versions)
+    return next(([text] for text in found if text), [])
+
+
+def _engine_reason(rule: EngineRule, side: Side, versions: Mapping[str, str]) -> str:
+    stated = versions.get(rule.package, "")
     numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", stated)
     if numbers is None:
-        return [f"engine: the {side.role} does not state its version of {rule.package}"]
+        return f"engine: the {side.role} does not state its version of {rule.package}"
     version = tuple(int(number or 0) for number in numbers.groups())
     if not rule.since <= version < rule.before:
-        return []
-    text = (
+        return ""
+    return (
         f"engine: the {side.role} was trained with a critic by {rule.package} {stated}; {rule.why};"
         f" right since {'.'.join(map(str, rule.before))}"
     )
-    return [text]
 
 
 def _notes(candidate: Side, baseline: Side) -> list[str]:
@@ -262,9 +268,18 @@ def _notes(candidate: Side, baseline: Side) -> list[str]:
         notes.append("the data sets differ (the evaluation questions are judged by themselves)")
     if same_runs(candidate, baseline):
         notes.append("both sides are the same runs")
+    elif same_work(candidate, baseline):
+        notes.append("both sides are the same work, done twice: their numbers differ by themselves")
+    return [*notes, *(note for side in (candidate, baseline) for note in _reservations(side))]
+
+
+def _reservations(side: Side) -> list[str]:
+    """Return what one side alone leaves to be said."""
+    notes = []
+    if side.unfinished:
+        notes.append(f"the {side.role} has runs that are not done: {', '.join(side.unfinished)}")
+    if any(known != side.versions for known in side.all_versions):
+        notes.append(f"the {side.role} is merged from runs of different versions")
+    if side.because:
+        notes.append(f"the {side.role} was stored with a reservation: {side.because}")
     return notes
-
-
-def same_runs(candidate: Side, baseline: Side) -> bool:
-    """Return whether both sides are the very same cells."""
-    return {c["cell_id"] for c in candidate.cells} == {c["cell_id"] for c in baseline.cells}

@@ -97,7 +97,8 @@ def updates(side: Side, part: str) -> float:
     mini = _size(config, f"{prefix}.ppo_mini_batch_size")
     epochs = _size(config, f"{prefix}.ppo_epochs", 1.0)
     warm = _size(config, "verl.trainer.critic_warmup", 0.0) if part == "actor" else 0.0
-    return max(side.steps - warm, 0.0) * epochs * batch / mini
+    # verl counts steps from 1 and trains the actor from step critic_warmup on
+    return max(side.steps - max(warm - 1.0, 0.0), 0.0) * epochs * batch / mini
 
 
 def _measured(
@@ -112,13 +113,17 @@ def _measured(
     is_time = total.unit == "s"
     if is_time and not (candidate.hardware and baseline.hardware):
         notes.append("a side does not state its hardware: seconds may be of different machines")
-    elif is_time and _machine(candidate.hardware) != _machine(baseline.hardware):
+    elif is_time and len({_machine(m) for m in (*candidate.machines, *baseline.machines)}) > 1:
         notes.append("other hardware: seconds of different machines say nothing about algorithms")
+    is_used = [np.isfinite(treat_S), np.isfinite(control_S)]
+    if pairing.is_paired:
+        # over the pairs that the difference is made of, so that the means differ by it
+        is_used = [is_used[0] & is_used[1]] * 2
     return Cost(
         name=total.name,
         unit=total.unit,
-        candidate=_mean(treat_S),
-        baseline=_mean(control_S),
+        candidate=_mean(treat_S[is_used[0]]),
+        baseline=_mean(control_S[is_used[1]]),
         difference=compare(treat_S, control_S, level=level),
         note="; ".join(notes),
     )
@@ -140,8 +145,7 @@ def _totals(side: Side, metric: str, seeds: Sequence[int]) -> np.ndarray:
 
 
 def _mean(value_S: np.ndarray) -> float:
-    finite_S = value_S[np.isfinite(value_S)]
-    return float(finite_S.mean()) if finite_S.size else math.nan
+    return float(value_S.mean()) if value_S.size else math.nan
 
 
 def _size(config: Mapping[str, Any], key: str, default: float = math.nan) -> float:

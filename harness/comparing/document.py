@@ -62,6 +62,7 @@ def _side(side: Side) -> dict[str, Any]:
         "seeds": list(side.seeds),
         "steps": side.steps,
         "run_ids": [cell["run_id"] for cell in side.cells],
+        "unfinished": list(side.unfinished),
     }
 
 
@@ -75,6 +76,7 @@ def _effect(effect: Effect) -> dict[str, Any]:
         "candidate": _finite(effect.candidate),
         "baseline": _finite(effect.baseline),
         **_difference(effect.difference),
+        "note": effect.note,
         "superiority": effect.superiority,
         "equivalence": effect.equivalence,
         "candidate_seeds": list(effect.seeds[0]),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from harness.comparing.margins import Better, convention_of, margin_of
 from harness.comparing.pairing import Pairing
@@ -46,6 +47,8 @@ class Effect:
         seeds: (candidate's, baseline's) seeds that are compared.
         rows: row ids of the values, the candidate's first.
         difference: with interval and p values.
+        lacking: the candidate's seeds, of those compared, that have no value at the end.
+        gaps: "" or that the values are not all means of as many steps.
     """
 
     metric: str
@@ -57,6 +60,13 @@ class Effect:
     seeds: tuple[tuple[int, ...], tuple[int, ...]]
     rows: tuple[str, ...]
     difference: Difference
+    lacking: tuple[int, ...] = ()
+    gaps: str = ""
+
+    @property
+    def note(self) -> str:
+        """What a reader must know of the numbers; "" if nothing."""
+        return "; ".join(filter(None, [self.difference.note, self.gaps]))
 
     @property
     def superiority(self) -> Word:
@@ -96,15 +106,14 @@ def effect_of(
         settings: level and margin; the margin counts for the metric that it is given for.
     """
     end = common_end(candidate, baseline, metric)
-    values: list[dict[int, float]] = []
-    rows: list[str] = []
-    for side, seeds in zip((candidate, baseline), pairing.seeds, strict=True):
-        found, ids = _ends(side, metric, end, seeds)
-        values.append(found)
-        rows += ids
+    found = [
+        _ends(side, metric, end, seeds)
+        for side, seeds in zip((candidate, baseline), pairing.seeds, strict=True)
+    ]
+    values = [dict(zip(f["seed"].astype(int), f["value"], strict=True)) for f in found]
     treat_S, control_S = (
-        np.array([found.get(seed, math.nan) for seed in seeds], dtype=float)
-        for found, seeds in zip(values, pairing.seeds, strict=True)
+        np.array([of_seed.get(seed, math.nan) for seed in seeds], dtype=float)
+        for of_seed, seeds in zip(values, pairing.seeds, strict=True)
     )
     means = [_mean(treat_S), _mean(control_S)]
     if pairing.is_paired:
@@ -124,21 +133,35 @@ def effect_of(
         candidate=means[0],
         baseline=means[1],
         seeds=pairing.seeds,
-        rows=tuple(rows),
+        rows=tuple(str(name) for frame in found for name in frame["row_id"]),
         difference=difference,
+        lacking=tuple(
+            seed for seed, v in zip(pairing.seeds[0], treat_S, strict=True) if not math.isfinite(v)
+        ),
+        gaps=_gaps(pd.concat(found)),
     )
 
 
-def _ends(
-    side: Side, metric: str, end: int | None, seeds: Sequence[int]
-) -> tuple[dict[int, float], list[str]]:
-    """Return seed -> value at the end, and the row ids that name the values."""
+def _ends(side: Side, metric: str, end: int | None, seeds: Sequence[int]) -> pd.DataFrame:
+    """Return row_id, seed, value and points of each seed's value at the end."""
+    columns = ["row_id", "seed", "value", "points"]
     if end is None:
-        return {}, []
+        return pd.DataFrame(columns=columns)
     rows = side.ends(metric, end)
-    rows = rows[rows["seed"].isin(seeds)].sort_values("seed")
-    values = dict(zip(rows["seed"].astype(int), rows["value"].astype(float), strict=True))
-    return values, [str(name) for name in rows["row_id"]]
+    # the id of a value at a run's own end does not say the step
+    rows["row_id"] += "" if end == side.steps else f"@{end}"
+    return rows.loc[rows["seed"].isin(seeds), columns].sort_values("seed")
+
+
+def _gaps(rows: pd.DataFrame) -> str:
+    """Say that the values that are there are means of unequal numbers of steps."""
+    points = rows.loc[rows["value"].notna(), "points"]
+    if points.empty or points.min() == points.max():
+        return ""
+    return (
+        f"a value at the end is a mean of {int(points.min())} to {int(points.max())} steps, since"
+        " some are missing"
+    )
 
 
 def _mean(value_S: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.comparing.effects import Effect
@@ -25,17 +26,19 @@ class Gate:
     reason: str
 
 
-def judge(effect: Effect, *, is_same: bool) -> Gate:
+def judge(effect: Effect, *, is_same: bool, unfinished: Sequence[str] = ()) -> Gate:
     """Judge the gate's metric.
 
     It passes if the interval excludes a loss as large as the margin; is worse if the interval
     excludes 0 on the bad side and not such a loss; else nobody can tell. A metric without a good
     direction passes if its interval lies inside the margin, and differs ("worse") if it lies
-    outside of it.
+    outside of it. A candidate does not pass by its survivors: a run of it that is not done, or has
+    no value at the end, may be missing because of what is compared.
 
     Args:
         effect: of the metric.
         is_same: both sides are the very same runs, which no interval is needed to judge.
+        unfinished: the candidate's runs that are not done, in words.
     """
     margin = effect.difference.margin
     point, low, high = effect.difference.interval
@@ -56,6 +59,12 @@ def judge(effect: Effect, *, is_same: bool) -> Gate:
         is_inside, is_worse = worst > -margin, best < 0.0
         passes = "excludes a loss as large as the margin"
         fails = "excludes 0 and not a loss as large as the margin"
+    lacking = [*unfinished, *(f"seed {seed} (no value)" for seed in effect.lacking)]
+    if is_inside and lacking:
+        return _untold(
+            f"{said} {passes} ({bound}), but not every run of the candidate is complete:"
+            f" {', '.join(lacking)}"
+        )
     if is_inside:
         return Gate(code=ExitCode.OK, word="passes", reason=f"{said} {passes} ({bound})")
     if is_worse:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from harness.comparing.costs import Cost
-from harness.comparing.effects import Effect
 from harness.comparing.report import Comparison
 from harness.reports.text import NOTHING, interval, markdown_table, number, plain_table
 
@@ -104,13 +103,9 @@ def _effect_notes(comparison: Comparison) -> str:
     notes = [
         f"Difference: candidate minus baseline, {first.difference.method}, ends: {where}.",
         "The gate judges the first row; the others are not corrected for their number.",
-        *dict.fromkeys(_note(effect) for effect in comparison.effects if effect.difference.note),
+        *(f"{effect.metric}: {effect.note}." for effect in comparison.effects if effect.note),
     ]
     return "\n".join(notes)
-
-
-def _note(effect: Effect) -> str:
-    return f"{effect.metric}: {effect.difference.note}."
 
 
 def _curves(comparison: Comparison) -> tuple[list[str], list[list[str]]]:

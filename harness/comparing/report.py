@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.comparing.comparability import Comparability, check_comparability, same_runs
+from harness.comparing.comparability import Comparability, check_comparability
 from harness.comparing.config_diff import ConfigDifference, config_differences
 from harness.comparing.costs import Cost, compare_costs
 from harness.comparing.curves import CurveComparison, compare_curves
 from harness.comparing.effects import Effect, Settings, effect_of
 from harness.comparing.gate import Gate, judge
 from harness.comparing.pairing import Pairing, pair_sides
+from harness.comparing.sameness import same_runs
 from harness.comparing.sides import Side, shared_metrics
 from harness.metrics.columns import EVALUATION, column_of
 from harness.names import near
@@ -98,7 +99,11 @@ def compare_sides(
         ),
         costs=compare_costs(candidate, baseline, pairing, settings.level),
         differences=config_differences(candidate.config, baseline.config),
-        gate=judge(effects[0], is_same=same_runs(candidate, baseline)),
+        gate=judge(
+            effects[0],
+            is_same=same_runs(candidate, baseline),
+            unfinished=candidate.unfinished,
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from harness.metrics.columns import column_of
 from harness.metrics.finals import final_values
 from harness.metrics.tables import SAMPLE_TYPES, Tables
 from harness.names import near
-from harness.reports.bundle import Bundle
+from harness.reports.bundle import Bundle, check_replicates, steps_of
 from harness.schema import DamagedError, UsageError
 
 
@@ -33,6 +33,10 @@ class Side:
         protocol: data, model, evaluation and so on, as in the bundle's manifest.
         versions: package -> version; empty if it is not known.
         hardware: of the machine; empty if it is not known.
+        parts: of a merged bundle, what each part with runs of the side says of versions and
+            hardware; else none.
+        unfinished: its runs that were asked for and are not done, in words.
+        because: why the bundle was stored in spite of an objection; "" if there was none.
     """
 
     role: str
@@ -46,6 +50,9 @@ class Side:
     protocol: Mapping[str, Any]
     versions: Mapping[str, str]
     hardware: Mapping[str, Any]
+    parts: Sequence[Mapping[str, Any]] = ()
+    unfinished: tuple[str, ...] = ()
+    because: str = ""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -56,6 +63,16 @@ class Side:
     def name(self) -> str:
         """What a table calls it."""
         return f"{self.source} {self.arm}"
+
+    @property
+    def all_versions(self) -> tuple[Mapping[str, str], ...]:
+        """Versions of all runs: what the bundle states, and each part that it was merged from."""
+        return (self.versions, *(part.get("versions") or {} for part in self.parts))
+
+    @property
+    def machines(self) -> tuple[Mapping[str, Any], ...]:
+        """Hardware of all runs: what the bundle states, and each part that it was merged from."""
+        return (self.hardware, *(part.get("hardware") or {} for part in self.parts))
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -100,16 +117,11 @@ def side_of(bundle: Bundle, arm: str, role: str, *, like: str = "") -> Side:
             f"{bundle.name} has no arm {chosen!r}: {near(chosen, list(manifest['arms']))}; give"
             f" {role}_arm=<name>"
         )
-    cells = [c for c in manifest["cells"] if c["arm"] == chosen and c["status"] == "done"]
+    asked = [cell for cell in manifest["cells"] if cell["arm"] == chosen]
+    cells = [cell for cell in asked if cell["status"] == "done"]
     if not cells:
         raise UsageError(f"{bundle.name} has no finished run of {chosen}: nothing to compare")
-    seeds = [int(cell["seed"]) for cell in cells]
-    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-    if twice:
-        raise DamagedError(
-            f"{bundle.name} has two runs of {chosen} with seed {twice[0]}: a seed is one replicate;"
-            " remove one of them"
-        )
+    check_replicates([(chosen, int(cell["seed"])) for cell in cells], bundle.name)
     names = {cell["run_id"] for cell in cells}
     protocol = manifest.get("protocol") or {}
     return Side(
@@ -120,10 +132,13 @@ def side_of(bundle: Bundle, arm: str, role: str, *, like: str = "") -> Side:
         cells=cells,
         curves=_curves(bundle, names),
         scores=_of_runs(bundle.scores, names),
-        steps=bundle.steps,
+        steps=steps_of(cells, chosen, bundle.steps),
         protocol=protocol,
         versions=manifest.get("versions") or {},
         hardware=manifest.get("hardware") or {},
+        parts=_parts(manifest, {cell["cell_id"] for cell in cells}),
+        unfinished=tuple(f"seed {c['seed']} ({c['status']})" for c in asked if c not in cells),
+        because=manifest.get("because") or "",
     )
 
 
@@ -160,6 +175,15 @@ def _curves(bundle: Bundle, run_ids: set[str]) -> pd.DataFrame:
             f" {first['run_id']}: a step is one value; make the rows again"
         )
     return rows
+
+
+def _parts(document: Mapping[str, Any], cell_ids: set[str]) -> list[Mapping[str, Any]]:
+    """Return the parts that a bundle was merged from, in the end, which hold some of the cells."""
+    found: list[Mapping[str, Any]] = []
+    for part in document.get("merged") or ():
+        if cell_ids & set(part["cells"]):
+            found += _parts(part, cell_ids) or [part]
+    return found
 
 
 def _of_runs(rows: pd.DataFrame, run_ids: set[str]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from harness.metrics.columns import column_of
 from harness.schema import DamagedError, UsageError
 
 UNSTATED_SEED = 0
@@ -16,6 +17,9 @@ UNSTATED_SEED = 0
 
 MOST_BYTES = 2 << 30
 """Largest log that is read, 2 GiB: it is held in memory."""
+
+_ROUNDING = 1e-6
+"""A fraction may lie beyond 0 and 1 by this much: event files hold single precision."""
 
 RAW = ("arm", "seed", "step", "metric", "value")
 
@@ -61,7 +65,7 @@ def checked(log: Log) -> Log:
     """Return a log whose rows can be trusted, with infinities made undefined and noted.
 
     Raises:
-        UsageError: none of its names is a metric.
+        UsageError: none of its names is a metric, or a fraction has values beyond 0 to 1.
         DamagedError: steps go back within a run and metric, appear twice, or are negative.
     """
     rows = log.rows
@@ -83,6 +87,7 @@ def checked(log: Log) -> Log:
     if (rows["seed"] == UNSTATED_SEED).any():
         notes.append(f"the seed is not stated: {UNSTATED_SEED} stands for it, and pairs with none")
     clean = rows.assign(value=np.where(infinite, np.nan, values))
+    _check_fractions(log.path, clean)
     return Log(
         path=log.path,
         format=log.format,
@@ -103,6 +108,19 @@ def frame_of(rows: Sequence[tuple[str, int, int, str, float]]) -> pd.DataFrame:
     """Return rows of (arm, seed, step, metric, value) as a frame with the right types."""
     types = {"arm": "str", "seed": "int64", "step": "int64", "metric": "str", "value": "float64"}
     return pd.DataFrame(list(rows), columns=list(RAW)).astype(types)
+
+
+def _check_fractions(path: Path, rows: pd.DataFrame) -> None:
+    names = rows["metric"].astype(str)
+    is_fraction = names.isin([name for name in set(names) if column_of(name).unit == "fraction"])
+    wrong = rows[is_fraction & ((rows["value"] < -_ROUNDING) | (rows["value"] > 1.0 + _ROUNDING))]
+    if len(wrong):
+        row = wrong.iloc[0]
+        raise UsageError(
+            f"{path} has {row['metric']} = {row['value']:g} at step {row['step']}, expected a"
+            " fraction from 0 to 1: if it is in percent, say so in a mapping file, by"
+            f" {{name: {row['metric']}, scale: 0.01}}"
+        )
 
 
 def _check_steps(log: Log) -> None:

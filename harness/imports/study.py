@@ -65,12 +65,27 @@ def bundle_of_logs(
                 for log in logs
             ],
             "mapping": mapping.document,
-            "notes": list(dict.fromkeys(note for log in logs for note in log.notes)),
+            "notes": list(
+                dict.fromkeys([*(note for log in logs for note in log.notes), *_short(cells)])
+            ),
             "unmapped": list(dict.fromkeys(name for log in logs for name in log.unmapped)),
         },
     }
     scores = pd.DataFrame(columns=list(SCORE_TYPES)).astype(SCORE_TYPES)
     return Bundle(name=name, manifest=manifest, curves=curves, scores=scores)
+
+
+def _short(cells: Sequence[MappingType[str, Any]]) -> list[str]:
+    """Return a note for each run that ends before the longest of its arm."""
+    most: dict[str, int] = {}
+    for cell in cells:
+        most[cell["arm"]] = max(cell["last_step"], most.get(cell["arm"], 0))
+    return [
+        f"{cell['arm']}, seed {cell['seed']}, ends at step {cell['last_step']} of"
+        f" {most[cell['arm']]}: it has no value at the end of training"
+        for cell in cells
+        if cell["last_step"] < most[cell["arm"]]
+    ]
 
 
 def _check_replicates(rows: pd.DataFrame, logs: Sequence[Log]) -> None:

@@ -27,7 +27,8 @@ def final_values(tables: Tables, metrics: Sequence[str]) -> pd.DataFrame:
     Returns:
         Columns row_id, run_id, arm, seed, metric, value, points (values averaged), first_step,
         last_step. The window of each metric is `Column.window`; a run without any value in it has
-        NaN and 0 points, and so has a window with an undefined value.
+        NaN and 0 points. A window with an undefined value has NaN, and so has a run whose rows end
+        before the window does: a log that was cut short.
     """
     runs = tables.runs[tables.runs["is_included"].astype(bool)]
     wanted = _wanted(runs, metrics)
@@ -42,7 +43,15 @@ def final_values(tables: Tables, metrics: Sequence[str]) -> pd.DataFrame:
     found = wanted.drop(columns=["first", "end"]).merge(
         value.join(ends).reset_index(), on=_KEYS, how="left"
     )
+    reached = steps_reached(tables.steps)
+    found["value"] = found["value"].where(found["run_id"].map(reached) >= wanted["end"].to_numpy())
     return found.fillna({"points": 0}).astype({"value": float, "points": int})
+
+
+def steps_reached(steps: pd.DataFrame) -> pd.Series:
+    """Return run_id -> last step with any row, of the steps of tables."""
+    last = steps.groupby("run_id", observed=True)["step"].max()
+    return last.set_axis(last.index.astype(str))
 
 
 def score_array(tables: Tables, arm: str, seeds: Sequence[int], metric: str) -> np.ndarray:

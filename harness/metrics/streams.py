@@ -122,6 +122,7 @@ def read_training(run: RunFiles) -> Training:
     path = run.attempt / METRICS_FILE
     lines = read_lines(path)
     values = list(_values(path, lines.rows))
+    _check_single(path, values)
     if run.is_done:
         _check_required(run, path, values)
     return Training(values, lines.torn)
@@ -148,6 +149,17 @@ def _values(path: Path, rows: list[dict[str, Any]]) -> Iterator[TrainingValue]:
         for column in TRAINING:
             if column.path in data:
                 yield TrainingValue(step, column.name, _number(path, column.path, data))
+
+
+def _check_single(path: Path, values: list[TrainingValue]) -> None:
+    seen: set[tuple[int, str]] = set()
+    for step, metric, _ in values:
+        if (step, metric) in seen:
+            raise DamagedError(
+                f"{path} states step {step} of {metric} twice: expected one value per step; run the"
+                " cell again"
+            )
+        seen.add((step, metric))
 
 
 def _number(path: Path, key: str, data: Mapping[str, Any]) -> float:

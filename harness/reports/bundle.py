@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,16 @@ class Bundle:
     @property
     def tables(self) -> Tables:
         """Its finished runs and their curves as tables; a bundle keeps no single samples."""
+        done = [cell for cell in self.manifest["cells"] if cell["status"] == "done"]
         runs = pd.DataFrame(
             [
-                {**cell, "row_id": cell["cell_id"][:8], "steps": self.steps, "is_included": True}
-                for cell in self.manifest["cells"]
-                if cell["status"] == "done"
+                {
+                    **cell,
+                    "row_id": cell["cell_id"][:8],
+                    "steps": steps_of(done, str(cell["arm"]), self.steps),
+                    "is_included": True,
+                }
+                for cell in done
             ]
         )
         samples = pd.DataFrame(columns=list(SAMPLE_TYPES))
@@ -62,14 +67,23 @@ class Bundle:
         return final_values(self.tables, metrics)
 
 
+def steps_of(cells: Sequence[Mapping[str, Any]], arm: str, steps: int) -> int:
+    """Return the training steps of an arm: of a log what its longest run has, else `steps`."""
+    own = [cell["last_step"] for cell in cells if cell["arm"] == arm and "last_step" in cell]
+    return int(max(own, default=steps))
+
+
 def read_bundle(directory: Path) -> Bundle:
     """Read a baseline and check every byte against its manifest.
 
     Raises:
         UsageError: it is not there.
-        DamagedError: a file is missing or changed.
+        DamagedError: a file is missing or changed, or two finished runs are one replicate.
     """
     manifest = read_manifest(directory)
+    check_replicates(
+        [(c["arm"], c["seed"]) for c in manifest["cells"] if c["status"] == "done"], directory
+    )
     if set(manifest["files"]) != {CURVES, SCORES}:
         raise DamagedError(
             f"{directory / MANIFEST} lists {', '.join(map(str, manifest['files']))}, a bundle holds"
@@ -89,6 +103,26 @@ def read_bundle(directory: Path) -> Bundle:
         curves=read_parquet(directory / CURVES),
         scores=read_parquet(directory / SCORES),
     )
+
+
+def check_replicates(pairs: Iterable[tuple[str, int]], place: object) -> None:
+    """Check that no arm has two finished runs of a seed.
+
+    Args:
+        pairs: arm and seed of each finished run.
+        place: where they are stored, for the error.
+
+    Raises:
+        DamagedError: two runs are one replicate: nobody can say which one counts.
+    """
+    seen: set[tuple[str, int]] = set()
+    for arm, seed in pairs:
+        if (arm, seed) in seen:
+            raise DamagedError(
+                f"{place} has two finished runs of {arm} with seed {seed}: a seed is one replicate;"
+                " remove one of them"
+            )
+        seen.add((arm, seed))
 
 
 def versions(folder: Path) -> list[int]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from harness.stats.intervals import EQUAL
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
@@ -73,7 +75,8 @@ def band_paired(treat_ST: np.ndarray, control_ST: np.ndarray, *, level: float = 
     seeds_T = (~np.isnan(difference_ST)).sum(axis=0)
     total_T = np.nansum(difference_ST, axis=0)
     point_T = np.divide(total_T, seeds_T, out=np.full(total_T.shape, np.nan), where=seeds_T > 0)
-    error_T = _errors(difference_ST, point_T, seeds_T)
+    size_T = np.fmax(*(np.nanmax(np.abs(a), axis=0, initial=0.0) for a in (treat_ST, control_ST)))
+    error_T = _errors(difference_ST, point_T, seeds_T, size_T)
     is_tested_T = error_T > 0.0
     steps = int(is_tested_T.sum())
     dof_T = np.maximum(seeds_T - 1, 1)
@@ -116,12 +119,16 @@ def block_means(curve_ST: np.ndarray, blocks: int) -> np.ndarray:
     return np.stack([part.mean(axis=1) for part in parts], axis=1)
 
 
-def _errors(difference_ST: np.ndarray, point_T: np.ndarray, seeds_T: np.ndarray) -> np.ndarray:
-    """Return the standard error per step; 0 if there is no spread but rounding, or one pair."""
+def _errors(
+    difference_ST: np.ndarray, point_T: np.ndarray, seeds_T: np.ndarray, size_T: np.ndarray
+) -> np.ndarray:
+    """Return the standard error per step; 0 if there is no spread but rounding, or one pair.
+
+    `size_T` is the largest absolute value that the differences were computed from.
+    """
     square_T = np.nansum((difference_ST - point_T) ** 2, axis=0)
     error_T = np.sqrt(square_T / (np.maximum(seeds_T - 1, 1) * np.maximum(seeds_T, 1)))
-    size = np.nanmax(np.abs(difference_ST), axis=0, initial=0.0)
-    return np.where((seeds_T > 1) & (error_T > 1e-12 * size), error_T, 0.0)
+    return np.where((seeds_T > 1) & (error_T > EQUAL * size_T), error_T, 0.0)
 
 
 def _note(seeds_T: np.ndarray, steps: int) -> str:

@@ -300,7 +300,7 @@ def test_duplicate_seeds_and_unknown_arms_are_refused(bundle: Bundle) -> None:
         side_of(bundle, "kl=non", "candidate")
     twice = [*bundle.manifest["cells"], bundle.manifest["cells"][0]]
     damaged = replace(bundle, manifest={**bundle.manifest, "cells": twice})
-    with pytest.raises(DamagedError, match="two runs"):
+    with pytest.raises(DamagedError, match="two finished runs"):
         side_of(damaged, "kl=loss", "candidate")
     failed = [{**cell, "status": "failed"} for cell in bundle.manifest["cells"]]
     none_done = replace(bundle, manifest={**bundle.manifest, "cells": failed})

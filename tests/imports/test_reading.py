@@ -284,3 +284,16 @@ def test_a_million_rows_are_imported_in_reasonable_time(tmp_path: Path) -> None:
     assert bundle.curves["value"].sum() == pytest.approx(frame["loss"].sum())
     told = bundle.curves[bundle.curves["seed"] == 3]["value"].to_numpy()
     assert np.array_equal(told, frame.loc[frame["seed"] == 3, "loss"].to_numpy())
+
+
+@pytest.mark.parametrize(("value", "is_taken"), [(45.0, False), (-0.1, False), (1.0000001, True)])
+def test_a_fraction_beyond_its_range_is_refused_with_the_scale(
+    tmp_path: Path, value: float, is_taken: bool
+) -> None:
+    mapping = mapping_of(tmp_path, "metrics: {acc: accuracy_easy, reward: reward}\n")
+    path = write(tmp_path / "log.csv", f"step,acc,reward\n10,0.5,45\n20,{value},46\n")
+    if is_taken:
+        assert len(read_log(path, mapping).rows) == 4
+        return
+    with pytest.raises(UsageError, match=r"accuracy_easy = .* at step 20.*scale: 0\.01"):
+        read_log(path, mapping)

@@ -62,6 +62,7 @@ def test_undeclared_metrics_do_not_enter(tmp_path: Path) -> None:
     ("change", "words"),
     [
         (lambda rows: [*rows, {"step": 1, "data": {}}], "step 1 after step 12"),
+        (lambda rows: [*rows, rows[-1]], "states step 12 of reward twice"),
         (lambda rows: [{"step": "1", "data": {}}, *rows], "step '1'"),
         (lambda rows: [{**rows[1], "data": {"critic/score/mean": "high"}}], "'high'"),
         (lambda rows: [{**rows[1], "data": {"critic/score/mean": True}}], "True"),

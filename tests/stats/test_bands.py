@@ -81,3 +81,13 @@ def test_bad_input_is_told() -> None:
         band_paired(treat * np.inf, control)
     with pytest.raises(ValueError, match="9 blocks"):
         block_means(treat, 9)
+
+
+def test_rounding_of_large_numbers_is_no_spread() -> None:
+    control = np.array([[100003.1], [201700.37], [409100.9]])
+    treat = control + 0.1
+    # the differences agree but for the last bits of the numbers that they were made from
+    assert np.ptp(treat - control) > 0.0
+    band = band_paired(treat, control)
+    assert np.isnan(band.low_T).all()
+    assert "no spread" in band.note
