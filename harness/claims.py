@@ -24,7 +24,7 @@ from harness.config import ROOT, ablation_files, group_choices
 from harness.metrics.tables import Tables, read_parquet
 from harness.names import near
 from harness.provenance import commit_note
-from harness.reports.bundle import find_bundle, read_bundle, versions
+from harness.reports.bundle import check_replicates, find_bundle, read_bundle, versions
 from harness.schema import ExitCode, UsageError
 from harness.store.files import write_atomic
 
@@ -83,7 +83,7 @@ def rows_of_results(folder: Path) -> Rows:
     """Return the rows of a directory of results.
 
     Raises:
-        DamagedError: a table cannot be read.
+        DamagedError: a table cannot be read, or two finished runs are one replicate.
     """
     tables = Tables(
         **{n: read_parquet(folder / f"{n}.parquet") for n in ("runs", "steps", "samples")}
@@ -95,13 +95,14 @@ def rows_of_tables(tables: Tables, place: str) -> Rows:
     """Return the rows of a study's tables; `place` is where they are stored, for links."""
     runs = tables.runs
     is_done = runs["is_included"].astype(bool)
-    left = runs[~is_done]
+    left, done = runs[~is_done], runs[is_done]
+    check_replicates(zip(done["arm"].astype(str), done["seed"].astype(int), strict=True), place)
     return Rows(
         tables=tables,
         place=place,
         started=dict(zip(runs["run_id"].astype(str), runs["started"].astype(str), strict=True)),
         unfinished=list(zip(left["arm"].astype(str), left["seed"].astype(int), strict=True)),
-        code_note=code_note(runs.loc[is_done, "commit"].astype(str)),
+        code_note=code_note(done["commit"].astype(str)),
     )
 
 

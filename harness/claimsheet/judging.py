@@ -68,10 +68,12 @@ def judge(
         objection: why no verdict may rest on these runs (the rule is younger than they are); the
             numbers are then shown as exploratory.
         unfinished: runs of the rule's arms that were asked for and are not done: an arm may fail
-            because of what is compared, so the verdict is inconclusive.
+            because of what is compared, so the verdict is inconclusive; so it is if a finished run
+            has no defined value.
     """
     deciding = [_without(item, rule.exploratory_seeds) for item in measured]
     seeds = _shared(deciding)
+    undefined = _undefined(deciding)
     if objection or not seeds:
         shown = measured if not seeds else deciding
         parts = _parts(shown, _shared(shown), rule.level)
@@ -94,6 +96,9 @@ def judge(
     )
     if unfinished:
         return replace(verdict, reason=f"not every run is complete: {', '.join(unfinished)}")
+    if undefined:
+        named = ", ".join(map(str, undefined))
+        return replace(verdict, reason=f"not every run has a defined value: seed {named}")
     if len(seeds) < rule.min_seeds:
         reason = f"{len(seeds)} of at least {rule.min_seeds} seeds are finished"
         return replace(verdict, reason=reason, seeds_needed=rule.min_seeds)
@@ -129,6 +134,12 @@ def _shared(measured: Sequence[Measured]) -> tuple[int, ...]:
     """Return the seeds with a finite value in every quantity, in order."""
     finite = [{s for s, v in item.values.items() if math.isfinite(v)} for item in measured]
     return tuple(sorted(set.intersection(*finite))) if finite else ()
+
+
+def _undefined(measured: Sequence[Measured]) -> tuple[int, ...]:
+    """Return the seeds whose runs are finished and whose value is not defined, in order."""
+    found = {s for item in measured for s, v in item.values.items() if not math.isfinite(v)}
+    return tuple(sorted(found))
 
 
 def _parts(measured: Sequence[Measured], seeds: Sequence[int], level: float) -> tuple[Part, ...]:

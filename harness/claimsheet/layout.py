@@ -18,6 +18,7 @@ from harness.reports.text import markdown_table, number, plain_table
 from harness.verdicts import reach
 
 WIDTH = 100
+SMALLEST_P = 0.001
 _SHORT = 60
 
 
@@ -50,7 +51,7 @@ def table(lines: Sequence[Line], scale: str) -> str:
                 str(line.claim.finding),
                 verdict_text(line.verdict),
                 f"{len(seeds)}{'*' if line.verdict.is_exploratory else ''}",
-                number(line.verdict.p_holm),
+                _p(line.verdict.p_holm),
                 textwrap.shorten(line.claim.statement, _SHORT, placeholder=" ..."),
             ]
         )
@@ -91,7 +92,7 @@ def full_text(line: Line, scale: str) -> str:
         ("rule", f"{rule.text()}{since}" if rule else f"none for scale {scale}"),
         ("ours", ours_text(line, scale)),
         ("verdict", f"{verdict_text(verdict)}: {verdict.reason}"),
-        ("p", f"{number(verdict.p)}, corrected {number(verdict.p_holm)} (Holm)"),
+        ("p", f"{_p(verdict.p)}, corrected {_p(verdict.p_holm)} (Holm)"),
         ("decided by", decided_text(line) or "-"),
         ("runs", f"{', '.join(verdict.run_ids)} in {line.place}" if verdict.run_ids else "-"),
         *([("code", line.code_note)] if line.code_note else []),
@@ -121,7 +122,7 @@ def markdown(lines: Sequence[Line], scale: str) -> str:
             line.claim.quantity,
             ours_text(line, scale),
             verdict_text(line.verdict),
-            number(line.verdict.p_holm),
+            _p(line.verdict.p_holm),
             decided_text(line) or "-",
         ]
         for line in lines
@@ -201,6 +202,11 @@ def _document(line: Line, scale: str) -> dict[str, Any]:
 def _part_text(part: Part, unit: str, *, has_sign: bool) -> str:
     point, low, high = (number(value, unit, sign=has_sign) for value in part.interval)
     return f"{part.name}: {point} [{low}, {high}]"
+
+
+def _p(value: float) -> str:
+    """Return a p value; one that is small is not 0."""
+    return f"<{SMALLEST_P:g}" if value < SMALLEST_P else number(value)
 
 
 def _unit(rule: ClaimRule) -> str:

@@ -112,12 +112,21 @@ def _starts(tables: Tables, metric: str, arm: str) -> dict[int, float]:
 
 
 def _falls(tables: Tables, metric: str, arm: str, window: int) -> dict[int, float]:
-    """Return per seed the largest distance of the moving mean below its highest value so far."""
+    """Return per seed the largest distance of the moving mean below its highest value so far.
+
+    NaN for a curve with a step missing or undefined: it may have fallen there.
+    """
+    steps_of = dict(zip(tables.runs["run_id"].astype(str), tables.runs["steps"], strict=True))
     found = {}
     for seed, curve in _curve(tables, metric, arm).groupby("seed"):
-        mean = curve.sort_values("step")["value"].rolling(window).mean().dropna().to_numpy()
+        curve = curve.sort_values("step")
+        asked = steps_of[str(curve["run_id"].iloc[0])]
+        mean = curve["value"].rolling(window).mean().to_numpy()[window - 1 :]
+        is_whole = list(curve["step"]) == list(range(curve["step"].iloc[0], asked + 1))
         found[int(str(seed))] = (
-            float((np.maximum.accumulate(mean) - mean).max()) if mean.size else float("nan")
+            float((np.maximum.accumulate(mean) - mean).max())
+            if mean.size and is_whole and np.isfinite(mean).all()
+            else float("nan")
         )
     return found
 

@@ -26,11 +26,11 @@ decide it. `python -m harness.claims` prints the verdicts.
 A rule is older than the runs that it judges: the sheet compares the date of the commit that brought
 the rule's present content with the start of the runs, and calls everything else exploratory: a rule
 that is younger or not committed, runs that began nobody knows when. Seeds that helped to write a
-rule decide nothing, and neither does a study with a run of the rule's arms unfinished. Where the
-commit that made the runs is not in this repository's history, the sheet says so. The word of a
-verdict follows the rule of its claim alone; beside it stands the p value of the rule's own test,
-corrected by Holm's method over all claims of the same ablation. Micro verdicts say nothing about
-7B.
+rule decide nothing, and neither does a study with a run of the rule's arms unfinished or without a
+defined value. Where the commit that made the runs is not in this repository's history, the sheet
+says so. The word of a verdict follows the rule of its claim alone; beside it stands the p value of
+the rule's own test, corrected by Holm's method over all claims of the same ablation. Micro verdicts
+say nothing about 7B.
 """
 
 

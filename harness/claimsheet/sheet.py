@@ -124,7 +124,8 @@ def _judge(claim: Claim, scale: str, rows: Rows | None, origin: RuleOrigin) -> C
         run for item in measured for run in item.run_ids if not _is_of(run, rule.exploratory_seeds)
     }
     starts = [rows.started.get(run, "") for run in used]
-    first = min((start for start in starts if start), default="")
+    # a run that began nobody knows when may be older than the rule
+    first = min(starts, default="") if all(starts) else ""
     objection = ""
     if used:
         objection = rule_objection(origin, first, has_history=has_history(claim.path.parent))

@@ -41,7 +41,7 @@ def answers_section(results: Results) -> str:
         "## Answers at the last evaluation",
         markdown_table(heads, rows, "<<" + ">" * len(shown)),
         "Means over finished seeds. Wrong, unparsable and truncated are three different things;"
-        " the rest are correct. Source: `samples.parquet`.",
+        " the rest are correct. Source: `steps.parquet`, rows `<arm>/final/<column>_<split>`.",
     )
 
 
@@ -77,7 +77,8 @@ def runs_section(results: Results) -> str:
 
 def cost_section(results: Results) -> str:
     """Return the mean seconds of a step and of its phases, per arm."""
-    steps = results.tables.steps
+    steps, runs = results.tables.steps, results.tables.runs
+    steps = steps[steps["run_id"].isin(runs.loc[runs["is_included"].astype(bool), "run_id"])]
     phases = [name for name in PHASES if (steps["metric"] == name).any()]
     if not phases:
         return ""
@@ -92,8 +93,8 @@ def cost_section(results: Results) -> str:
     return paragraphs(
         "## Where the time goes [s per step]",
         markdown_table(heads, rows),
-        "Mean over steps after the first; evaluation counts where it happens only. Source:"
-        " `steps.parquet`.",
+        "Mean over steps after the first of finished runs; evaluation counts where it happens only."
+        " Source: `steps.parquet`, rows `<arm>/mean/<column>_time`.",
     )
 
 

@@ -132,7 +132,7 @@ def verdict_section(results: Results) -> str:
         f"Claim: {rule.claim}.",
         f"Rule ({since}): {rule.text()}",
         *([table] if rows else []),
-        "Source: `verdicts.json`.",
+        f"Source: `verdicts.json`, row `{results.asked.ablation}:{results.asked.scale}`.",
     )
 
 
@@ -143,8 +143,8 @@ def _claims_section(claims: str) -> str:
         "## Claims of the paper",
         claims,
         "Each by the rule of its own file (docs/claims.md). p: of the rule's own test, corrected by"
-        " Holm's method over the claims of this ablation. Source: `verdicts.json`; all about one:"
-        " `python -m harness.claims claim=<claim>`.",
+        " Holm's method over the claims of this ablation. Source: `verdicts.json`, rows"
+        " `<ablation>:<scale>:<claim>`; all about one: `python -m harness.claims claim=<claim>`.",
     )
 
 
@@ -158,7 +158,8 @@ def _head(results: Results) -> str:
         f"**Question.** {asked.document['question']} ({asked.document['source']})",
         f"Arms: {len(results.arms)}; seeds: {seeds}; training steps: {results.steps}; control:"
         f" {results.arms[0]}. Made by `python -m harness.report`; metrics are explained in"
-        " docs/metrics.md.",
+        " docs/metrics.md. A source names the rows of a table: `python -m harness.trace"
+        " table=<this file> row=<row>` leads to the runs, files and code behind a number.",
     )
 
 
@@ -170,7 +171,7 @@ def _arms_section(results: Results) -> str:
         "Start → end: mean over finished seeds, ± the standard deviation over seeds at the end."
         " Start is the first step there is (0 for evaluations, 1 for training); the end is the"
         f" {column_of('accuracy_easy').window} or the {column_of('reward').window}."
-        " Source: `steps.parquet`.",
+        " Source: `steps.parquet`, rows `<arm>/start/<metric>` and `<arm>/final/<metric>`.",
     )
 
 
@@ -225,7 +226,8 @@ def _effect_note(results: Results) -> str:
     return (
         "Interval: t over the differences within each seed (n seeds). Bootstrap: percentile,"
         f" {draws} draws; for accuracy {SECOND_METHOD.split(',')[0]}, question, sample), else over"
-        f" seeds.{few}{none} Not corrected for the number of rows. Source: `effects.csv`."
+        f" seeds.{few}{none} Not corrected for the number of rows. Source: `effects.csv`, rows"
+        " `<metric>:<arm>`."
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from harness.metrics.columns import FINAL_TRAINING_STEPS, SPLIT_PREFIX, column_of, split_of
+from harness.metrics.columns import SPLIT_PREFIX, column_of, split_of
 from harness.metrics.streams import METRICS_FILE
-from harness.schema import DamagedError, UsageError
+from harness.schema import UsageError
+from harness.tracing.ends import Origin, arm_origin, end_text, ends_of, final_origin, start_text
 from harness.tracing.runs import ROOT, Study, run_directory, shown
 from harness.tracing.tables import FINAL, Kind, Row, read_rows
 
@@ -18,6 +19,7 @@ MAKERS: dict[Kind, str] = {
     "run": "harness/metrics/tables.py (build_tables), from record.json of the run",
     "step": "harness/metrics/tables.py (build_tables)",
     "final": "harness/metrics/finals.py (final_values)",
+    "arm": "harness/reports/ (document.py, detail.py), over the finished runs of the arm",
     "sample": "harness/metrics/evaluation.py (read_samples), from generations/<step>.jsonl",
     "score": "harness/reports/bundling.py, summed over the samples of the last evaluation",
     "effect": "harness/reports/effects.py (effect_table), harness/stats/intervals.py (paired_t)",
@@ -31,19 +33,14 @@ MAKERS: dict[Kind, str] = {
 _FEW = 4
 
 
-class Origin(NamedTuple):
-    """Where a row comes from: its runs, and lines that name the rows or files behind it."""
-
-    run_ids: tuple[str, ...]
-    lines: tuple[str, ...]
-
-
 def origin_of(row: Row, study: Study) -> Origin:
     """Return the runs and the rows behind a row."""
     if row.kind == "step":
         return _of_step(row, study)
     if row.kind == "final":
-        return _of_final(row)
+        return final_origin(row)
+    if row.kind == "arm":
+        return arm_origin(row, study)
     if row.kind == "effect":
         return _of_effect(row)
     if row.kind == "verdict":
@@ -78,7 +75,7 @@ def formula_of(row: Row) -> list[str]:
     for number, text in enumerate(GLOSSARY.read_text().splitlines(), start=1):
         if text.startswith((f"| `{name}` |", f"| `{name}_<split>` |")):
             lines.append(f"  {shown(GLOSSARY)}:{number}")
-    if row.kind in ("final", "effect", "verdict", "claim"):
+    if row.kind in ("final", "effect", "verdict", "claim") or row.values.get("part") == FINAL:
         lines.append(f"  at the end of training: {column.window}")
     if row.values.get("method"):
         lines.append(f"  interval: {row.values['method']}")
@@ -107,29 +104,10 @@ def _of_step(row: Row, study: Study) -> Origin:
     return Origin((run_id,), tuple(lines))
 
 
-def _of_final(row: Row) -> Origin:
-    """Name the steps of the window, of the run's last ones."""
-    rows, _ = read_rows(row.table)
-    metric, run_id = str(row.values["metric"]), str(row.values["run_id"])
-    own = rows[(rows["metric"].astype(str) == metric) & (rows["run_id"].astype(str) == run_id)]
-    own = own.sort_values("step")
-    count = FINAL_TRAINING_STEPS if column_of(metric).source == "training" else 1
-    last = own.tail(count)
-    mean = float(last["value"].mean(skipna=False))
-    lines = (
-        f"mean of {len(last)} rows of {shown(row.table)}: {mean:.9g}",
-        *(
-            f"  {name} = {value:.9g}"
-            for name, value in zip(last["row_id"], last["value"], strict=True)
-        ),
-    )
-    return Origin((run_id,), lines)
-
-
 def _of_effect(row: Row) -> Origin:
     seeds = [int(seed) for seed in str(row.values.get("seeds", "")).split()]
     arms = [str(row.values["arm"]), str(row.values["control"])]
-    return _ends(row.table.parent / "steps.parquet", str(row.values["metric"]), arms, seeds)
+    return ends_of(row.table.parent / "steps.parquet", str(row.values["metric"]), arms, seeds)
 
 
 def _of_verdict(row: Row) -> Origin:
@@ -140,7 +118,7 @@ def _of_verdict(row: Row) -> Origin:
     )
     seeds = [int(seed) for seed in row.values.get("seeds") or ()]
     steps = row.table.parent / "steps.parquet"
-    return _ends(steps, str(row.values["metric"]), list(arms), seeds)
+    return ends_of(steps, str(row.values["metric"]), list(arms), seeds)
 
 
 def _of_comparison(row: Row) -> Origin:
@@ -184,7 +162,7 @@ def home_of(row: Row) -> Path:
 
 
 def _of_claim(row: Row) -> Origin:
-    """Name the claim's file, what it refers to, and the values of its metric at the end."""
+    """Name the claim's file, what it refers to, and the values of its metric that it rests on."""
     claim, metric = str(row.values["id"]), str(row.values.get("metric", ""))
     runs = _names(row.values.get("run_ids"))
     files = sorted((ROOT / "baselines" / "papers").glob(f"*/claims/{claim}_*.yaml"))
@@ -192,9 +170,24 @@ def _of_claim(row: Row) -> Origin:
     lines += [f"references: {', '.join(_names(row.values.get('references')))}"]
     home = home_of(row)
     if runs and home != row.table:
-        ends = (f"{run.rpartition('-')[2]}/{FINAL}/{metric}" for run in runs)
-        lines.append(f"rows of {shown(home)}: {', '.join(ends)}")
+        lines += [f"of {shown(home)}:", *_claim_values(row, home, runs, metric)]
     return Origin(runs, tuple(lines))
+
+
+def _claim_values(row: Row, home: Path, runs: Sequence[str], metric: str) -> list[str]:
+    """Return what is measured of each run: its end, with its start or its whole curve."""
+    rows, _ = read_rows(home)
+    parts = row.values.get("differences") or [{}]
+    name = str(row.values.get("quantity_name") or parts[0].get("quantity_name", ""))
+    found = []
+    for run in runs:
+        text = f"  {run}: end {end_text(rows, run, metric)}"
+        if name.startswith(("change", "ratio")):
+            text += f"; start {start_text(rows, run, metric)}"
+        if name.startswith("largest fall"):
+            text += f"; and the curve, rows {run.rpartition('-')[2]}/<step>/{metric}"
+        found.append(text)
+    return found
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -225,29 +218,6 @@ def _figure_runs(row: Row) -> list[tuple[str, str]]:
     if not isinstance(stored, Mapping):
         return []
     return [(str(study), run) for study, runs in stored.items() for run in runs if run in sources]
-
-
-def _ends(steps: Path, metric: str, arms: Sequence[str], seeds: Sequence[int]) -> Origin:
-    """Return the values at the end of training of arms and seeds, with their row ids."""
-    if not steps.is_file():
-        raise DamagedError(f"{steps} is not there, so the rows behind this one cannot be named")
-    rows, _ = read_rows(steps)
-    own = rows[rows["metric"].astype(str) == metric]
-    own = own[own["arm"].astype(str).isin(arms) & own["seed"].isin(seeds)]
-    runs, lines = [], []
-    for arm in arms:
-        for seed in seeds:
-            mine = own[(own["arm"].astype(str) == arm) & (own["seed"] == seed)]
-            if mine.empty:
-                continue
-            short = str(mine["row_id"].iloc[0]).split("/")[0]
-            name = f"{short}/{FINAL}/{metric}"
-            run_id = str(mine["run_id"].iloc[0])
-            count = FINAL_TRAINING_STEPS if column_of(metric).source == "training" else 1
-            value = mine.sort_values("step").tail(count)["value"].mean(skipna=False)
-            runs.append(run_id)
-            lines.append(f"{arm}, seed {seed}: {value:.9g}, row {name} of {shown(steps)}")
-    return Origin(tuple(runs), tuple(lines))
 
 
 def _stream(study: Study, run_id: str, name: str) -> str:

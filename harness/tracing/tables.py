@@ -16,7 +16,17 @@ from harness.metrics.tables import read_parquet
 from harness.schema import DamagedError, UsageError
 
 Kind = Literal[
-    "run", "step", "final", "sample", "score", "effect", "verdict", "claim", "comparison", "entry"
+    "run",
+    "step",
+    "final",
+    "arm",
+    "sample",
+    "score",
+    "effect",
+    "verdict",
+    "claim",
+    "comparison",
+    "entry",
 ]
 
 REPORT_TABLES = (
@@ -26,7 +36,12 @@ REPORT_TABLES = (
 """Tables that a report beside them is made from, the smallest first."""
 
 FINAL = "final"
-"""Middle part of the id of a value at the end of training: `<run>/final/<metric>`."""
+"""Middle part of the id of a value at the end of training: `<run>/final/<metric>`, with `@<step>`
+behind it for another end than the run's own, or `<arm>/final/<metric>`."""
+
+START, MEAN = "start", "mean"
+"""Middle parts of `<arm>/start/<metric>`, at the first step, and of `<arm>/mean/<metric>`, over all
+steps after the first."""
 
 _SEARCHED = 2000
 
@@ -154,7 +169,7 @@ def _row(path: Path, rows: pd.DataFrame, document: Mapping[str, Any], row_id: st
         return Row(
             table=path, row_id=name, kind=_kind(values, document), values=kept, document=document
         )
-    return _final(path, rows, row_id)
+    return _final(path, rows, row_id) or _of_arm(path, rows, row_id)
 
 
 def _final(path: Path, rows: pd.DataFrame, row_id: str) -> Row | None:
@@ -162,13 +177,28 @@ def _final(path: Path, rows: pd.DataFrame, row_id: str) -> Row | None:
     short, _, rest = row_id.partition(f"/{FINAL}/")
     if not rest or not {"metric", "step"} <= set(rows.columns):
         return None
+    metric, _, step = rest.partition("@")
     mine = rows["row_id"].astype(str).str.startswith(f"{short}/")
-    own = rows[mine & (rows["metric"].astype(str) == rest)]
-    if own.empty:
+    own = rows[mine & (rows["metric"].astype(str) == metric)]
+    if own.empty or not (step.isdigit() or rest == metric):
         return None
     first = own.iloc[0]
-    values = {key: first[key] for key in ("run_id", "arm", "seed")} | {"metric": rest}
+    values = {key: first[key] for key in ("run_id", "arm", "seed")} | {"metric": metric}
+    values |= {"end": int(step)} if step else {}
     return Row(table=path, row_id=row_id, kind="final", values=values, document={})
+
+
+def _of_arm(path: Path, rows: pd.DataFrame, row_id: str) -> Row | None:
+    """Return a mean over the runs of an arm: not a row of a table, but made of some."""
+    if not {"arm", "metric", "step"} <= set(rows.columns):
+        return None
+    for part in (FINAL, START, MEAN):
+        arm, _, metric = row_id.partition(f"/{part}/")
+        is_mine = (rows["arm"].astype(str) == arm) & (rows["metric"].astype(str) == metric)
+        if metric and is_mine.any():
+            values = {"arm": arm, "metric": metric, "part": part}
+            return Row(table=path, row_id=row_id, kind="arm", values=values, document={})
+    return None
 
 
 def _kind(values: Mapping[str, Any], document: Mapping[str, Any]) -> Kind:

@@ -74,8 +74,14 @@ def test_nothing_measured_is_not_run() -> None:
     assert not verdict.is_exploratory
 
 
-def test_undefined_values_leave_their_seed_out() -> None:
-    assert judge(RULE, measured(0.1, math.nan, 0.11, 0.12)).parts[0].seeds == (2, 4, 5)
+def test_a_finished_run_without_a_value_decides_nothing_by_the_others() -> None:
+    verdict = judge(RULE, measured(0.1, math.nan, 0.11, 0.12))
+    assert verdict.parts[0].seeds == (2, 4, 5)
+    assert verdict.word is Word.INCONCLUSIVE
+    assert verdict.reason == "not every run has a defined value: seed 3"
+    # seed 1 helped to write the rule and decides nothing, defined or not
+    early = judge(RULE, measured(math.nan, 0.1, 0.11, 0.12, first_seed=1))
+    assert early.word is Word.REPRODUCED
 
 
 def test_both_conditions_at_once_decide_nothing() -> None:
@@ -149,6 +155,19 @@ def test_the_largest_fall_is_below_the_highest_mean_so_far() -> None:
     assert item.values == pytest.approx({2: 0.0, 3: 0.0})
     (item,) = measure(replace(fall, window=1), rows("reward", {"kl=none": curve}))
     assert item.values == pytest.approx({2: 0.6, 3: 0.6})
+
+
+@pytest.mark.parametrize("what", ["undefined", "missing", "cut short"])
+def test_a_curve_that_may_have_fallen_unseen_has_no_largest_fall(what: str) -> None:
+    fall = replace(RULE, kind="largest_fall", metric="reward", window=2, minus=())
+    curve = [0.1, 0.8, math.nan if what == "undefined" else 0.1, 0.8, 0.9, 0.9]
+    both = rows("reward", {"kl=none": curve})
+    steps = both.tables.steps
+    lost = {"undefined": 0, "missing": 3, "cut short": 6}[what]
+    tables = replace(both.tables, steps=steps[~((steps["seed"] == 2) & (steps["step"] == lost))])
+    (item,) = measure(fall, replace(both, tables=tables))
+    assert math.isnan(item.values[2])
+    assert math.isnan(item.values[3]) is (what == "undefined")
 
 
 def test_an_unfinished_run_is_not_measured() -> None:

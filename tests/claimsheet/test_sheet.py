@@ -6,14 +6,23 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from harness.claims import BASELINES, claim_sheet, main, stored_rows, write_sheet
+from harness.claims import (
+    BASELINES,
+    claim_sheet,
+    main,
+    rows_of_tables,
+    stored_rows,
+    write_sheet,
+)
 from harness.claimsheet import layout
 from harness.claimsheet.measuring import Rows
 from harness.claimsheet.sheet import Line, rule_objection
 from harness.config import ROOT
 from harness.reports.origin import RuleOrigin
+from harness.schema import DamagedError
 from harness.verdicts import Word
 
 RESULTS = ROOT / "results"
@@ -85,6 +94,30 @@ def test_a_run_that_is_not_done_or_began_nobody_knows_when_takes_the_verdicts_aw
     assert words(replace(stored, unfinished=[("kl=none", 1)])) == words(stored)
     undated = dict.fromkeys(stored.started, "")
     assert words(replace(stored, started=undated)) == {(Word.NOT_RUN, False)}
+    # one run that began nobody knows when may be older than the rule
+    one = next(run for run in stored.started if run.startswith("kl=none-s6"))
+    assert words(replace(stored, started={**stored.started, one: ""})) == {(Word.NOT_RUN, False)}
+
+
+def test_two_finished_runs_of_a_seed_are_refused() -> None:
+    stored = stored_rows("micro", RESULTS, BASELINES)("kl_penalty")
+    assert stored is not None
+    runs = stored.tables.runs
+    again = runs.iloc[[0]].assign(run_id="kl=none-s4-00000000", cell_id="0" * 64)
+    twice = replace(stored.tables, runs=pd.concat([runs, again], ignore_index=True))
+    with pytest.raises(DamagedError, match="two finished runs of kl=none with seed 4"):
+        rows_of_tables(twice, "here")
+    failed = again.assign(is_included=False, status="failed")
+    left = replace(stored.tables, runs=pd.concat([runs, failed], ignore_index=True))
+    assert rows_of_tables(left, "here").unfinished == [("kl=none", 4)]
+
+
+def test_a_p_value_is_never_told_as_0(lines: dict[str, Line]) -> None:
+    line = lines["f01a"]
+    assert line.verdict.p_holm < 0.0005
+    for text in (layout.table([line], "micro"), layout.markdown([line], "micro")):
+        assert "<0.001" in text and " 0.000 " not in text
+    assert "<0.001" in layout.full_text(line, "micro")
 
 
 def test_code_that_cannot_be_looked_at_is_said_beside_the_verdicts(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every number of the stored KL study leads back to its runs, files, code and formula."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from harness.comparing.effects import Settings
 from harness.comparing.report import compare_sides
 from harness.comparing.sides import side_of
 from harness.config import ROOT
-from harness.metrics.tables import write_parquet
+from harness.metrics.columns import column_of
+from harness.metrics.finals import final_values
+from harness.metrics.tables import Tables, write_parquet
 from harness.provenance import commit_note
 from harness.reports.bundle import read_bundle
+from harness.reports.text import number, spread
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.tracing.origins import MAKERS
 from harness.tracing.runs import _of_bundle, note_of
@@ -135,6 +139,69 @@ def test_a_value_at_the_end_names_the_rows_of_its_window() -> None:
     )
 
 
+def test_a_value_at_the_end_is_that_of_the_suite_s_own_window() -> None:
+    steps, all_runs = read_rows(RESULTS / "steps.parquet")[0], runs()
+    tables = Tables(runs=all_runs, steps=steps, samples=pd.DataFrame())
+    metrics = ["reward", "accuracy_hard", "evaluation_time"]
+    for final in final_values(tables, metrics).iloc[::7].to_dict("records"):
+        text = trace.trace_text(RESULTS / "steps.parquet", final["row_id"])
+        assert f"mean of {final['points']} rows" in text
+        assert f": {final['value']:.9g}\n" in text
+
+
+def test_a_value_at_another_end_is_that_of_its_step() -> None:
+    steps = read_rows(RESULTS / "steps.parquet")[0]
+    run_id = str(runs()["run_id"].iloc[0])
+    own = steps[(steps["run_id"].astype(str) == run_id) & (steps["metric"] == "reward")]
+    mean = own.loc[own["step"].between(11, 20), "value"].mean()
+    short = run_id.rpartition("-")[2]
+    text = trace.trace_text(RESULTS / "steps.parquet", f"{short}/final/reward@20")
+    assert f"mean of 10 rows of results/micro/kl_penalty/steps.parquet: {mean:.9g}" in text
+    with pytest.raises(UsageError, match="nearest"):
+        find_row(RESULTS / "steps.parquet", f"{short}/final/reward@end")
+
+
+def cells_of(title: str) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the table below a title of REPORT.md."""
+    section = (RESULTS / "REPORT.md").read_text().split(f"## {title}")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [head.split(" [")[0] for head in table[0]], table[2:]
+
+
+def traced(row_id: str) -> tuple[float, float]:
+    """Mean and standard deviation that a trace of the report gives."""
+    text = trace.trace_text(RESULTS / "REPORT.md", row_id)
+    found = re.search(
+        r"mean of \d+ (?:runs|rows[^:]*): ([^,\n]+)(?:, standard deviation (.+))?", text
+    )
+    assert found, text
+    assert str(runs()["commit"].iloc[0]) in text
+    return float(found[1]), float(found[2] or "nan")
+
+
+def test_every_mean_of_the_arms_table_is_traced() -> None:
+    heads, rows = cells_of("Arms at the end of training")
+    for arm, _, *cells in rows:
+        for metric, cell in zip(heads[2:], cells, strict=True):
+            unit = column_of(metric).unit
+            start, end = (traced(f"{arm}/{part}/{metric}") for part in ("start", "final"))
+            assert cell == f"{number(start[0], unit)} → {spread(*end, unit)}"
+
+
+def test_every_mean_of_the_answers_and_times_is_traced() -> None:
+    heads, rows = cells_of("Answers at the last evaluation")
+    for split, arm, *cells in rows:
+        for name, cell in zip(heads[2:], cells, strict=True):
+            mean, _ = traced(f"{arm}/final/{name}_{split}")
+            assert cell == number(mean, column_of(f"{name}_{split}").unit)
+    heads, rows = cells_of("Where the time goes")
+    for arm, *cells in rows:
+        for name, cell in zip(heads[1:], cells, strict=True):
+            if cell != "-":
+                assert cell == number(traced(f"{arm}/mean/{name}_time")[0], "s")
+
+
 def test_a_report_is_searched_with_its_tables() -> None:
     report = RESULTS / "REPORT.md"
     short, run_id = str(runs()["row_id"].iloc[0]), str(runs()["run_id"].iloc[0])
@@ -194,8 +261,15 @@ def test_every_claim_of_the_sheet_is_traced_to_its_file_and_runs(sheet: Path, na
     for row in rows.to_dict("records"):
         text = trace.trace_text(sheet / name, str(row["row_id"]))
         assert f"claims/{row['id']}_" in text
+        names = [part["quantity_name"] for part in row["differences"]]
         for run_id in row["run_ids"]:
             assert f"run {run_id}" in text
+            short = run_id.rpartition("-")[2]
+            if names[0].startswith(("change", "ratio")):
+                first = 1 if row["metric"] in ("reward", "response_length") else 0
+                assert f"{short}/{first}/{row['metric']}" in text
+            if names[0].startswith("largest fall"):
+                assert f"rows {short}/<step>/{row['metric']}" in text
             assert f"{run_id.rpartition('-')[2]}/final/{row['metric']}" in text
 
 
