@@ -3,10 +3,10 @@
   table=  runs, steps or samples.parquet, effects.csv, verdicts.json, comparison.json, claims.json
           or claims.csv, the tables of a stored bundle, or a report (.md) beside any of them; the
           CSV of a redrawn figure or table (results/paper)
-  row=    a row_id, or a number that is made of several rows: `<run>/final/<metric>` at the end of
-          training, `<arm>/final/<metric>` its mean over the seeds of an arm, `<arm>/start/<metric>`
-          that at the first step, `<arm>/mean/<metric>` over the steps after the first; the number
-          of a row, from 1, in the CSV of a figure
+  row=    a row_id, the id of a claim, or a number that is made of several rows:
+          `<run>/final/<metric>` at the end of training, `<arm>/final/<metric>` its mean over the
+          seeds of an arm, `<arm>/start/<metric>` that at the first step, `<arm>/mean/<metric>`
+          over the steps after the first; the number of a row, from 1, in the CSV of a figure
 
 Prints the row, the rows it was made from, its runs with their files (or how to make them), the
 code and the formula.

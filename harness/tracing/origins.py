@@ -14,6 +14,7 @@ from harness.tracing.runs import ROOT, Study, run_directory, shown
 from harness.tracing.tables import FINAL, Kind, Row, read_rows
 
 GLOSSARY = ROOT / "docs" / "metrics.md"
+PAPERS = ROOT / "baselines" / "papers"
 
 MAKERS: dict[Kind, str] = {
     "run": "harness/metrics/tables.py (build_tables), from record.json of the run",
@@ -165,9 +166,10 @@ def _of_claim(row: Row) -> Origin:
     """Name the claim's file, what it refers to, and the values of its metric that it rests on."""
     claim, metric = str(row.values["id"]), str(row.values.get("metric", ""))
     runs = _names(row.values.get("run_ids"))
-    files = sorted((ROOT / "baselines" / "papers").glob(f"*/claims/{claim}_*.yaml"))
+    files = sorted(PAPERS.glob(f"*/claims/{claim}_*.yaml"))
     lines = [f"claim and rule: {shown(path)}" for path in files]
-    lines += [f"references: {', '.join(_names(row.values.get('references')))}"]
+    named = ", ".join(_names(row.values.get("references")))
+    lines += [f"references: {named} ({shown(PAPERS)}/*/tables.yaml, curves/)"] if named else []
     home = home_of(row)
     if runs and home != row.table:
         lines += [f"of {shown(home)}:", *_claim_values(row, home, runs, metric)]

@@ -70,7 +70,7 @@ def find_row(path: Path, row_id: str) -> Row:
 
     Args:
         path: a parquet, CSV or JSON table with row ids, or a report (.md) beside its tables.
-        row_id: as in the table's column; for `runs`, the run's full name is taken as well.
+        row_id: as in the table's column; a run's full name and a claim's id are taken as well.
 
     Raises:
         UsageError: there is no such table or row; names the nearest ids.
@@ -157,6 +157,8 @@ def _row(path: Path, rows: pd.DataFrame, document: Mapping[str, Any], row_id: st
     own = rows[rows["row_id"].astype(str) == row_id]
     if own.empty and "cell_id" in rows.columns:
         own = rows[rows["run_id"].astype(str) == row_id]
+    if own.empty and {"id", "finding"} <= set(rows.columns):
+        own = rows[rows["id"].astype(str) == row_id]
     # a claim sheet in CSV has one line per measured quantity of a claim
     if len(own) > 1 and "quantity_name" not in rows.columns:
         raise DamagedError(

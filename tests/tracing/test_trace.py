@@ -261,6 +261,7 @@ def test_every_claim_of_the_sheet_is_traced_to_its_file_and_runs(sheet: Path, na
     for row in rows.to_dict("records"):
         text = trace.trace_text(sheet / name, str(row["row_id"]))
         assert f"claims/{row['id']}_" in text
+        assert trace.trace_text(sheet / name, str(row["id"])) == text
         names = [part["quantity_name"] for part in row["differences"]]
         for run_id in row["run_ids"]:
             assert f"run {run_id}" in text
