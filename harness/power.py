@@ -70,12 +70,12 @@ def _power(words: Sequence[str]) -> int:
     given = read_words(words, WORDS, needed=["effect"])
     goal = read_goal(given)
     bundle = read_bundle(find_bundle(given["baseline"], Path(given["baselines_dir"] or BASELINES)))
-    costs = read_costs(bundle, given)
     if bundle.scores.empty:
         raise UsageError(
             f"{bundle.name} has no scores of single questions (a log states none): name a baseline"
             " of whole runs"
         )
+    costs = read_costs(bundle, given)
     splits = list(dict.fromkeys(bundle.scores["split"]))
     if given["split"] and given["split"] not in splits:
         raise UsageError(f"{bundle.name} has no split {given['split']!r}: choose one of {splits}")

@@ -1,5 +1,6 @@
 """The command on the stored study: real scores, real times."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ import pandas as pd
 import pytest
 
 from harness.baseline import BASELINES
+from harness.imports.mapping import Mapping
+from harness.imports.reading import read_log
+from harness.imports.study import bundle_of_logs
 from harness.power import main, read_costs, scores_of
 from harness.reports.bundle import Bundle, find_bundle, read_bundle
 from harness.reports.bundle_writing import write_version
@@ -102,7 +106,10 @@ def test_help_teaches_with_examples(capsys) -> None:
 def test_what_cannot_be_planned_from_is_told(bundle: Bundle, tmp_path: Path, capsys) -> None:
     place = f"baselines_dir={tmp_path}"
     own = {key: value for key, value in bundle.manifest.items() if key != "files"}
-    write_version(tmp_path / "micro" / "log", own, bundle.curves, bundle.scores.iloc[:0])
+    line = {"step": 1, "data": {"critic/score/mean": 0.5}}
+    (tmp_path / "log.jsonl").write_text(json.dumps(line) + "\n")
+    log = bundle_of_logs([read_log(tmp_path / "log.jsonl", Mapping())], Mapping(), "micro/log")
+    write_version(tmp_path / "micro" / "log", log.manifest, log.curves, log.scores)
     assert main(["effect=0.05", "baseline=micro/log", place]) == 2
     assert "no scores of single questions" in capsys.readouterr().err
 

@@ -44,7 +44,7 @@ def judge(effect: Effect, *, is_same: bool, unfinished: Sequence[str] = ()) -> G
     point, low, high = effect.difference.interval
     unit = effect.unit
     said = f"{effect.metric}: {number(point, unit, sign=True)} {interval(low, high, unit)}"
-    if is_same:
+    if is_same and math.isfinite(effect.candidate):
         return Gate(code=ExitCode.OK, word="passes", reason="both sides are the same runs")
     if margin is None:
         return _untold(f"{effect.metric} has no margin by convention: give margin=<number>")

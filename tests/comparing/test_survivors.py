@@ -90,6 +90,11 @@ def test_the_same_cells_with_other_numbers_are_not_the_same_runs(none: Side) -> 
     assert any("same work, done twice" in note for note in comparison.comparability.notes)
 
 
+def test_the_same_runs_without_a_value_do_not_pass(none: Side) -> None:
+    void = replace(none, curves=none.curves.assign(value=np.nan))
+    assert compare_sides(void, void, SETTINGS).gate.code is ExitCode.CANNOT_TELL
+
+
 def test_the_means_of_a_cost_differ_by_its_difference(bundle: Bundle, none: Side) -> None:
     curves = bundle.curves
     is_lost = (curves["arm"].astype(str) == "kl=loss") & (curves["seed"] == 1)
