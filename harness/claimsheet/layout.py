@@ -19,6 +19,11 @@ from harness.verdicts import reach
 
 WIDTH = 100
 SMALLEST_P = 0.001
+P_NOTE = (
+    "p (Holm): one-sided, of the test of `reproduced`, corrected over the claims of its ablation."
+    " Above 0.025, what a 95 % interval leaves on either side, `reproduced` holds for its claim"
+    " alone. Of `contradicted` it says nothing."
+)
 _SHORT = 60
 
 
@@ -59,8 +64,7 @@ def table(lines: Sequence[Line], scale: str) -> str:
     notes = [
         counts(lines),
         f"({reach(scale)}; * seeds that decide nothing)",
-        "p (Holm): of the rule's own test, corrected over the claims of its ablation; above 0.05 a",
-        "verdict holds for its claim alone",
+        *textwrap.wrap(P_NOTE, WIDTH),
         f"more about one: python -m harness.claims scale={scale} claim=<claim>",
     ]
     return "\n".join([_left_last(plain_table(heads, rows)), "", *notes, *code_notes(lines)])
@@ -114,7 +118,7 @@ def decided_text(line: Line) -> str:
 
 
 def markdown(lines: Sequence[Line], scale: str) -> str:
-    """Return the sheet as a Markdown table."""
+    """Return the sheet as a Markdown table, with what its p values mean."""
     rows = [
         [
             line.claim.id,
@@ -128,7 +132,7 @@ def markdown(lines: Sequence[Line], scale: str) -> str:
         for line in lines
     ]
     heads = ["claim", "statement", "paper", "ours", "verdict", "p (Holm)", "what would decide it"]
-    return markdown_table(heads, rows, "<<<<<><")
+    return f"{markdown_table(heads, rows, '<<<<<><')}\n\n{P_NOTE}"
 
 
 def documents(lines: Sequence[Line], scale: str) -> list[dict[str, Any]]:

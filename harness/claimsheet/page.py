@@ -28,9 +28,10 @@ the rule's present content with the start of the runs, and calls everything else
 that is younger or not committed, runs that began nobody knows when. Seeds that helped to write a
 rule decide nothing, and neither does a study with a run of the rule's arms unfinished or without a
 defined value. Where the commit that made the runs is not in this repository's history, the sheet
-says so. The word of a verdict follows the rule of its claim alone; beside it stands the p value of
-the rule's own test, corrected by Holm's method over all claims of the same ablation. Micro verdicts
-say nothing about 7B.
+says so. The word of a verdict follows the rule of its claim alone; beside it stands the one-sided p
+value of the test of `reproduced`, corrected by Holm's method over all claims of the same ablation:
+above 0.025, what a 95 % interval leaves on either side, the word holds for its claim alone. Micro
+verdicts say nothing about 7B.
 """
 
 

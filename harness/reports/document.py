@@ -142,8 +142,7 @@ def _claims_section(claims: str) -> str:
     return paragraphs(
         "## Claims of the paper",
         claims,
-        "Each by the rule of its own file (docs/claims.md). p: of the rule's own test, corrected by"
-        " Holm's method over the claims of this ablation. Source: `verdicts.json`, rows"
+        "Each by the rule of its own file (docs/claims.md). Source: `verdicts.json`, rows"
         " `<ablation>:<scale>:<claim>`; all about one: `python -m harness.claims claim=<claim>`.",
     )
 
