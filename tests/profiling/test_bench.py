@@ -5,6 +5,7 @@ import pytest
 from harness.profiling.bench import (
     MEASURES,
     Measured,
+    long_table,
     medians,
     ratio_table,
     read_runs,
@@ -50,6 +51,20 @@ def test_a_switch_is_shown_as_a_ratio_to_the_final_cell() -> None:
 def test_a_switch_that_is_not_declared_is_an_error() -> None:
     with pytest.raises(KeyError):
         removal_table(RUNS, {})
+
+
+def test_what_the_harness_adds_is_taken_pair_by_pair() -> None:
+    # by medians it would be 110 over 104: +5.8 %
+    pairs = [(110.0, 100.0), (121.0, 110.0), (106.0, 104.0)]
+    runs = [
+        Measured(variant="cell_60", values={"cells": 1, "cell_s": whole, "bare_s": bare})
+        for whole, bare in pairs
+    ]
+    runs.append(Measured(variant="pair_60", values={"cells": 2, "cell_s": 144.0}))
+    alone, pair = long_table(runs).splitlines()[2:]
+    assert "+10.0% [+1.9%, +10.0%] of 104 s" in alone
+    assert "not measured" in pair
+    assert "50.0" in pair
 
 
 def test_runs_are_read_from_the_file_of_the_measurement() -> None:
