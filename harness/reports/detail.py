@@ -21,6 +21,14 @@ from harness.reports.text import (
 
 PHASES = tuple(column.name for column in TRAINING if column.path.startswith("timing_s/"))
 
+COUNTS: Mapping[str, str] = {
+    "torn_lines": "torn last line(s) dropped",
+    "steps_missing": "training step(s) without metrics",
+    "rows_missing": "evaluation row(s) missing",
+    "rows_unscored": "evaluation row(s) without our reward's fields",
+}
+"""Column of `runs.parquet` -> what it counts."""
+
 
 def answers_section(results: Results) -> str:
     """Return what the answers of the last evaluation were, per split and arm."""
@@ -77,18 +85,14 @@ def runs_section(results: Results) -> str:
 
 def cost_section(results: Results) -> str:
     """Return the mean seconds of a step and of its phases, per arm."""
-    steps, runs = results.tables.steps, results.tables.runs
-    steps = steps[steps["run_id"].isin(runs.loc[runs["is_included"].astype(bool), "run_id"])]
+    steps = results.tables.steps
     phases = [name for name in PHASES if (steps["metric"] == name).any()]
     if not phases:
         return ""
-    rows = []
-    for arm in results.arms:
-        mine = steps[steps["arm"].astype(str) == arm]
-        # the first step warms up compilers and caches
-        mine = mine[mine["step"] > 1]
-        means = [float(mine.loc[mine["metric"] == name, "value"].mean()) for name in phases]
-        rows.append([arm, *(number(mean, "s") for mean in means)])
+    rows = [
+        [arm, *(number(_mean_later(results, arm, name), "s") for name in phases)]
+        for arm in results.arms
+    ]
     heads = ["arm", *(name.removesuffix("_time") for name in phases)]
     return paragraphs(
         "## Where the time goes [s per step]",
@@ -102,14 +106,13 @@ def health_section(results: Results) -> str:
     """Return what was wrong with the records, and how well rollout and training agree."""
     runs = results.tables.runs
     notes = [
-        _count_note(runs, "torn_lines", "torn last line(s) dropped"),
-        _count_note(runs, "steps_missing", "training step(s) without metrics"),
-        _count_note(runs, "rows_missing", "evaluation row(s) missing"),
-        _count_note(runs, "rows_unscored", "evaluation row(s) without our reward's fields"),
+        *(_count_note(runs, column, words) for column, words in COUNTS.items()),
         _unknown_note(runs),
         _agreement_note(results),
     ]
-    return "## Health\n\n" + "\n".join(f"- {note}" for note in notes if note)
+    counts = ", ".join(f"`{name}`" for name in COUNTS)
+    source = f"Source of the counts: `runs.parquet`, columns {counts}, each run in its own row."
+    return paragraphs("## Health", "\n".join(f"- {note}" for note in notes if note), source)
 
 
 def provenance_section(results: Results) -> str:
@@ -171,16 +174,17 @@ def _unknown_note(runs: pd.DataFrame) -> str:
 
 
 def _agreement_note(results: Results) -> str:
-    """Return the largest difference between the two engines' probabilities over all runs."""
+    """Return the mean difference between the two engines' probabilities, and the largest."""
     name = "rollout_probs_diff"
     rows = results.tables.steps[results.tables.steps["metric"] == name].dropna(subset=["value"])
     if rows.empty:
         return "Probabilities of rollout and training were not compared."
     worst = rows.sort_values("value").iloc[-1]
+    means = ", ".join(f"{arm} {_mean_later(results, arm, name):.2g}" for arm in results.arms)
     return (
-        f"{column_of(name).help.rstrip('.')}: mean {rows['value'].mean():.2g} over steps, at most"
-        f" {worst['value']:.2g} (`{worst['run_id']}`, step {worst['step']}). Source:"
-        f" `steps.parquet`, row `{worst['row_id']}`."
+        f"{column_of(name).help.rstrip('.')}: mean over steps after the first of finished runs:"
+        f" {means}; at most {worst['value']:.2g} (`{worst['run_id']}`, step {worst['step']})."
+        f" Source: `steps.parquet`, rows `<arm>/mean/{name}` and `{worst['row_id']}`."
     )
 
 
@@ -213,3 +217,13 @@ def _packages(records: Sequence[Mapping[str, Any]]) -> list[str]:
             name for name, version in record.get("versions", {}).items() if version != "absent"
         )
     return list(names)
+
+
+def _mean_later(results: Results, arm: str, metric: str) -> float:
+    """Return the mean of a metric over the steps of an arm's finished runs, without the first."""
+    steps, runs = results.tables.steps, results.tables.runs
+    done = runs.loc[runs["is_included"].astype(bool), "run_id"]
+    mine = steps[(steps["arm"].astype(str) == arm) & (steps["metric"].astype(str) == metric)]
+    # the first step warms up compilers and caches
+    mine = mine[mine["run_id"].isin(done) & (mine["step"] > 1)]
+    return float(mine["value"].mean())

@@ -20,6 +20,7 @@ from harness.metrics.finals import final_values
 from harness.metrics.tables import Tables, write_parquet
 from harness.provenance import commit_note
 from harness.reports.bundle import read_bundle
+from harness.reports.detail import COUNTS
 from harness.reports.text import number, spread
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.tracing.origins import MAKERS
@@ -200,6 +201,23 @@ def test_every_mean_of_the_answers_and_times_is_traced() -> None:
         for name, cell in zip(heads[1:], cells, strict=True):
             if cell != "-":
                 assert cell == number(traced(f"{arm}/mean/{name}_time")[0], "s")
+
+
+def test_every_number_under_health_is_traced() -> None:
+    text = (RESULTS / "REPORT.md").read_text().partition("## Health")[2].partition("\n## ")[0]
+    means = dict(re.findall(r"(kl=\w+) (\S+?e-\d+)", text))
+    assert set(means) == set(runs()["arm"].astype(str))
+    for arm, mean in means.items():
+        assert mean == f"{traced(f'{arm}/mean/rollout_probs_diff')[0]:.2g}"
+    most, row_id = re.findall(r"at most (\S+) .*`([^`]+/rollout_probs_diff)`\.", text)[0]
+    row = find_row(RESULTS / "REPORT.md", row_id)
+    assert most == f"{row.values['value']:.2g}"
+    for column, words in COUNTS.items():
+        total = runs()[column].sum()
+        assert f"- {total:.0f} {words}" in text
+        assert f"`{column}`" in text
+    first = find_row(RESULTS / "REPORT.md", str(runs()["run_id"].iloc[0]))
+    assert set(COUNTS) <= set(first.values)
 
 
 def test_a_report_is_searched_with_its_tables() -> None:
