@@ -23,20 +23,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import time
 
-from harness.application import run_application
-from harness.arguments import read_verb
-from harness.checks import check_launch
-from harness.execution import run_cells
+from harness.cli import read_verb
 from harness.launch.slurm import Slurm
-from harness.launching import queue_of
-from harness.plan import aligned
+from harness.run.budget import make_budget, used_gpu_hours
+from harness.run.checks import check_launch
+from harness.run.launchers import queue_of
+from harness.run.queue import Submitter, cancel, set_right
+from harness.run.session import run_cells
+from harness.run.standing import CellState, Sight, Standing, look, sight_of
 from harness.schema import CellSpec, ExitCode, HarnessError, UsageError
-from harness.spending import make_budget, used_gpu_hours
-from harness.standing import CellState, Sight, Standing, look, sight_of
+from harness.spec.application import run_application
+from harness.spec.study import Study, make_study
 from harness.store.ledger import RunStore
 from harness.store.states import IN_FLIGHT
-from harness.study import Study, make_study
-from harness.submitting import Submitter, cancel, set_right
+from harness.text import aligned
 
 ALL = "all"
 

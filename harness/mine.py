@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from harness.arguments import read_words, run_command
+from harness.cli import read_words, run_command
 from harness.metrics.streams import read_lines
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import write_atomic

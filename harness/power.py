@@ -32,10 +32,8 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pandas as pd
 
-from harness.arguments import read_words, run_command
-from harness.baseline import BASELINES
+from harness.cli import read_words, run_command
 from harness.names import near
-from harness.reports.bundle import Bundle, find_bundle, read_bundle
 from harness.schema import ExitCode, UsageError
 from harness.stats.planning import Costs, Plan, cheapest, pessimistic
 from harness.stats.power import (
@@ -47,6 +45,7 @@ from harness.stats.power import (
     seeds_needed,
 )
 from harness.stats.variance import VarianceSplit, split_difference
+from harness.store.bundle import BASELINES, Bundle, find_bundle, read_bundle, scores_of
 
 WORDS = {
     "baseline": "micro/kl_penalty",
@@ -122,28 +121,6 @@ def describe(split: VarianceSplit, goal: Goal, costs: Costs) -> str:
             f" cheapest: {_plan(cheapest(planned, goal, costs))}"
         )
     return "\n".join(lines)
-
-
-def scores_of(bundle: Bundle, arm: str, split: str) -> np.ndarray:
-    """Return the last evaluation of an arm as 0 and 1, shape (seeds, questions, samples).
-
-    Seeds and questions are those of the whole bundle, in order, so that arms align; what an arm
-    does not have is NaN.
-    """
-    scores = bundle.scores[bundle.scores["split"] == split]
-    seeds, questions = (np.sort(scores[name].astype(object).unique()) for name in _KEYS)
-    mine = scores[scores["arm"] == arm].astype(dict.fromkeys(_KEYS, object))
-    tables = [
-        mine.pivot(index="seed", columns="question_id", values=name)
-        .reindex(index=seeds, columns=questions)
-        .to_numpy(dtype=float)[:, :, None]
-        for name in ("samples", "correct")
-    ]
-    sample_K = np.arange(int(scores["samples"].max()))
-    return np.where(sample_K < tables[0], np.where(sample_K < tables[1], 1.0, 0.0), np.nan)
-
-
-_KEYS = ("seed", "question_id")
 
 
 def read_goal(given: Mapping[str, str]) -> Goal:

@@ -86,7 +86,7 @@ class CellSpec:
         scale: scale name, for example "micro".
         ablation: stem of the ablation file.
         levels: factor -> level, in the order in which the ablation names its factors.
-        seed: the training seed, the replicate of the experiment (one of `harness.seeds.SEEDS`).
+        seed: the training seed, the replicate (one of `harness.spec.seeds.SEEDS`).
         config: the resolved config of this cell. Its `verl` mapping mirrors verl's own keys.
             Paths in it are tokens ("@model", "@data/train.parquet", "@attempt/generations"), filled
             in at launch, so that the same work has the same id everywhere.
@@ -164,7 +164,7 @@ class RunRecord:
         status: of the cell; that of its last attempt.
         reason: one line; empty when done.
         attempts: every start, oldest first.
-        seeds: purpose -> derived seed (see `harness.seeds`).
+        seeds: purpose -> derived seed (see `harness.spec.seeds`).
         provenance: versions, code commit and diff, hardware, environment (`harness.provenance`).
         evaluation_rows: "expected" and "found" numbers of per-sample validation rows.
     """

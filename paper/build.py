@@ -27,8 +27,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.arguments import read_words, run_command
-from harness.claims import BASELINES
+from harness.claims.rows import BASELINES
+from harness.cli import read_words, run_command
 from harness.names import near
 from harness.schema import ExitCode, HarnessError, UsageError
 from harness.store.files import write_atomic

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.claims import BASELINES, CLAIMS, PAPER, claim_sheet, rows_of_results
-from harness.claimsheet.layout import decided_text
-from harness.claimsheet.measuring import Rows
-from harness.claimsheet.reading import Claim, read_claims
-from harness.claimsheet.sheet import Line
-from harness.config import ablation_files, group_choices, load_ablation
+from harness.baseline.sources import load_source
+from harness.claims.layout import decided_text
+from harness.claims.measuring import Rows
+from harness.claims.reading import Claim, read_claims
+from harness.claims.rows import BASELINES, CLAIMS, PAPER, claim_sheet, rows_of_results
+from harness.claims.sheet import Line
 from harness.metrics.tables import Tables
 from harness.references.paper import Paper, read_paper
-from harness.reports.bundle import Bundle, find_bundle, read_bundle, versions
-from harness.reports.results import arm_order
+from harness.report.results import arm_order
 from harness.schema import HarnessError
-from harness.sources import load_source
+from harness.spec.config import ablation_files, group_choices, load_ablation
+from harness.store.bundle import Bundle, find_bundle, read_bundle, versions
 
 PUBLISHED, BOTH = "paper", "both"
 
@@ -124,7 +124,7 @@ def read_inputs(
 
     Args:
         source: `paper` (published data alone), a scale (our runs at it), `both` (published data
-            and our runs at every scale), or whatever `harness.sources.load_source` takes.
+            and our runs at every scale), or whatever `harness.baseline.sources.load_source` takes.
         results_dir: of our runs; a baseline is taken for an ablation that has none there.
         baselines: directory of all baselines.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.claims import PAPER
+from harness.claims.rows import PAPER
 from harness.references.paper import Paper, read_paper
-from harness.reports.text import markdown_table
+from harness.text import markdown_table
 from paper.catalogue import ABSENT, OWN, catalogue
 from paper.layout import FigureSpec, read_figures
 from paper.own.repetition import GAP as REPETITION_GAP

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.claimsheet.layout import ours_text, verdict_text
-from harness.deviations import read_settings
+from harness.claims.layout import ours_text, verdict_text
 from harness.metrics.columns import column_of
-from harness.reports.document import metric_heads
-from harness.reports.text import number
+from harness.report.deviations import read_settings
+from harness.report.document import metric_heads
+from harness.text import number
 from paper.inputs import Inputs, Study
 from paper.preprint_values import METRICS, PUBLISHED, arm_ends
 from paper.tabulate import read_tables

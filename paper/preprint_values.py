@@ -10,17 +10,17 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from harness.claims import BASELINES
-from harness.claimsheet.layout import counts, ours_text, verdict_text
-from harness.claimsheet.sheet import Line
-from harness.config import ROOT, ablation_files
-from harness.deviations import STATUSES, read_settings
+from harness.claims.layout import counts, ours_text, verdict_text
+from harness.claims.rows import BASELINES
+from harness.claims.sheet import Line
+from harness.claims.verdicts import Word, reach
 from harness.metrics.columns import column_of
 from harness.metrics.finals import final_values
-from harness.reports.bundle import Bundle, find_bundle, read_bundle
-from harness.reports.text import duration, number, spread
+from harness.report.deviations import STATUSES, read_settings
 from harness.schema import UsageError
-from harness.verdicts import Word, reach
+from harness.spec.config import ROOT, ablation_files
+from harness.store.bundle import Bundle, find_bundle, read_bundle
+from harness.text import duration, number, spread
 from paper.inputs import Inputs, Study
 from paper.own.agreement import LEVELS
 from paper.series import INTERVAL

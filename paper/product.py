@@ -16,11 +16,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.claimsheet.layout import ours_text, verdict_text
+from harness.claims.layout import ours_text, verdict_text
+from harness.claims.verdicts import reach
 from harness.plots import METADATA, save_figure
 from harness.schema import UsageError
 from harness.store.files import write_atomic
-from harness.verdicts import reach
 from paper.inputs import Inputs
 from paper.style import HOUSE
 

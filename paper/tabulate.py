@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from harness.claims.verdicts import reach
 from harness.metrics.finals import final_values
 from harness.micro.template import PROMPT_TEMPLATE
-from harness.reports.text import markdown_table
-from harness.verdicts import reach
+from harness.text import markdown_table
 from paper.inputs import Inputs, Study, missing_study
 from paper.layout import FOLDER
 from paper.product import Product, claims_of

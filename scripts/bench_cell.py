@@ -20,16 +20,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from harness.profiling.bench import (
-    long_table,
-    ratio_table,
-    read_runs,
-    removal_table,
-    size_table,
-)
-from harness.profiling.switches import read_switches
-from harness.reports.text import paragraphs
+from harness.profile.bench import long_table, ratio_table, read_runs, removal_table, size_table
+from harness.profile.switches import read_switches
 from harness.store.files import write_atomic, write_json
+from harness.text import paragraphs
 
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = {"REPEATS": "5", "STEPS": "6", "REMOVAL": "", "SIZES": "", "LONG": ""}

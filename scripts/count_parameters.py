@@ -1,9 +1,9 @@
-"""Count the parameters of every model of harness/planning/models.yaml, without its weights.
+"""Count the parameters of every model of harness/plan/models.yaml, without its weights.
 
     python scripts/count_parameters.py
 
 Builds each architecture with transformers on torch's meta device, which holds shapes only, and
-writes harness/planning/parameters.json.
+writes harness/plan/parameters.json.
 """
 
 from __future__ import annotations

@@ -16,12 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from harness.arguments import read_words, run_command  # noqa: E402
-from harness.config import ablation_files  # noqa: E402
-from harness.deviations import recipe_scales  # noqa: E402
+from harness.cli import read_words, run_command  # noqa: E402
 from harness.names import near  # noqa: E402
-from harness.plan import aligned  # noqa: E402
+from harness.report.deviations import recipe_scales  # noqa: E402
 from harness.schema import ExitCode, UsageError  # noqa: E402
+from harness.spec.config import ablation_files  # noqa: E402
+from harness.text import aligned  # noqa: E402
 
 WORDS = {"scales": "", "ablations": "", "results_dir": "results", "steps": "2"}
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.schema import Attempt, CellSpec, Inputs, Status
-from harness.seeds import derived_seeds, verl_seed_keys
+from harness.spec.seeds import derived_seeds, verl_seed_keys
 from harness.store.ledger import RunStore
 
 DOCUMENT: dict[str, Any] = {

@@ -9,11 +9,11 @@ import pytest
 import setup_kinds
 from setup_state import read_pins
 
-from harness import config as configs
 from harness import doctor, environments, provenance
-from harness.checks import check_attention
+from harness.run.checks import check_attention
 from harness.schema import UsageError
-from harness.study import Study, make_study
+from harness.spec import config as configs
+from harness.spec.study import Study, make_study
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTAINERS = ROOT / "containers"

@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.baseline import BASELINES
-from harness.imports.mapping import Mapping
-from harness.imports.reading import read_log
-from harness.imports.study import bundle_of_logs
-from harness.power import main, read_costs, scores_of
-from harness.reports.bundle import Bundle, find_bundle, read_bundle
-from harness.reports.bundle_writing import write_version
+from harness.baseline.logs.mapping import Mapping
+from harness.baseline.logs.reading import read_log
+from harness.baseline.logs.study import bundle_of_logs
+from harness.baseline.writing import write_version
+from harness.power import main, read_costs
+from harness.store.bundle import BASELINES, Bundle, find_bundle, read_bundle, scores_of
 
 NAME = "micro/kl_penalty@v1"
 

@@ -9,14 +9,13 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.schema import CellSpec, flatten
+from harness.spec.verl_keys import verl_keys
 
 ROOT = Path(__file__).resolve().parents[2]
-KEY_LIST = ROOT / "harness" / "conf" / "verl_keys.txt"
 
 LOGICAL_CPUS = 16
 """What Ray is told on a CPU: its actors wait for each other's slots, not for real cores."""
@@ -125,17 +124,6 @@ def build_command(
     ]
     argv = (sys.executable, "-m", "verl.trainer.main_ppo", *words, *HYDRA_WORDS)
     return Command(argv=argv, environment=environment)
-
-
-@cache
-def verl_keys() -> frozenset[str]:
-    """Return the dotted keys of the supported verl's generated trainer config.
-
-    They are kept in a file, so that commands are built without verl; a contract test compares
-    it with the installed verl.
-    """
-    lines = KEY_LIST.read_text().splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def fill(value: Any, places: Places) -> Any:

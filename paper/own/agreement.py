@@ -11,12 +11,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.claimsheet.layout import verdict_text
-from harness.claimsheet.measuring import measure
-from harness.claimsheet.rules import ClaimRule
-from harness.claimsheet.sheet import Line
+from harness.claims.layout import verdict_text
+from harness.claims.measuring import measure
+from harness.claims.rules import ClaimRule
+from harness.claims.sheet import Line
+from harness.claims.verdicts import reach
 from harness.stats.intervals import Interval, mean_interval
-from harness.verdicts import reach
 from paper.findings import Quantity, quantities
 from paper.inputs import Inputs, Study
 from paper.own.forest import unit_of

@@ -11,11 +11,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.claimsheet.layout import verdict_text
-from harness.claimsheet.rules import ClaimRule
-from harness.claimsheet.sheet import Line
+from harness.claims.layout import verdict_text
+from harness.claims.rules import ClaimRule
+from harness.claims.sheet import Line
+from harness.claims.verdicts import Condition, reach
 from harness.metrics.columns import column_of
-from harness.verdicts import Condition, reach
 from paper.inputs import Inputs
 from paper.product import Product
 from paper.style import (

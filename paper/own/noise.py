@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from harness.metrics.columns import SPLIT_PREFIX, short_split
 from harness.metrics.finals import final_values, score_array
-from harness.power import scores_of
 from harness.stats.intervals import half_width, mean_interval, seed_spread
 from harness.stats.variance import VarianceSplit, split_difference, split_variance
+from harness.store.bundle import scores_of
 from paper.inputs import Inputs, Study
 from paper.product import Product
 from paper.style import (

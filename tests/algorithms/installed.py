@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import config as configs
+from harness.spec import config as configs
 from tests.algorithms.plain import Batch, Policy, Rows
 
 

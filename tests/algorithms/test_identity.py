@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import config as configs
 from harness.schema import UsageError
-from harness.study import algorithm_files, make_study
+from harness.spec import config as configs
+from harness.spec.study import algorithm_files, make_study
 
 WORDS = ["ablation=kl_penalty", "seeds=[4]", "levels=[none]"]
 KEY = "verl.actor_rollout_ref.model.external_lib"

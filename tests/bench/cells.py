@@ -15,17 +15,17 @@ from typing import Any
 
 import pytest
 
-from harness import config
-from harness.execution import DATA
 from harness.launch.cleanup import scratch_directory
 from harness.launch.command import Places, build_command
 from harness.launch.environment import trainer_environment
-from harness.places import model_dir
-from harness.profiling.phases import STEP
-from harness.profiling.profile import make_profile
-from harness.profiling.switches import declared, read_switches, variants
+from harness.profile.phases import STEP
+from harness.profile.profile import make_profile
+from harness.profile.switches import declared, read_switches, variants
+from harness.run.session import DATA
+from harness.spec import config
+from harness.spec.inputs import model_dir
+from harness.spec.study import make_study
 from harness.store.ledger import RunStore, StoredRun
-from harness.study import make_study
 
 ROOT = Path(__file__).resolve().parents[2]
 REPEATS = int(os.environ.get("BENCH_REPEATS", "5"))

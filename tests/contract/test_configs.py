@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import config as configs
-from harness.ablation import is_for, read_ablation
-from harness.checks import watchdog_limits
-from harness.matrix import arm_differences, check_overrides
 from harness.metrics.columns import column_of
-from harness.options import first_comment
-from harness.plan import cost_line
+from harness.run.checks import watchdog_limits
+from harness.run.plan_text import cost_line
 from harness.schema import UsageError
-from harness.study import make_study
+from harness.spec import config as configs
+from harness.spec.ablation import is_for, read_ablation
+from harness.spec.matrix import arm_differences, check_overrides
+from harness.spec.options import first_comment
+from harness.spec.study import make_study
 
 ABLATIONS = sorted(configs.ablation_files())
 CHOICES = [

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from harness import config as configs
-from harness.checks import check_launch
-from harness.deviations import recipe_scales
-from harness.launch.command import verl_keys
-from harness.launching import shell_line
-from harness.matrix import arm_differences
 from harness.micro.template import render_prompt
-from harness.plan import shadow_text
+from harness.report.deviations import recipe_scales
+from harness.run.checks import check_launch
+from harness.run.launchers import shell_line
+from harness.run.plan_text import shadow_text
 from harness.schema import UsageError, flatten
+from harness.spec import config as configs
+from harness.spec.matrix import arm_differences
+from harness.spec.study import Study, make_study
+from harness.spec.verl_keys import verl_keys
 from harness.store.ledger import RunStore
-from harness.study import Study, make_study
 
 SCALES = recipe_scales()
 MICRO_ONLY = ("cpu", "NearAgentLoop", "micro")

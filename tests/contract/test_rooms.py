@@ -1,8 +1,9 @@
-"""Who may import what: the table of the architecture, held over every module of the suite."""
+"""Who may import whom: a complete table of the house, held over every module of the suite."""
 
 import ast
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,58 +11,94 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PURE = ("schema", "seeds", "environments", "names")
-"""Modules that import no other room."""
-
 ROOMS: dict[str, set[str]] = {
-    **{name: set() for name in PURE},
+    # the ground: imported by everything, imports nothing above it
+    "schema": set(),
+    "environments": set(),
     "provenance": {"environments"},
-    "rewards": {"graders"},
-    "shadow": {"schema"},
-    "composing": set(),
-    "config": {"schema", "shadow", "composing"},
-    "ablation": {"schema", "names"},
-    "matrix": {"schema", "seeds", "names", "ablation"},
-    "store": {"schema", "provenance"},
-    "metrics": {"schema", "provenance"},
-    "launch": {"schema", "names", "store"},
-    "profiling": {"schema", "reports"},
-    "references": {"schema"},
-    "claimsheet": {"schema", "names", "stats", "metrics", "verdicts", "reports"},
-    "plugins": {"rewards"},
-    "algorithms": set(),
-    "extensions": {"plugins"},
-    "stats": set(),
-    "verdicts": {"schema", "stats"},
-    "datasets": {"schema", "names", "micro", "store", "reports"},
-    "evaluation": {
-        *("schema", "names", "rewards", "graders", "micro", "metrics", "stats"),
-        *("plots", "reports", "store"),
-    },
+    "names": set(),
+    "cli": {"schema", "names"},
+    "text": set(),
     "plots": set(),
-    "reports": {"schema", "provenance", "metrics", "stats", "verdicts", "plots"},
+    "stats": set(),
+    # what runs inside veRL; graders and rewards know each other (see CYCLES)
     "graders": {"rewards"},
-    "graderlab": {"schema", "graders", "metrics", "micro", "reports", "plots", "store"},
-    "tracing": {"schema", "provenance", "metrics"},
-    "imports": {"schema", "provenance", "metrics", "reports"},
-    "bundles": {"schema", "names", "provenance", "metrics", "reports"},
-    "comparing": {
-        *("schema", "names", "metrics", "stats", "reports", "plots", "evaluation", "store"),
-    },
+    "rewards": {"graders"},
+    "algorithms": set(),
+    "plugins": set(),
+    "extensions": {"plugins"},
+    # the world, the published numbers, the pipeline
     "micro": {"schema"},
-    "planning": {"schema", "names", "references", "reports"},
-    "paper": {
-        *("schema", "names", "arguments", "config", "claims", "claimsheet", "deviations"),
-        *("metrics", "micro", "plots", "power", "references", "reports"),
-        *("sources", "stats", "store", "verdicts"),
+    "references": {"schema"},
+    "spec": {"schema", "names", "provenance", "micro"},
+    "metrics": {"schema"},
+    "store": {"schema", "provenance", "metrics", "spec"},
+    "launch": {"schema", "names", "spec", "store"},
+    "plan": {"schema", "names", "text", "plots", "references", "spec", "store"},
+    "run": {
+        *("schema", "names", "provenance", "text", "spec", "metrics", "store", "launch", "plan"),
     },
-    "webpage": {"schema", "metrics", "reports", "plots"},
+    "claims": {"schema", "names", "provenance", "text", "stats", "spec", "metrics", "store"},
+    "report": {
+        *("schema", "names", "text", "plots", "stats", "spec", "metrics", "store", "claims"),
+    },
+    "evaluate": {
+        *("schema", "names", "provenance", "text", "plots", "stats", "graders", "rewards"),
+        *("micro", "spec", "metrics", "store"),
+    },
+    "baseline": {"schema", "provenance", "text", "metrics", "store", "report", "evaluate"},
+    "compare": {
+        *("schema", "names", "text", "plots", "stats", "metrics", "store", "report", "evaluate"),
+    },
+    # the side doors
+    "grade": {"schema", "text", "plots", "graders", "micro", "metrics", "store"},
+    "data": {"schema", "names", "text", "micro", "store"},
+    "profile": {"schema", "text"},
+    "trace": {"schema", "provenance", "metrics"},
+    "docs": {
+        *("schema", "cli", "text", "plots", "spec", "metrics", "store", "plan", "claims"),
+        "report",
+    },
+    # commands of one module
+    "cells": {"schema", "cli", "text", "spec", "store", "launch", "run"},
+    "deviations": {"schema", "names", "cli", "spec", "store", "report"},
+    "doctor": {"schema", "environments", "provenance", "text", "micro", "spec"},
+    "mine": {"schema", "cli", "metrics", "store"},
+    "power": {"schema", "names", "cli", "stats", "store"},
+    # beside the harness
+    "paper": {
+        *("schema", "names", "cli", "text", "plots", "stats", "micro", "references", "spec"),
+        *("metrics", "store", "claims", "report", "baseline"),
+    },
+    "scripts": {"schema", "names", "cli", "text", "stats", "spec", "store", "report", "profile"},
 }
-"""Room -> other rooms that it may import. What is not named is part of the command lines."""
+"""Room -> other rooms that it may import. The order is that of the floors: a room imports what
+stands above it here, but for `CYCLES`."""
+
+CYCLES = {("graders", "rewards")}
+"""Pairs (room, a room that stands after it and that it imports all the same)."""
+
+ENTRIES: dict[str, set[str]] = {
+    "run": {"report", "compare"},
+    "plan": {"run"},
+    "report": {"cli"},
+    "claims": {"cli"},
+    "compare": {"cli", "baseline"},
+    "baseline": {"cli", "spec"},
+    "evaluate": {"cli"},
+    "grade": {"cli", "names"},
+    "data": {"cli", "spec"},
+    "profile": {"cli", "plots", "spec", "store"},
+    "trace": {"cli"},
+}
+"""Command -> rooms that its `__main__` may import beside those of its own room."""
+
+COMMANDS = ("cells", "deviations", "doctor", "mine", "power")
+"""Commands of one module; like a `__main__`, they are imported by nobody."""
 
 PACKAGES: dict[str, set[str]] = {
-    "hydra": {"config", "composing", "application", "plugins"},
-    "omegaconf": {"config", "composing", "application"},
+    "hydra": {"spec", "plugins"},
+    "omegaconf": {"spec"},
     "torch": {"plugins", "algorithms", "extensions"},
     "verl": {"plugins", "algorithms", "extensions"},
     "vllm": {"plugins"},
@@ -70,24 +107,24 @@ PACKAGES: dict[str, set[str]] = {
     "transformers": {"plugins"},
     "ray": {"plugins"},
     "scipy": {"stats"},
-    "matplotlib": {"plots", "profiling", "planning", "paper", "evaluation", "comparing"},
+    "matplotlib": {"plots", "profile", "plan", "paper", "evaluate", "compare"},
     "seaborn": {"plots", "paper"},
     "duckdb": {"store", "metrics"},
-    "pyarrow": {"store", "metrics", "datasets"},
+    "pyarrow": {"store", "metrics", "data"},
     "psutil": {"launch"},
-    "jinja2": {"webpage"},
-    "markupsafe": {"webpage"},
-    "markdown_it": {"webpage"},
+    "jinja2": {"report"},
+    "markupsafe": {"report"},
+    "markdown_it": {"report"},
 }
 """Package -> rooms that may import it when they are imported themselves."""
 
 LATE: dict[str, set[str]] = {
     "torch": {"micro"},
-    "transformers": {"micro", "evaluation"},
+    "transformers": {"micro", "evaluate"},
     "tokenizers": {"micro"},
     "ray": {"launch"},
-    "vllm": {"evaluation"},
-    "huggingface_hub": {"datasets"},
+    "vllm": {"evaluate"},
+    "huggingface_hub": {"data"},
     "sympy": {"graders"},
     "antlr4": {"graders"},
     "math_verify": {"graders"},
@@ -96,16 +133,25 @@ LATE: dict[str, set[str]] = {
 """Package -> rooms that may import it inside a function."""
 
 
+TOOLS = ("scripts",)
+"""Rooms that may import any package: programs of the maintainers."""
+
+
 class Import(NamedTuple):
     """One import statement: where, of what, and whether it runs with the module."""
 
-    room: str
     path: str
     target: str
     is_late: bool
 
 
-def imports_of(source: str, room: str, path: str) -> Iterator[Import]:
+def room_of(path: str) -> str:
+    """Return the room of a file: the folder or module below harness/, or the folder beside it."""
+    first, *rest = Path(path).with_suffix("").parts
+    return rest[0] if first == "harness" else first
+
+
+def imports_of(source: str, path: str) -> Iterator[Import]:
     """Yield every import of a module, also those inside functions."""
     tree = ast.parse(source)
     late = {
@@ -120,87 +166,132 @@ def imports_of(source: str, room: str, path: str) -> Iterator[Import]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path} imports relatively"
-            names = [node.module or ""]
-            if node.module == "harness":
-                names = [f"harness.{alias.name}" for alias in node.names]
+            # the last part may be a module: `from harness.report import __main__`
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
-            yield Import(room, path, name, id(node) in late)
+            yield Import(path, name, id(node) in late)
 
 
-def violations(found: Iterator[Import]) -> list[str]:
+def violations(found: Iterable[Import]) -> list[str]:
     """Return a sentence for each import that the tables do not allow."""
-    wrong = []
-    for item in found:
-        top, *rest = item.target.split(".")
-        if top == "paper" and item.room != "paper":
-            wrong.append(f"{item.path}: the harness may not import {item.target}")
-        elif top == "harness" and item.room in ROOMS:
-            other = rest[0] if rest else ""
-            if other not in {item.room, *ROOMS[item.room], ""}:
-                wrong.append(f"{item.path}: {item.room} may not import {item.target}")
-        elif top in PACKAGES or top in LATE:
-            allowed = PACKAGES.get(top, set()) | (LATE.get(top, set()) if item.is_late else set())
-            if item.room not in allowed:
-                wrong.append(f"{item.path}: {item.room} may not import {top} here")
-    return wrong
+    return [reason for item in found if (reason := _violation(item))]
+
+
+def _violation(item: Import) -> str:
+    room, top = room_of(item.path), item.target.split(".")[0]
+    if room not in ROOMS:
+        return f"{item.path} is in no room: name {room} in ROOMS"
+    if top == "paper" and room != "paper":
+        return f"{item.path}: only paper/ may import {item.target}"
+    if top == "harness":
+        return _violation_inside(item, room)
+    if top in PACKAGES or top in LATE:
+        allowed = PACKAGES.get(top, set()) | (LATE.get(top, set()) if item.is_late else set())
+        if room not in allowed and room not in TOOLS:
+            return f"{item.path}: {room} may not import {top} here"
+    return ""
+
+
+def _violation_inside(item: Import, room: str) -> str:
+    other, *rest = item.target.split(".")[1:]
+    if "__main__" in rest or other in COMMANDS:
+        return f"{item.path}: {item.target} is a command's entry, which nothing imports"
+    is_entry = item.path.endswith("/__main__.py")
+    allowed = {room} | ROOMS[room] | (ENTRIES[room] if is_entry else set())
+    return "" if other in allowed else f"{item.path}: {room} may not import {item.target}"
+
+
+def all_files() -> list[Path]:
+    folders = ("harness", "paper", "scripts")
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    return sorted(path for path in found if path != ROOT / "harness" / "__init__.py")
 
 
 def all_imports() -> Iterator[Import]:
-    for path in sorted((ROOT / "harness").rglob("*.py")):
-        parts = path.relative_to(ROOT / "harness").with_suffix("").parts
-        yield from imports_of(path.read_text(), parts[0], str(path.relative_to(ROOT)))
-    for path in sorted((ROOT / "paper").rglob("*.py")):
-        yield from imports_of(path.read_text(), "paper", str(path.relative_to(ROOT)))
+    for path in all_files():
+        yield from imports_of(path.read_text(), path.relative_to(ROOT).as_posix())
 
 
-def test_every_module_keeps_to_its_room() -> None:
+def against_the_order(rooms: Mapping[str, set[str]]) -> set[tuple[str, str]]:
+    """Return (room, other) where a room may import one that does not stand above it."""
+    order = {room: number for number, room in enumerate(rooms)}
+    return {(room, other) for room in rooms for other in rooms[room] if order[other] >= order[room]}
+
+
+def test_every_import_is_allowed_by_the_table() -> None:
     assert violations(all_imports()) == []
 
 
-def test_every_room_of_the_table_is_looked_at() -> None:
-    seen = {item.room for item in all_imports()}
-    assert {"matrix", "store", "metrics", "launch", "plugins", "stats", "verdicts"} <= seen
+def test_the_table_names_what_is_there_and_nothing_else() -> None:
+    rooms = {room_of(path.relative_to(ROOT).as_posix()) for path in all_files()}
+    assert rooms == set(ROOMS)
+    assert {path.parent.name for path in ROOT.glob("harness/*/__main__.py")} == set(ENTRIES)
+    assert all((ROOT / "harness" / f"{name}.py").is_file() for name in COMMANDS)
+
+
+def test_the_table_has_no_arrow_that_nobody_walks() -> None:
+    walked = {
+        (room_of(item.path), item.target.split(".")[1])
+        for item in all_imports()
+        if item.target.startswith("harness.")
+    }
+    allowed = {(room, other) for room in ROOMS for other in ROOMS[room]}
+    assert allowed - walked == set()
+
+
+def test_rooms_import_only_what_stands_above_them() -> None:
+    assert against_the_order(ROOMS) == CYCLES
+
+
+def test_an_arrow_against_the_order_is_found() -> None:
+    assert against_the_order({"a": {"b"}, "b": set(), "c": {"a"}}) == {("a", "b")}
 
 
 @pytest.mark.parametrize(
-    ("room", "source"),
+    ("path", "source"),
     [
-        ("matrix", "from harness.config import compose\n"),
-        ("matrix", "from harness import config\n"),
-        ("store", "import harness.launch.local\n"),
-        ("stats", "def f():\n    from harness.schema import Status\n"),
-        ("launch", "import verl\n"),
-        ("launch", "import ray\n"),
-        ("micro", "import torch\n"),
-        ("plots", "from omegaconf import DictConfig\n"),
-        ("report", "import torch\n"),
-        ("report", "from paper.series import Series\n"),
-        ("paper", "from harness.launch import local\n"),
+        ("harness/metrics/x.py", "from harness.spec.config import compose\n"),
+        ("harness/metrics/x.py", "from harness import spec\n"),
+        ("harness/store/x.py", "import harness.launch.local\n"),
+        ("harness/stats/x.py", "def f():\n    from harness.schema import Status\n"),
+        ("harness/launch/x.py", "import verl\n"),
+        ("harness/launch/x.py", "import ray\n"),
+        ("harness/micro/x.py", "import torch\n"),
+        ("harness/plots.py", "from omegaconf import DictConfig\n"),
+        ("harness/report/__main__.py", "import torch\n"),
+        ("harness/report/__main__.py", "from harness.compare.band import Row\n"),
+        ("harness/report/x.py", "from paper.series import Series\n"),
+        ("harness/report/x.py", "from harness.claims.__main__ import main\n"),
+        ("harness/report/x.py", "from harness.claims import __main__\n"),
+        ("harness/run/x.py", "from harness.doctor import main\n"),
+        ("harness/run/x.py", "from harness.report.stored import write_results\n"),
+        ("harness/unheard.py", "import json\n"),
+        ("paper/x.py", "from harness.launch import local\n"),
     ],
 )
-def test_a_forbidden_import_is_found(room: str, source: str) -> None:
-    assert len(violations(imports_of(source, room, "x.py"))) == 1
+def test_a_forbidden_import_is_found(path: str, source: str) -> None:
+    assert len(violations(imports_of(source, path))) == 1
 
 
 @pytest.mark.parametrize(
-    ("room", "source"),
+    ("path", "source"),
     [
-        ("matrix", "from harness.schema import CellSpec\nimport json\n"),
-        ("micro", "def f():\n    import torch\n"),
-        ("run", "from harness.store import ledger\n"),
-        ("plugins", "import torch\n"),
+        ("harness/spec/matrix.py", "from harness.schema import CellSpec\nimport json\n"),
+        ("harness/micro/x.py", "def f():\n    import torch\n"),
+        ("harness/run/x.py", "from harness.store import ledger\n"),
+        ("harness/run/__main__.py", "from harness.report.stored import write_results\n"),
+        ("harness/plugins/x.py", "import torch\n"),
     ],
 )
-def test_an_allowed_import_is_not_found(room: str, source: str) -> None:
-    assert violations(imports_of(source, room, "x.py")) == []
+def test_an_allowed_import_is_not_found(path: str, source: str) -> None:
+    assert violations(imports_of(source, path)) == []
 
 
-def test_the_core_is_imported_without_the_engines() -> None:
+@pytest.mark.parametrize("command", ["run", "plan", "report", "claims", "compare"])
+def test_the_core_is_imported_without_the_engines(command: str) -> None:
     """The command line's own modules load none of the engines, so that `[train]` is optional."""
-    import subprocess
-
     code = (
-        "import sys, harness.run, harness.plan\n"
+        f"import sys, harness.{command}.__main__\n"
         "print([m for m in ('torch', 'verl', 'vllm', 'ray', 'transformers') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.config import CONF
+from harness.spec.config import CONF
 
 STORED = CONF / "verl_defaults.yaml"
 _ABSENT = "(absent)"

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import config as configs
-from harness.ablation import is_for
-from harness.launch.command import KEY_LIST, verl_keys
 from harness.schema import flatten
-from harness.seeds import verl_seed_keys
-from harness.study import make_study
+from harness.spec import config as configs
+from harness.spec.ablation import is_for
+from harness.spec.seeds import verl_seed_keys
+from harness.spec.study import make_study
+from harness.spec.verl_keys import KEY_LIST, verl_keys
 
 GENERATED = Path("trainer", "config", "_generated_ppo_trainer.yaml")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.profiling.neutrality import compare_runs
-from harness.profiling.phases import read_steps
-from harness.profiling.switches import read_switches, variants
+from harness.profile.neutrality import compare_runs
+from harness.profile.phases import read_steps
+from harness.profile.switches import read_switches, variants
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from harness import config as configs
-from harness.ablation import is_for
-from harness.deviations import recipe_scales
 from harness.launch.command import Places, build_command
 from harness.micro.base_model import base_model_dir
+from harness.report.deviations import recipe_scales
 from harness.schema import CellSpec
-from harness.study import make_study
+from harness.spec import config as configs
+from harness.spec.ablation import is_for
+from harness.spec.study import make_study
 
 pytestmark = pytest.mark.engine
 

@@ -65,7 +65,7 @@ def test_observed_verdicts() -> None:
 
 @pytest.mark.engine
 def test_observed_responses_earn_what_the_authors_paid() -> None:
-    cases = lines_of(ROOT / "tests" / "data" / "orz_reward_cases.jsonl")
+    cases = lines_of(ROOT / "tests" / "recorded" / "orz_reward_cases.jsonl")
     paid = [
         int(reward_of(orz.grade(case["response"], case["reference"]), case["finish_reason"]))
         for case in cases

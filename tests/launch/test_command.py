@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from harness.launch.command import ROOT, Places, build_command, fill, hydra_value, verl_keys
+from harness.launch.command import ROOT, Places, build_command, fill, hydra_value
+from harness.spec.verl_keys import verl_keys
 from tests.cells import CONFIG, make_spec
 
 PLACES = Places(

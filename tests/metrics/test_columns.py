@@ -1,5 +1,6 @@
 import pytest
 
+from harness.docs.metrics import PATH, glossary
 from harness.metrics.columns import (
     EVALUATION,
     TRAINING,
@@ -8,7 +9,6 @@ from harness.metrics.columns import (
     short_split,
     split_of,
 )
-from harness.metrics.glossary import PATH, glossary
 from harness.schema import UsageError
 
 
@@ -31,7 +31,7 @@ def test_no_path_is_one_of_verls_validation_aggregates() -> None:
 
 
 def test_the_glossary_is_up_to_date() -> None:
-    assert PATH.read_text() == glossary(), "run python -m harness.metrics.glossary"
+    assert PATH.read_text() == glossary(), "run python -m harness.docs.metrics"
 
 
 def test_the_glossary_test_would_see_a_change() -> None:

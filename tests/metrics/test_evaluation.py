@@ -16,7 +16,7 @@ from harness.metrics.evaluation import (
     read_samples,
 )
 from harness.metrics.streams import RunFiles
-from harness.report import _run_files
+from harness.report.stored import _run_files
 from harness.schema import DamagedError
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document

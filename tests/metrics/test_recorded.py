@@ -1,4 +1,4 @@
-"""Tables of a real attempt (tests/data/recorded): the format of verl as it is, not as imagined."""
+"""Tables of a real attempt (tests/recorded): the format of verl as it is, not as imagined."""
 
 import json
 import shutil
@@ -12,14 +12,14 @@ import pytest
 from harness.metrics.columns import TRAINING
 from harness.metrics.finals import final_values
 from harness.metrics.tables import Tables, build_tables
-from harness.report import _run_files
-from harness.reports.detail import health_section
-from harness.reports.results import Asked, assemble
+from harness.report.detail import health_section
+from harness.report.results import Asked, assemble
+from harness.report.stored import _run_files
 from harness.schema import Attempt, CellSpec, Status
 from harness.store.ledger import RunStore
 from tests.synthetic_runs import DOCUMENT, PROVENANCE, Shape, make_cell
 
-RECORDED = Path(__file__).parents[1] / "data" / "recorded" / "ppo"
+RECORDED = Path(__file__).parents[1] / "recorded" / "ppo"
 SHAPE = Shape(steps=30, every=15, questions=6)
 ONLY_WITH_KL = {"kl_loss", "kl_in_reward", "reference_time"}
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.metrics.streams import RunFiles, read_lines, read_training
-from harness.report import _run_files
+from harness.report.stored import _run_files
 from harness.schema import DamagedError, Status
 from harness.store.ledger import RunStore
 from tests.synthetic_runs import Shape, make_cell, write_run

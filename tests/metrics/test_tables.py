@@ -14,7 +14,7 @@ from harness.metrics.tables import (
     read_parquet,
     write_parquet,
 )
-from harness.report import _run_files
+from harness.report.stored import _run_files
 from harness.schema import CellSpec, DamagedError, Status
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document

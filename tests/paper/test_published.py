@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from harness.config import ablation_files, load_ablation
 from harness.plots import COLOURS
-from harness.reports.results import arm_order
+from harness.report.results import arm_order
+from harness.spec.config import ablation_files, load_ablation
 from paper.drawing import Block, Plot, draw
 from paper.inputs import Inputs
 from paper.layout import read_families, read_figures

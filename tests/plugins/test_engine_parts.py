@@ -22,8 +22,8 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def chat_template() -> str:
-    from harness.config import session
-    from harness.study import make_study
+    from harness.spec.config import session
+    from harness.spec.study import make_study
 
     with session():
         study = make_study(["ablation=kl_penalty"])

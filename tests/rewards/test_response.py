@@ -17,7 +17,7 @@ from harness.rewards.response import (
 
 CASES = [
     json.loads(line)
-    for line in (Path(__file__).parents[1] / "data" / "orz_reward_cases.jsonl")
+    for line in (Path(__file__).parents[1] / "recorded" / "orz_reward_cases.jsonl")
     .read_text()
     .splitlines()
 ]

@@ -1,0 +1,164 @@
+"""`python -m harness.baseline save|list|show|verify|diff|merge|export|import key=value ...`.
+
+A baseline is a stored study, for later runs to be compared with: baselines/runs/<scale>/<study>/
+v<N>/, named `<scale>/<study>@v<N>`. It is never changed: what is new is the next version.
+
+  save    ablation=<name> [scale=] [results_dir=] [partial=] [name=<scale>/<study>] [because=]
+          a finished study; refused if it is partial, has unfinished runs, or was made by an
+          unknown or changed commit, unless because=<reason> says why
+  list    every baseline
+  show    name=<name>                         what it is, which runs it has and how they end
+  verify  [name=<name>]                       every byte and statement of one baseline, or of all
+  diff    a=<source> b=<source>               config, protocol, versions, seeds and ends
+  merge   a=<name> b=<name> [name=<scale>/<study>] [because=]
+          runs of one protocol with other seeds, as the next version of the study of a
+  export  name=<name> out=<file.tar.gz or file.zip>
+  import  from=<archive>                      what export made, after every check
+  import  from=<log>[,<log>...] name=<scale>/<study> licence= citation= [format=] [mapping=]
+          [arm=] [seed=] [title=]
+          logs of veRL (.jsonl), TensorBoard (event files), W&B or others (.csv); arm= and seed=
+          are one for all logs, or one for each
+          (seed=1,2; arms with ; between)
+
+A name without @v<N> is the latest version. A source is a name, directory or archive of a bundle, a
+directory of results, or a log. baselines_dir= is another place for all baselines.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.baseline.archive import export_bundle, import_archive, is_archive
+from harness.baseline.checks import verify_bundle
+from harness.baseline.diffing import diff_text
+from harness.baseline.listing import code_notes, list_text, show_text
+from harness.baseline.logs.study import Origin
+from harness.baseline.making import store_bundle
+from harness.baseline.merging import merge_bundles
+from harness.baseline.sources import load_logs, load_source
+from harness.baseline.writing import check_study, write_version
+from harness.cli import read_verb, read_words, run_command
+from harness.report.stored import load_results
+from harness.schema import ExitCode, UsageError
+from harness.spec.config import ROOT
+from harness.store.bundle import BASELINES, bundle_names, find_bundle, read_bundle
+
+Given = Mapping[str, str]
+
+
+class Verb(NamedTuple):
+    """A verb of the command line: what it does, its words with defaults, and those it needs."""
+
+    run: Callable[[Given, Path], None]
+    words: Mapping[str, str]
+    needed: Sequence[str] = ()
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    return run_command(words, __doc__ or "", _baseline)
+
+
+def _baseline(words: Sequence[str]) -> int:
+    name, rest = read_verb(words, list(VERBS))
+    verb = VERBS[name]
+    given = read_words(rest, {**verb.words, "baselines_dir": ""}, needed=verb.needed)
+    verb.run(given, Path(given["baselines_dir"] or BASELINES))
+    return ExitCode.OK
+
+
+def _save(given: Given, baselines: Path) -> None:
+    study = given["name"] or f"{given['scale']}/{given['ablation']}"
+    check_study(study)
+    results, _ = load_results(given, is_written=False)
+    print(f"stored {store_bundle(results, baselines / study, because=given['because'])}")
+
+
+def _list(_: Given, baselines: Path) -> None:
+    print(list_text(baselines))
+
+
+def _show(given: Given, baselines: Path) -> None:
+    print(show_text(find_bundle(given["name"], baselines), ROOT))
+
+
+def _verify(given: Given, baselines: Path) -> None:
+    for name in [given["name"]] if given["name"] else bundle_names(baselines):
+        directory = find_bundle(name, baselines)
+        stored = f"{directory.parent.parent.name}/{directory.parent.name}@{directory.name}"
+        bundle = verify_bundle(directory, stored)
+        seeds = ", ".join(map(str, bundle.manifest["seeds"]))
+        print(f"{stored}  {len(bundle.manifest['arms'])} arms, seeds {seeds}: intact")
+        for note in code_notes(bundle.manifest, ROOT):
+            print(f"  note: the code that ran, {note}")
+
+
+def _diff(given: Given, baselines: Path) -> None:
+    sides = [load_source(given[key], baselines=baselines) for key in ("a", "b")]
+    print(diff_text(*sides))
+
+
+def _merge(given: Given, baselines: Path) -> None:
+    first, second = (read_bundle(find_bundle(given[key], baselines)) for key in ("a", "b"))
+    study = given["name"] or first.name.partition("@")[0]
+    check_study(study)
+    path = merge_bundles(first, second, baselines / study, because=given["because"])
+    print(f"stored {path}")
+
+
+def _export(given: Given, baselines: Path) -> None:
+    print(f"wrote {export_bundle(find_bundle(given['name'], baselines), Path(given['out']))}")
+
+
+def _import(given: Given, baselines: Path) -> None:
+    if is_archive(Path(given["from"])):
+        own = [
+            key for key, value in given.items() if value and key not in ("from", "baselines_dir")
+        ]
+        if own:
+            raise UsageError(f"{own[0]}= does nothing beside an archive, which says it itself")
+        print(f"stored {import_archive(Path(given['from']), baselines)}")
+        return
+    for key, why in (
+        ("name", "name=<scale>/<study>"),
+        ("licence", "licence=<SPDX name>, or licence=unknown"),
+        ("citation", "citation=<who made these runs, and where they are described>"),
+    ):
+        if not given[key]:
+            raise UsageError(f"a log does not say its {key}: give {why}")
+    check_study(given["name"])
+    origin = Origin(title=given["title"], licence=given["licence"], citation=given["citation"])
+    bundle = load_logs(given, origin)
+    path = write_version(baselines / given["name"], bundle.manifest, bundle.curves, bundle.scores)
+    print(f"stored {path}")
+    for note in bundle.manifest["imported"]["notes"]:
+        print(f"note: {note}")
+    left = bundle.manifest["imported"]["unmapped"]
+    if left:
+        print(f"note: {len(left)} names of the log are not ours and were left out: {left[0]}, ...")
+
+
+_IMPORT_WORDS = ("name", "licence", "citation", "format", "mapping", "arm", "seed", "title")
+
+VERBS: dict[str, Verb] = {
+    "save": Verb(
+        _save,
+        {"name": "", "scale": "micro", "results_dir": "results", "partial": "", "because": ""},
+        ["ablation"],
+    ),
+    "list": Verb(_list, {}),
+    "show": Verb(_show, {}, ["name"]),
+    "verify": Verb(_verify, {"name": ""}),
+    "diff": Verb(_diff, {}, ["a", "b"]),
+    "merge": Verb(_merge, {"name": "", "because": ""}, ["a", "b"]),
+    "export": Verb(_export, {}, ["name", "out"]),
+    "import": Verb(_import, dict.fromkeys(_IMPORT_WORDS, ""), ["from"]),
+}
+"""Every verb, in the order of the help."""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

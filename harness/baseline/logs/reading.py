@@ -1,0 +1,58 @@
+"""Which reader reads a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.baseline.logs.log import Log, check_size, checked
+from harness.baseline.logs.mapping import Mapping
+from harness.baseline.logs.plain_csv import read_plain
+from harness.baseline.logs.table import head_of
+from harness.baseline.logs.tensorboard import read_tensorboard
+from harness.baseline.logs.verl_jsonl import read_verl
+from harness.baseline.logs.wandb_csv import is_chart, read_wandb
+from harness.schema import UsageError
+
+READERS: dict[str, Callable[[Path, Mapping], Log]] = {
+    "verl": read_verl,
+    "tensorboard": read_tensorboard,
+    "wandb": read_wandb,
+    "csv": read_plain,
+}
+"""Format -> reader."""
+
+
+def is_log(path: Path) -> bool:
+    """Return whether a file looks like a log, by its name."""
+    return path.is_file() and bool(_guess(path))
+
+
+def read_log(path: Path, mapping: Mapping, *, format_: str = "") -> Log:
+    """Read a log and check it.
+
+    Args:
+        path: the file.
+        mapping: from foreign names to ours.
+        format_: one of `READERS`; "" goes by the name of the file and, for CSV, its first line.
+
+    Raises:
+        UsageError: there is no such file or format, or nothing in it is known.
+        DamagedError: it is damaged, or its steps go back.
+    """
+    check_size(path)
+    chosen = format_ or _guess(path)
+    if chosen not in READERS:
+        what = f"unknown format {chosen!r}" if chosen else f"{path} has no known ending"
+        raise UsageError(f"{what}: give format=, one of {', '.join(READERS)}")
+    return checked(READERS[chosen](path, mapping))
+
+
+def _guess(path: Path) -> str:
+    if "tfevents" in path.name:
+        return "tensorboard"
+    if path.suffix == ".jsonl":
+        return "verl"
+    if path.suffix == ".csv":
+        return "wandb" if is_chart(head_of(path)) else "csv"
+    return ""

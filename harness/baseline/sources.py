@@ -1,0 +1,105 @@
+"""A study read as one bundle, wherever it is kept: name, directory, archive, or log."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from harness.baseline.archive import is_archive, read_archive
+from harness.baseline.logs.mapping import read_mapping
+from harness.baseline.logs.reading import is_log, read_log
+from harness.baseline.logs.study import Origin, bundle_of_logs
+from harness.baseline.making import bundle_of
+from harness.evaluate.reading import is_evaluation
+from harness.report.stored import load_results
+from harness.schema import UsageError
+from harness.store.bundle import MANIFEST, Bundle, find_bundle, read_bundle
+
+
+def load_source(text: str, *, baselines: Path, mapping: Path | None = None) -> Bundle:
+    """Read a study from wherever it is kept.
+
+    Args:
+        text: name of a baseline (`micro/kl_penalty@v1`; the latest without a version), directory
+            or archive of a bundle, directory of results with its tables, or a log: .jsonl of verl,
+            .csv, or an event file of TensorBoard.
+        baselines: directory of all baselines.
+        mapping: mapping file of a log.
+
+    Returns:
+        The study; of a log with null for what it does not state, and without scores.
+
+    Raises:
+        UsageError: there is nothing of that name, or the request contradicts itself.
+        DamagedError: it is there and cannot be trusted.
+    """
+    path = Path(text)
+    if is_log(path):
+        known = read_mapping(mapping)
+        return bundle_of_logs([read_log(path, known)], known, path.name)
+    if mapping is not None:
+        raise UsageError(f"{text} is not a log: mapping= is for logs; leave it out")
+    if is_archive(path):
+        with tempfile.TemporaryDirectory(prefix="bundle-") as held:
+            return read_archive(path, Path(held))
+    if is_evaluation(text):
+        raise UsageError(
+            f"{text} is an evaluation of one model, not a study: python -m harness.compare takes"
+            " two evaluations, candidate= and baseline="
+        )
+    if (path / MANIFEST).is_file():
+        return read_bundle(path)
+    if (path / "runs.parquet").is_file():
+        return _from_results(path)
+    return read_bundle(find_bundle(text, baselines))
+
+
+def load_logs(given: Mapping[str, str], origin: Origin) -> Bundle:
+    """Read one log or several as one study.
+
+    Args:
+        given: `name` of the study; `from`, files with commas between; `format` and `mapping` of
+            all of them; `arm` and `seed`, one for all files or one for each. "" is not given.
+        origin: title, licence and citation.
+
+    Raises:
+        HarnessError: a word contradicts another, or a log is damaged.
+    """
+    paths = [Path(text) for text in given["from"].split(",") if text]
+    known = read_mapping(Path(given["mapping"]) if given["mapping"] else None)
+    arms, seeds = (_per_log(given[key], key, len(paths)) for key in ("arm", "seed"))
+    logs = []
+    for path, arm, seed in zip(paths, arms, seeds, strict=True):
+        said = {key: value for key, value in (("arm", arm), ("seed", seed)) if value}
+        doubled = [key for key in said if getattr(known, key) or known.runs]
+        if doubled:
+            raise UsageError(f"the mapping file says the {doubled[0]} already: leave it out")
+        own = replace(known, fixed={**known.fixed, **said})
+        logs.append(read_log(path, own, format_=given["format"]))
+    return bundle_of_logs(logs, known, given["name"], origin)
+
+
+def _per_log(text: str, key: str, logs: int) -> list[str]:
+    # an arm of several factors has commas itself: a semicolon stands between arms
+    parts = text.split(";" if key == "arm" else ",")
+    if len(parts) == 1:
+        return parts * logs
+    if len(parts) != logs:
+        raise UsageError(f"{key}={text} names {len(parts)}, there are {logs} logs: one for each")
+    return parts
+
+
+def _from_results(path: Path) -> Bundle:
+    path = path.resolve()
+    is_part = path.parent.name == "partial"
+    root = path.parent.parent if is_part else path
+    given = {
+        "ablation": root.name,
+        "scale": root.parent.name,
+        "results_dir": str(root.parent.parent),
+        "partial": path.name if is_part else "",
+    }
+    results, _ = load_results(given, is_written=False)
+    return bundle_of(results, "/".join(filter(None, (*root.parts[-2:], given["partial"]))))

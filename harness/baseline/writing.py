@@ -1,0 +1,97 @@
+"""Writes a bundle as the next version of its study: whole or not at all, over nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.metrics.tables import write_parquet
+from harness.schema import UsageError, content_hash
+from harness.store.bundle import CURVES, MANIFEST, SCORES, manifest_text, sha256, versions
+
+STUDY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def write_version(
+    folder: Path, description: Mapping[str, Any], curves: pd.DataFrame, scores: pd.DataFrame
+) -> Path:
+    """Write the next version of a study and return its directory.
+
+    Args:
+        folder: `baselines/runs/<scale>/<study>`.
+        description: the manifest without name, files and digest.
+        curves: rows of the curves table.
+        scores: rows of the scores table; none for an import.
+
+    Raises:
+        UsageError: the study's name is not of the form `<scale>/<study>`, the directory cannot be
+            written, or another process made the same version first. What existed is unharmed.
+    """
+    study = f"{folder.parent.name}/{folder.name}"
+    check_study(study)
+    final = folder / f"v{max(versions(folder), default=0) + 1}"
+    with_name = {**description, "name": f"{study}@{final.name}"}
+    return place_version(final, lambda half: _write(half, with_name, curves, scores))
+
+
+def check_study(study: str) -> None:
+    """Check that a name is `<scale>/<study>`, so that it stays below the baselines.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if STUDY.fullmatch(study) is None:
+        raise UsageError(
+            f"{study!r} is not the name of a study: expected <scale>/<study> of letters, digits,"
+            " '_', '.' and '-', for example micro/kl_penalty"
+        )
+
+
+def place_version(final: Path, fill: Callable[[Path], None]) -> Path:
+    """Fill a hidden directory and give it its name, which nobody may have taken.
+
+    Args:
+        final: the directory to be made.
+        fill: writes the files into the directory that it is given.
+
+    Raises:
+        UsageError: `final` is there already, or its directory cannot be written.
+    """
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(prefix=".half-", dir=final.parent))
+    except OSError as error:
+        raise UsageError(f"{final.parent} cannot be written: {error.strerror}") from error
+    try:
+        fill(half)
+        half.chmod(0o755)
+        # a directory that holds files is never replaced: the system refuses
+        os.rename(half, final)
+    except OSError as error:
+        raise UsageError(
+            f"{final} cannot be made ({error.strerror}): nothing was changed; is it there already?"
+        ) from error
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return final
+
+
+def _write(
+    half: Path, description: Mapping[str, Any], curves: pd.DataFrame, scores: pd.DataFrame
+) -> None:
+    write_parquet(curves.reset_index(drop=True), half / CURVES)
+    write_parquet(scores.reset_index(drop=True), half / SCORES)
+    manifest = dict(description)
+    manifest["files"] = {
+        name: {"sha256": sha256(half / name), "bytes": (half / name).stat().st_size}
+        for name in (CURVES, SCORES)
+    }
+    manifest["digest"] = content_hash(manifest)
+    (half / MANIFEST).write_text(manifest_text(manifest))

@@ -1,0 +1,97 @@
+"""The rows that claims are judged on: of results, of stored bundles, of tables in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.claims.measuring import Rows
+from harness.claims.reading import read_claims
+from harness.claims.sheet import Line, RowsOf, make_sheet
+from harness.metrics.tables import Tables, read_parquet
+from harness.names import near
+from harness.provenance import commit_note
+from harness.schema import UsageError
+from harness.spec.config import ROOT, ablation_files, group_choices
+from harness.store.bundle import check_replicates, find_bundle, read_bundle, versions
+
+PAPER = ROOT / "baselines" / "papers" / "open_reasoner_zero"
+
+
+CLAIMS = PAPER / "claims"
+
+
+BASELINES = ROOT / "baselines" / "runs"
+
+
+def claim_sheet(scale: str, rows_of: RowsOf) -> list[Line]:
+    """Return the sheet of all claims of the paper at a scale.
+
+    Raises:
+        UsageError: a claim file is wrong, or neither the suite nor a claim knows the scale.
+    """
+    scales, claims = list(group_choices()["scale"]), read_claims(CLAIMS)
+    known = {*scales, *(name for claim in claims for name in (claim.scale, *claim.meaningful))}
+    if scale not in known:
+        raise UsageError(f"there is no scale {scale!r}: {near(scale, sorted(known))}")
+    return make_sheet(claims, scale, rows_of, ablation_files(), scales)
+
+
+def stored_rows(scale: str, results_dir: Path, baselines: Path) -> RowsOf:
+    """Return a function that finds the stored runs of an ablation: results, else a baseline."""
+
+    def rows_of(ablation: str) -> Rows | None:
+        folder = results_dir / scale / ablation
+        if (folder / "runs.parquet").is_file():
+            return rows_of_results(folder)
+        if versions(baselines / scale / ablation):
+            return _rows_of_bundle(f"{scale}/{ablation}", baselines)
+        return None
+
+    return rows_of
+
+
+def rows_of_results(folder: Path) -> Rows:
+    """Return the rows of a directory of results.
+
+    Raises:
+        DamagedError: a table cannot be read, or two finished runs are one replicate.
+    """
+    tables = Tables(
+        **{n: read_parquet(folder / f"{n}.parquet") for n in ("runs", "steps", "samples")}
+    )
+    return rows_of_tables(tables, folder.as_posix())
+
+
+def rows_of_tables(tables: Tables, place: str) -> Rows:
+    """Return the rows of a study's tables; `place` is where they are stored, for links."""
+    runs = tables.runs
+    is_done = runs["is_included"].astype(bool)
+    left, done = runs[~is_done], runs[is_done]
+    check_replicates(zip(done["arm"].astype(str), done["seed"].astype(int), strict=True), place)
+    return Rows(
+        tables=tables,
+        place=place,
+        started=dict(zip(runs["run_id"].astype(str), runs["started"].astype(str), strict=True)),
+        unfinished=list(zip(left["arm"].astype(str), left["seed"].astype(int), strict=True)),
+        code_note=code_note(done["commit"].astype(str)),
+    )
+
+
+def code_note(commits: Iterable[str]) -> str:
+    """Return which of the commits that made runs cannot be looked at here, and why; "" if none."""
+    noted = {commit: commit_note(ROOT, commit) for commit in dict.fromkeys(commits)}
+    return "; ".join(f"{commit[:12]}: {note}" for commit, note in noted.items() if note)
+
+
+def _rows_of_bundle(name: str, baselines: Path) -> Rows:
+    bundle = read_bundle(find_bundle(name, baselines))
+    cells = bundle.manifest["cells"]
+    started = {str(cell["run_id"]): str(cell.get("started") or "") for cell in cells}
+    return Rows(
+        tables=bundle.tables,
+        place=bundle.name,
+        started=started,
+        unfinished=[(str(c["arm"]), int(c["seed"])) for c in cells if c["status"] != "done"],
+        code_note=code_note(bundle.manifest["commits"]),
+    )

@@ -1,0 +1,167 @@
+"""`python -m harness.compare candidate=<results, bundle or log> baseline=<name> [--gate] ...`.
+
+Says whether a candidate is better or worse than what is stored, or the same within a margin, by
+paired seeds where they match: effects with intervals, curves, cost, and the differences of the
+configs. Either side is a directory of results, the name, directory or archive of a bundle, or a
+log; or both are directories of python -m harness.evaluate: two models, paired by question.
+
+  candidate_arm= baseline_arm=  which arm; the only one, the same name or the control by default
+  metric=   that is judged; the first accuracy that both sides have by default
+  margin=   loss that would count, in the metric's unit; by default harness/compare/margins.py
+  level=    of the intervals, 0.95 by default
+  mapping=  a mapping file, for a candidate that is a log
+  out=      directory for COMPARISON.md, comparison.json and figures
+  --gate    ends with 0 not worse by the margin, 10 worse, 11 cannot tell, 12 not comparable
+  --anyway  compares what is not comparable; every output then carries the warning
+
+`python -m harness.compare ablation=<name> [baseline=] [scale=] [results_dir=] [partial=]` says for
+each run of a request whether it lies inside the band of the stored seeds. Exit code 12: nothing is
+comparable.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.baseline.sources import load_source
+from harness.cli import read_words, run_command
+from harness.compare.band import compare_with_bundle, print_comparison
+from harness.compare.document import comparison_document
+from harness.compare.effects import Settings
+from harness.compare.evaluation_output import evaluation_text, write_evaluation_comparison
+from harness.compare.evaluations import compare_evaluations
+from harness.compare.figures import write_comparison_figures
+from harness.compare.output import comparison_markdown
+from harness.compare.output import comparison_text as sides_text
+from harness.compare.report import Comparison as SideComparison
+from harness.compare.report import NotComparableError, check_settings, compare_sides
+from harness.compare.sides import side_of
+from harness.evaluate.reading import is_evaluation
+from harness.report.stored import load_results
+from harness.schema import ExitCode, UsageError
+from harness.store.bundle import BASELINES, find_bundle, read_bundle
+from harness.store.files import write_atomic, write_json
+
+REQUEST_WORDS = {"scale": "micro", "results_dir": "results", "partial": ""}
+SIDE_WORDS = {
+    "candidate_arm": "",
+    "baseline_arm": "",
+    "metric": "",
+    "margin": "",
+    "level": "",
+    "mapping": "",
+    "out": "",
+}
+WORDS = {"candidate": "", "ablation": "", "baseline": "", "baselines_dir": ""}
+FLAGS = ("--gate", "--anyway")
+
+
+def write_comparison(comparison: SideComparison, out: Path, command: str) -> list[Path]:
+    """Write COMPARISON.md, comparison.json and the figures; return the paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    figures = write_comparison_figures(comparison, out / "figures")
+    names = [str(path.relative_to(out)) for path in figures if path.suffix == ".svg"]
+    document, text = out / "comparison.json", out / "COMPARISON.md"
+    write_json(document, comparison_document(comparison, command))
+    write_atomic(text, comparison_markdown(comparison, names))
+    return [text, document, *figures]
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    return run_command(words, __doc__ or "", _compare)
+
+
+def _compare(words: Sequence[str]) -> int:
+    known = {**WORDS, **SIDE_WORDS, **REQUEST_WORDS}
+    given = read_words(words, known, flags=FLAGS)
+    if bool(given["candidate"]) == bool(given["ablation"]):
+        raise UsageError(
+            "name what to compare, by one of candidate=<results, bundle or log> (with baseline=)"
+            " and ablation=<name>"
+        )
+    if given["ablation"]:
+        _refuse(given, [*SIDE_WORDS, *FLAGS], {}, "ablation=")
+        return _compare_request(given)
+    _refuse(given, list(REQUEST_WORDS), REQUEST_WORDS, "candidate=")
+    return _compare_sides(given, words)
+
+
+def _refuse(
+    given: Mapping[str, str], names: Sequence[str], usual: Mapping[str, str], form: str
+) -> None:
+    """Refuse words of the other form, which would do nothing."""
+    for name in names:
+        if given[name] != usual.get(name, ""):
+            raise UsageError(f"{name} does nothing beside {form}: see python -m harness.compare -h")
+
+
+def _compare_request(given: Mapping[str, str]) -> int:
+    baselines = Path(given["baselines_dir"] or BASELINES)
+    name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
+    bundle = read_bundle(find_bundle(name, baselines))
+    results, _ = load_results(given, is_written=False)
+    comparison = compare_with_bundle(results, bundle)
+    print_comparison(comparison)
+    return comparison.exit_code
+
+
+def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
+    if not given["baseline"]:
+        raise UsageError("no baseline was named: give baseline=<name> (harness.baseline list)")
+    margin = _number(given, "margin")
+    settings = Settings(
+        level=_number(given, "level") or 0.95, margin=margin, metric=given["metric"]
+    )
+    check_settings(settings.level, margin)
+    if is_evaluation(given["candidate"]) or is_evaluation(given["baseline"]):
+        return _compare_evaluations(given, settings, words)
+    baselines = Path(given["baselines_dir"] or BASELINES)
+    mapping = Path(given["mapping"]) if given["mapping"] else None
+    stored = load_source(given["baseline"], baselines=baselines)
+    new = load_source(given["candidate"], baselines=baselines, mapping=mapping)
+    arm = given["candidate_arm"]
+    candidate = side_of(new, arm, "candidate", like=given["baseline_arm"])
+    baseline = side_of(stored, given["baseline_arm"], "baseline", like=candidate.arm)
+    comparison = compare_sides(candidate, baseline, settings, is_forced=bool(given["--anyway"]))
+    print(sides_text(comparison))
+    if given["out"]:
+        command = " ".join(["python -m harness.compare", *words])
+        written = write_comparison(comparison, Path(given["out"]), command)
+        print("\nwritten: " + ", ".join(str(path) for path in written))
+    return comparison.gate.code if given["--gate"] else ExitCode.OK
+
+
+def _compare_evaluations(given: Mapping[str, str], settings: Settings, words: Sequence[str]) -> int:
+    _refuse(given, ["candidate_arm", "baseline_arm", "mapping"], {}, "an evaluation")
+    for role in ("candidate", "baseline"):
+        if not is_evaluation(given[role]):
+            raise NotComparableError(
+                f"one side is an evaluation, and the {role} {given[role]} is not one: evaluate both"
+                " models with python -m harness.evaluate"
+            )
+    is_forced = bool(given["--anyway"])
+    comparison = compare_evaluations(
+        given["candidate"], given["baseline"], settings, is_forced=is_forced
+    )
+    print(evaluation_text(comparison))
+    if given["out"]:
+        command = " ".join(["python -m harness.compare", *words])
+        written = write_evaluation_comparison(comparison, Path(given["out"]), command)
+        print("\nwritten: " + ", ".join(str(path) for path in written))
+    return comparison.gate.code if given["--gate"] else ExitCode.OK
+
+
+def _number(given: Mapping[str, str], name: str) -> float | None:
+    if not given[name]:
+        return None
+    try:
+        return float(given[name])
+    except ValueError as error:
+        raise UsageError(f"{name}={given[name]} is not a number: correct it") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,159 @@
+"""comparison.json: every number of a comparison, with ids that lead back to the rows behind it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from harness.compare.costs import Cost
+from harness.compare.curves import CurveComparison
+from harness.compare.effects import Effect
+from harness.compare.report import Comparison
+from harness.compare.sides import Side
+from harness.schema import SCHEMA_VERSION
+from harness.stats.paired import Difference
+
+
+def comparison_document(comparison: Comparison, command: str) -> dict[str, Any]:
+    """Return what stands in comparison.json; an undefined number is null.
+
+    Args:
+        comparison: what to write.
+        command: that makes it again.
+    """
+    gate = comparison.gate
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "warning": comparison.warning or None,
+        "is_comparable": comparison.comparability.is_comparable,
+        "reasons": list(comparison.comparability.reasons),
+        "notes": list(comparison.comparability.notes),
+        "candidate": _side(comparison.candidate),
+        "baseline": _side(comparison.baseline),
+        "pairing": {"is_paired": comparison.pairing.is_paired, "note": comparison.pairing.note},
+        "gate": {
+            "metric": comparison.settings.metric,
+            "word": gate.word,
+            "exit_code": int(gate.code),
+            "reason": gate.reason,
+        },
+        "rows": [_effect(effect) for effect in comparison.effects],
+        "curves": [_curve(curve) for curve in comparison.curves],
+        "costs": [_cost(cost) for cost in comparison.costs],
+        "config_differences": [
+            {
+                "key": item.key,
+                "candidate": item.candidate,
+                "baseline": item.baseline,
+                "rank": item.rank,
+                "group": item.title,
+                "changes": item.changes or None,
+            }
+            for item in comparison.differences
+        ],
+    }
+
+
+def _side(side: Side) -> dict[str, Any]:
+    return {
+        "source": side.source,
+        "arm": side.arm,
+        "seeds": list(side.seeds),
+        "steps": side.steps,
+        "run_ids": [cell["run_id"] for cell in side.cells],
+        "unfinished": list(side.unfinished),
+    }
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    return {
+        "row_id": f"effect/{effect.metric}",
+        "metric": effect.metric,
+        "unit": effect.unit,
+        "better": effect.better,
+        "step": effect.end,
+        "candidate": _finite(effect.candidate),
+        "baseline": _finite(effect.baseline),
+        **_difference(effect.difference),
+        "note": effect.note,
+        "superiority": effect.superiority,
+        "equivalence": effect.equivalence,
+        "candidate_seeds": list(effect.seeds[0]),
+        "baseline_seeds": list(effect.seeds[1]),
+        "made_from": list(effect.rows),
+    }
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    point, low, high = difference.interval
+    return {
+        "difference": _finite(point),
+        "low": _finite(low),
+        "high": _finite(high),
+        "level": difference.level,
+        "method": difference.method,
+        "seeds": difference.seeds,
+        "margin": difference.margin,
+        "p_superior": _finite(difference.p_superior),
+        "p_inferior": _finite(difference.p_inferior),
+        "p_equivalent": _finite(difference.p_equivalent),
+        "note": difference.note,
+    }
+
+
+def _curve(curve: CurveComparison) -> dict[str, Any]:
+    band = curve.band
+    rows = []
+    if band is not None:
+        parts = (curve.steps, band.point_T, band.low_T, band.high_T, band.seeds_T)
+        rows = [
+            {
+                "row_id": f"curve/{curve.metric}/{step}",
+                "step": step,
+                "difference": _finite(float(point)),
+                "low": _finite(float(low)),
+                "high": _finite(float(high)),
+                "seeds": int(seeds),
+            }
+            for step, point, low, high, seeds in zip(*parts, strict=True)
+        ]
+    return {
+        "metric": curve.metric,
+        "unit": curve.unit,
+        "method": band.method if band else None,
+        "level": band.level if band else None,
+        "note": curve.note,
+        "rows": rows,
+        "summaries": [
+            {
+                "row_id": f"summary/{curve.metric}/{place}",
+                "metric": curve.metric,
+                "name": item.name,
+                "unit": item.unit,
+                "candidate": _finite(item.candidate),
+                "baseline": _finite(item.baseline),
+                **({} if item.difference is None else _difference(item.difference)),
+                "note": item.note,
+            }
+            for place, item in enumerate(curve.summaries)
+        ],
+    }
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    measured = cost.difference
+    return {
+        "row_id": f"cost/{cost.name.replace(' ', '_')}",
+        "name": cost.name,
+        "unit": cost.unit,
+        "candidate": _finite(cost.candidate),
+        "baseline": _finite(cost.baseline),
+        "ratio": _finite(cost.ratio),
+        **({} if measured is None else _difference(measured)),
+        "note": "; ".join(filter(None, [cost.note, measured.note if measured else ""])),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

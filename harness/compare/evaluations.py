@@ -1,0 +1,167 @@
+"""Two models by their evaluations: paired by question, refused where they measured otherwise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.compare.effects import Effect, Settings
+from harness.compare.gate import Gate, judge
+from harness.compare.margins import convention_of, margin_of
+from harness.compare.report import NotComparableError
+from harness.evaluate.folder import differences
+from harness.evaluate.reading import Stored, read_evaluation
+from harness.metrics.columns import column_of
+from harness.names import near
+from harness.schema import UsageError
+from harness.stats.paired import compare_paired
+
+METRICS = ("accuracy", "truncated", "unparsable", "format", "response_tokens")
+"""Compared of every benchmark, in this order."""
+
+WHY = {
+    "grader": "a change of grader alone has moved a published score by three points",
+    "stop_rule": "whether a cut response may be right moves the score of every long answer",
+    "template": "another prompt is another task",
+    "questions": "accuracies on different questions are different quantities",
+    "response_tokens": "a response that is cut off is not the whole answer",
+    "samples": "means over another number of samples have another noise",
+}
+"""What differs -> what that does to the numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationComparison:
+    """A candidate's evaluation against a baseline's.
+
+    Attributes:
+        candidate / baseline: the evaluations.
+        settings: what was asked.
+        reasons: why they are not comparable; with reasons, it was made all the same.
+        notes: what a reader should know.
+        effects: per benchmark and metric over questions, the gate's first.
+        gate: the verdict.
+    """
+
+    candidate: Stored
+    baseline: Stored
+    settings: Settings
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    effects: tuple[Effect, ...]
+    gate: Gate
+
+    @property
+    def warning(self) -> str:
+        """What every output must carry; "" if the sides are comparable."""
+        if not self.reasons:
+            return ""
+        return f"NOT COMPARABLE, compared all the same: {'; '.join(self.reasons)}"
+
+
+def compare_evaluations(
+    candidate: str, baseline: str, settings: Settings, *, is_forced: bool = False
+) -> EvaluationComparison:
+    """Compare two evaluations by the questions that both have.
+
+    Args:
+        candidate: directory of what is judged.
+        baseline: directory of what it is judged by.
+        settings: level, margin and the gate's metric ("" takes the first accuracy).
+        is_forced: go on although they are not comparable.
+
+    Raises:
+        NotComparableError: they measured otherwise, and `is_forced` is False; names every reason.
+        HarnessError: a directory is no finished evaluation, or there is no such metric.
+    """
+    mine, other = read_evaluation(candidate), read_evaluation(baseline)
+    reasons = reasons_against(mine, other)
+    if reasons and not is_forced:
+        listed = "".join(f"\n  {n}. {text}" for n, text in enumerate(reasons, start=1))
+        raise NotComparableError(
+            f"{mine.name} and {other.name} are not comparable:{listed}\ncorrect this, or give"
+            " --anyway: then every output carries the warning"
+        )
+    names = _metrics(mine, other, settings.metric)
+    chosen = Settings(level=settings.level, margin=settings.margin, metric=names[0])
+    effects = tuple(_effect(mine, other, name, chosen) for name in names)
+    return EvaluationComparison(
+        candidate=mine,
+        baseline=other,
+        settings=chosen,
+        reasons=reasons,
+        notes=_notes(mine, other),
+        effects=effects,
+        gate=judge(effects[0], is_same=is_same(mine, other)),
+    )
+
+
+def reasons_against(candidate: Stored, baseline: Stored) -> tuple[str, ...]:
+    """Return every reason not to compare two evaluations; another model is none."""
+    found = []
+    for text in differences(candidate.measured, baseline.measured):
+        key = text.partition(":")[0].partition(".")[0]
+        said = text.replace(", there ", " in the candidate, ", 1) + " in the baseline"
+        found.append(said + (f"; {WHY[key]}" if key in WHY else ""))
+    return tuple(found)
+
+
+def is_same(candidate: Stored, baseline: Stored) -> bool:
+    """Return whether both sides are the very same evaluation, question by question."""
+    return candidate.id == baseline.id and candidate.scores.equals(baseline.scores)
+
+
+def _metrics(candidate: Stored, baseline: Stored, metric: str) -> list[str]:
+    shared = [name for name in candidate.benchmarks if name in baseline.benchmarks]
+    names = [f"{name}_{benchmark}" for name in METRICS for benchmark in shared]
+    if not names:
+        raise UsageError(
+            f"{candidate.name} and {baseline.name} have no benchmark in common: evaluate both on"
+            " one suite"
+        )
+    if metric and metric not in names:
+        raise UsageError(f"the evaluations have no {metric}: {near(metric, names)}")
+    return list(dict.fromkeys([*([metric] if metric else []), *names]))
+
+
+def _effect(candidate: Stored, baseline: Stored, metric: str, settings: Settings) -> Effect:
+    name = next(name for name in METRICS if metric.startswith(f"{name}_"))
+    benchmark = metric.removeprefix(f"{name}_")
+    sides = [side.scores.xs(benchmark)[name] for side in (candidate, baseline)]
+    both = pd.concat(sides, axis=1, join="inner").to_numpy(dtype=float)
+    treat_Q, control_Q = both[:, 0], both[:, 1]
+    given = settings.margin if metric == settings.metric else None
+    mean = float(control_Q.mean()) if len(control_Q) else math.nan
+    difference = compare_paired(
+        treat_Q, control_Q, level=settings.level, margin=margin_of(metric, mean, given)
+    )
+    return Effect(
+        metric=metric,
+        unit=column_of(metric).unit,
+        better=convention_of(metric).better,
+        end=None,
+        candidate=float(treat_Q.mean()) if len(treat_Q) else math.nan,
+        baseline=mean,
+        seeds=((int(candidate.identity["seed"]),), (int(baseline.identity["seed"]),)),
+        rows=(),
+        difference=difference,
+    )
+
+
+def _notes(candidate: Stored, baseline: Stored) -> tuple[str, ...]:
+    mine = {key: value for key, value in candidate.identity.items() if key != "measured"}
+    other = {key: value for key, value in baseline.identity.items() if key != "measured"}
+    notes = [
+        (
+            "paired by question: differences between questions cancel; with one model on each side"
+            " nothing is said about other trainings of it"
+        )
+    ]
+    found = differences(mine, other)
+    if found:
+        notes.append(f"of the evaluations differ {'; '.join(found)} (there: the baseline)")
+    if is_same(candidate, baseline):
+        notes.append("both sides are the same evaluation")
+    return tuple(notes)

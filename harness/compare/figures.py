@@ -1,0 +1,70 @@
+"""Figures of a comparison: both sides' curves, and their difference with its band."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from harness.compare.report import Comparison
+from harness.metrics.columns import column_of, label_of
+from harness.plots import DifferencePanel, Panel, curve_figure, difference_figure, save_figure
+
+SHORT_WARNING = "NOT COMPARABLE, compared all the same"
+
+
+def write_comparison_figures(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write the figures as SVG and PNG; return the paths.
+
+    Args:
+        comparison: what to draw.
+        folder: to write to; it is made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    warning = f"{SHORT_WARNING}: " if comparison.warning else ""
+    written: list[Path] = []
+    for curve in comparison.curves:
+        if not curve.steps:
+            continue
+        metric = curve.metric
+        panel = _panel(comparison, metric)
+        figure = curve_figure(panel, _names(comparison), f"{warning}{metric}")
+        written += save_figure(figure, folder / metric)
+        if curve.band is not None:
+            difference = DifferencePanel(
+                steps=curve.steps,
+                point=tuple(map(float, curve.band.point_T)),
+                low=tuple(map(float, curve.band.low_T)),
+                high=tuple(map(float, curve.band.high_T)),
+                label="difference",
+                unit=curve.unit,
+            )
+            title = f"{warning}{metric}, candidate minus baseline"
+            note = (
+                f"Band: {100 * curve.band.level:g} % for all steps together. {comparison.warning}"
+            )
+            figure = difference_figure(difference, title, note)
+            written += save_figure(figure, folder / f"{metric}-difference")
+    return written
+
+
+def _names(comparison: Comparison) -> tuple[str, str]:
+    return (
+        f"baseline: {comparison.baseline.name}",
+        f"candidate: {comparison.candidate.name}",
+    )
+
+
+def _panel(comparison: Comparison, metric: str) -> Panel:
+    frames = []
+    sides = (comparison.baseline, comparison.candidate)
+    for name, side in zip(_names(comparison), sides, strict=True):
+        rows = side.curves[side.curves["metric"].astype(str) == metric]
+        frames.append(rows[["seed", "step", "value"]].assign(arm=name))
+    column = column_of(metric)
+    return Panel(
+        rows=pd.concat(frames, ignore_index=True),
+        label=label_of(metric),
+        unit=column.unit,
+        has_markers=column.source == "evaluation",
+    )

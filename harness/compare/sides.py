@@ -1,0 +1,206 @@
+"""One side of a comparison: an arm of a bundle, with its runs, their numbers and their protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.metrics.columns import column_of
+from harness.metrics.finals import final_values
+from harness.metrics.tables import SAMPLE_TYPES, Tables
+from harness.names import near
+from harness.schema import DamagedError, UsageError
+from harness.store.bundle import Bundle, check_replicates, steps_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """An arm of a bundle.
+
+    Attributes:
+        role: "candidate" or "baseline".
+        source: name of the bundle.
+        arm: name of the arm.
+        config: its resolved config, dotted key -> value, without seeds; empty if it is not known.
+        cells: of the runs that are done: cell_id, run_id, seed and more.
+        curves: the runs' rows: row_id, run_id, arm, seed, step, metric, value.
+        scores: the runs' rows of the last evaluation, per question.
+        steps: training steps of each run.
+        protocol: data, model, evaluation and so on, as in the bundle's manifest.
+        versions: package -> version; empty if it is not known.
+        hardware: of the machine; empty if it is not known.
+        parts: of a merged bundle, what each part with runs of the side says of versions and
+            hardware; else none.
+        unfinished: its runs that were asked for and are not done, in words.
+        because: why the bundle was stored in spite of an objection; "" if there was none.
+    """
+
+    role: str
+    source: str
+    arm: str
+    config: Mapping[str, Any]
+    cells: Sequence[Mapping[str, Any]]
+    curves: pd.DataFrame
+    scores: pd.DataFrame
+    steps: int
+    protocol: Mapping[str, Any]
+    versions: Mapping[str, str]
+    hardware: Mapping[str, Any]
+    parts: Sequence[Mapping[str, Any]] = ()
+    unfinished: tuple[str, ...] = ()
+    because: str = ""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Training seeds with a finished run, in order."""
+        return tuple(sorted(int(cell["seed"]) for cell in self.cells))
+
+    @property
+    def name(self) -> str:
+        """What a table calls it."""
+        return f"{self.source} {self.arm}"
+
+    @property
+    def all_versions(self) -> tuple[Mapping[str, str], ...]:
+        """Versions of all runs: what the bundle states, and each part that it was merged from."""
+        return (self.versions, *(part.get("versions") or {} for part in self.parts))
+
+    @property
+    def machines(self) -> tuple[Mapping[str, Any], ...]:
+        """Hardware of all runs: what the bundle states, and each part that it was merged from."""
+        return (self.hardware, *(part.get("hardware") or {} for part in self.parts))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics that any of its runs has, in alphabetical order."""
+        return tuple(sorted(set(self.curves["metric"].astype(str))))
+
+    def evaluated(self, metric: str) -> set[int]:
+        """Return the steps at which every run has a value of a metric."""
+        rows = self.curves[self.curves["metric"].astype(str) == metric]
+        steps = [set(own["step"].astype(int)) for _, own in rows.groupby("seed")]
+        return set.intersection(*steps) if len(steps) == len(self.cells) else set()
+
+    def ends(self, metric: str, end: int) -> pd.DataFrame:
+        """Return each run's value at a step that is taken for the end, as `final_values`."""
+        runs = pd.DataFrame(
+            [
+                {**cell, "row_id": cell["cell_id"][:8], "steps": end, "is_included": True}
+                for cell in self.cells
+            ]
+        )
+        samples = pd.DataFrame(columns=list(SAMPLE_TYPES))
+        return final_values(Tables(runs=runs, steps=self.curves, samples=samples), [metric])
+
+
+def side_of(bundle: Bundle, arm: str, role: str, *, like: str = "") -> Side:
+    """Return an arm of a bundle as one side of a comparison.
+
+    Args:
+        bundle: a stored study, results, or a log.
+        arm: its name; "" takes the only arm, else the one named `like`, else the control.
+        role: "candidate" or "baseline", for errors and notes.
+        like: the arm of the other side.
+
+    Raises:
+        UsageError: there is no such arm, or none of its runs is done.
+        DamagedError: two runs of the arm have the same seed, or a run has a step twice.
+    """
+    manifest = bundle.manifest
+    chosen = arm or _default_arm(bundle, role, like)
+    if chosen not in manifest["arms"]:
+        raise UsageError(
+            f"{bundle.name} has no arm {chosen!r}: {near(chosen, list(manifest['arms']))}; give"
+            f" {role}_arm=<name>"
+        )
+    asked = [cell for cell in manifest["cells"] if cell["arm"] == chosen]
+    cells = [cell for cell in asked if cell["status"] == "done"]
+    if not cells:
+        raise UsageError(f"{bundle.name} has no finished run of {chosen}: nothing to compare")
+    check_replicates([(chosen, int(cell["seed"])) for cell in cells], bundle.name)
+    names = {cell["run_id"] for cell in cells}
+    protocol = manifest.get("protocol") or {}
+    return Side(
+        role=role,
+        source=bundle.name,
+        arm=chosen,
+        config=protocol.get("arms", {}).get(chosen, {}).get("config", {}),
+        cells=cells,
+        curves=_curves(bundle, names),
+        scores=_of_runs(bundle.scores, names),
+        steps=steps_of(cells, chosen, bundle.steps),
+        protocol=protocol,
+        versions=manifest.get("versions") or {},
+        hardware=manifest.get("hardware") or {},
+        parts=_parts(manifest, {cell["cell_id"] for cell in cells}),
+        unfinished=tuple(f"seed {c['seed']} ({c['status']})" for c in asked if c not in cells),
+        because=manifest.get("because") or "",
+    )
+
+
+def shared_metrics(candidate: Side, baseline: Side) -> tuple[str, ...]:
+    """Return the metrics that both sides have and the suite knows, in alphabetical order."""
+    return tuple(metric for metric in candidate.metrics if metric in set(baseline.metrics))
+
+
+def common_end(candidate: Side, baseline: Side, metric: str) -> int | None:
+    """Return the last step that counts as the end for both sides; None without a common one.
+
+    For an evaluation metric it is the last step that both evaluated, else the shorter training.
+    """
+    if column_of(metric).source == "training":
+        return min(candidate.steps, baseline.steps)
+    return max(candidate.evaluated(metric) & baseline.evaluated(metric), default=None)
+
+
+def _curves(bundle: Bundle, run_ids: set[str]) -> pd.DataFrame:
+    """Return the rows of runs; an infinite value is undefined, so it is NaN as others are.
+
+    Raises:
+        DamagedError: a run has a step of a metric twice: nobody can say which one counts.
+    """
+    rows = _of_runs(bundle.curves, run_ids)
+    rows = rows.assign(
+        metric=rows["metric"].astype(str), value=rows["value"].where(np.isfinite(rows["value"]))
+    )
+    twice = rows[rows.duplicated(["run_id", "metric", "step"])]
+    if len(twice):
+        first = twice.iloc[0]
+        raise DamagedError(
+            f"{bundle.name} has step {first['step']} of {first['metric']} twice in run"
+            f" {first['run_id']}: a step is one value; make the rows again"
+        )
+    return rows
+
+
+def _parts(document: Mapping[str, Any], cell_ids: set[str]) -> list[Mapping[str, Any]]:
+    """Return the parts that a bundle was merged from, in the end, which hold some of the cells."""
+    found: list[Mapping[str, Any]] = []
+    for part in document.get("merged") or ():
+        if cell_ids & set(part["cells"]):
+            found += _parts(part, cell_ids) or [part]
+    return found
+
+
+def _of_runs(rows: pd.DataFrame, run_ids: set[str]) -> pd.DataFrame:
+    """Return the rows of runs; a table without rows may have no columns either."""
+    return rows if rows.empty else rows[rows["run_id"].astype(str).isin(run_ids)]
+
+
+def _default_arm(bundle: Bundle, role: str, like: str) -> str:
+    arms = list(bundle.manifest["arms"])
+    control = bundle.manifest.get("control")
+    if len(arms) == 1:
+        return str(arms[0])
+    if like in arms:
+        return like
+    if not control:
+        raise UsageError(
+            f"{bundle.name} has {len(arms)} arms and no control: give {role}_arm=, one of"
+            f" {', '.join(map(str, arms))}"
+        )
+    return str(control)

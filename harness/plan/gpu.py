@@ -1,0 +1,80 @@
+"""The plan of a request on GPUs: the study that a run would make, planned arm by arm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.plan.calibration import Calibration
+from harness.plan.request import Asked, plan_matrix
+from harness.plan.tables import Request, markdown_text, terminal_text
+from harness.schema import ExitCode, UsageError
+from harness.spec.study import make_study
+from harness.store.files import write_atomic
+
+Task = Callable[[list[str]], int]
+
+
+def plan_on_gpus(asked: Asked, words: list[str]) -> tuple[Request, Calibration]:
+    """Plan the study of a command line; needs a `harness.spec.config.session` around it.
+
+    Args:
+        asked: the machine.
+        words: the command line without the words that name it.
+
+    Raises:
+        UsageError: the request is wrong, or cannot be planned on these GPUs.
+    """
+    study = make_study(words)
+    first = [cell for cell in study.cells if cell.seed == study.seeds[0]]
+    arms = {cell.arm: cell.config for cell in first}
+    title = (
+        f"{study.ablation.name} at scale {study.request.scale}: {len(arms)} arms x"
+        f" {len(study.seeds)} seeds of {study.steps} steps"
+    )
+    return plan_matrix(asked, title, arms, len(study.seeds))
+
+
+def task_on_gpus(asked: Asked, command: str) -> Task:
+    """Return the task that prints a plan, and writes it where `out=` says.
+
+    Args:
+        asked: the machine.
+        command: the whole command line, for the page.
+    """
+
+    def task(words: list[str]) -> int:
+        request, calibration = plan_on_gpus(asked, words)
+        print(terminal_text(request, calibration))
+        if asked.out:
+            for path in write_plan(request, calibration, Path(asked.out), command):
+                print(f"wrote {path}")
+        return ExitCode.OK
+
+    return task
+
+
+def write_plan(request: Request, calibration: Calibration, out: Path, command: str) -> list[Path]:
+    """Write PLAN.md and the picture; return the files.
+
+    Args:
+        request: the plan.
+        calibration: that it rests on.
+        out: directory, made if it is not there.
+        command: that writes them again.
+
+    Raises:
+        UsageError: the directory cannot be written.
+    """
+    # drawing is slow to import, and most plans are only read
+    from harness.plan.picture import plan_figure
+    from harness.plots import save_figure
+
+    text = f"# Plan\n\nWritten by `{command}`.\n\n![memory and time](plan.svg)\n\n"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomic(out / "PLAN.md", f"{text}{markdown_text(request, calibration)}\n")
+        drawn = save_figure(plan_figure(request.cells, request.title), out / "plan")
+    except OSError as error:
+        raise UsageError(f"cannot write to out={out}: {error.strerror}") from error
+    return [out / "PLAN.md", *drawn]

@@ -1,0 +1,172 @@
+"""Published runs as work of the time model: what calibrates it, from published.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from harness.plan.hardware import Gpu, read_gpu
+from harness.plan.lengths import MOST_FILLED, Lengths, growth
+from harness.plan.models import Model, read_model
+from harness.plan.recipe import Recipe, Trained
+from harness.plan.steps import Load, Work, concurrency, step_work
+from harness.references.paper import Paper, read_paper
+
+FILE = Path(__file__).with_name("published.yaml")
+PAPER = Path(__file__).resolve().parents[2] / "baselines" / "papers" / "open_reasoner_zero"
+
+LOOKS = 24
+"""Steps of a phase at which the work is computed; between them the mean is taken."""
+
+CACHE_SHARE = 0.6
+"""Of a GPU's memory for weights and cache of the rollout engine of a published run: not stated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One published run.
+
+    Attributes:
+        name: in published.yaml.
+        family: whose code and machine it ran on.
+        source: where the numbers stand.
+        model: name of the model.
+        gpu: key of the GPU.
+        gpus: of each phase.
+        gpu_hours: as published.
+        assumed: number that the source does not give -> what was taken.
+        work_s: GPU-seconds at full efficiency: shape (3,), by the compute roof, the memory roof,
+            and turns of the decoding loop times GPUs.
+    """
+
+    name: str
+    family: str
+    source: str
+    model: str
+    gpu: str
+    gpus: tuple[int, ...]
+    gpu_hours: float
+    assumed: Mapping[str, str]
+    work_s: NDArray[np.float64]
+
+
+@cache
+def published_runs() -> tuple[Published, ...]:
+    """Return the runs that calibrate the time model, in the order of the file."""
+    return tuple(_read(name, raw) for name, raw in document()["runs"].items())
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return published.yaml."""
+    return dict(yaml.safe_load(FILE.read_text(encoding="utf-8")))
+
+
+@cache
+def paper() -> Paper:
+    """Return the published numbers of Open-Reasoner-Zero, its growth curves among them."""
+    return read_paper(PAPER)
+
+
+def _read(name: str, raw: Mapping[str, Any]) -> Published:
+    model, gpu = read_model(raw["model"]), read_gpu(raw["gpu"])
+    work = np.zeros(3)
+    for phase in raw["phases"]:
+        recipe = _recipe(model, gpu, raw, phase)
+        means = _means(phase)
+        work += (
+            recipe.gpus
+            * np.mean([_at_full(recipe, gpu, phase, m) for m in means], axis=0)
+            * (recipe.steps)
+        )
+    return Published(
+        name=name,
+        family=raw["family"],
+        source=raw["source"],
+        model=raw["model"],
+        gpu=raw["gpu"],
+        gpus=tuple(phase["gpus"] for phase in raw["phases"]),
+        gpu_hours=float(raw["gpu_hours"]),
+        assumed=raw["assumed"],
+        work_s=work,
+    )
+
+
+def summed(works: list[Work]) -> NDArray[np.float64]:
+    """Return the work of several parts as seconds at full efficiency and turns, shape (3,)."""
+    return np.array(
+        [
+            sum(work.compute_s for work in works),
+            sum(work.memory_s for work in works),
+            sum(work.turns for work in works),
+        ]
+    )
+
+
+def _at_full(
+    recipe: Recipe, gpu: Gpu, phase: Mapping[str, Any], mean: float
+) -> NDArray[np.float64]:
+    prompt = float(phase["prompt_tokens"])
+    room = CACHE_SHARE * gpu.memory_bytes * recipe.tensor_parallel - 2 * recipe.model.parameters
+    load = Load(
+        recipe=recipe,
+        gpu=gpu,
+        lengths=Lengths(mean, recipe.max_response),
+        prompt_tokens=prompt,
+        at_once=concurrency(recipe, room / recipe.model.kv_bytes, prompt, mean),
+    )
+    return summed(step_work(load))
+
+
+def _means(phase: Mapping[str, Any]) -> NDArray[np.float64]:
+    tokens = phase["response_tokens"]
+    if isinstance(tokens, str):
+        means = growth(paper().curves[tokens], phase["steps"], phase["max_response"])
+        looks = np.linspace(0, len(means) - 1, min(LOOKS, len(means))).astype(int)
+        return means.take(looks)
+    return np.array([min(float(tokens), MOST_FILLED * phase["max_response"])])
+
+
+def _recipe(model: Model, gpu: Gpu, raw: Mapping[str, Any], phase: Mapping[str, Any]) -> Recipe:
+    trained = Trained(
+        micro_tokens=16384,
+        sequence_parallel=1,
+        weight_bytes=4,
+        shards=phase["gpus"],
+        epochs=1,
+        updates=1,
+        has_checkpointing=True,
+        has_fused_kernels=False,
+        chunks_entropy=True,
+        weights_offloaded=False,
+        optimizer_offloaded=False,
+    )
+    return Recipe(
+        model=model,
+        gpus=phase["gpus"],
+        gpus_per_node=gpu.gpus_per_node,
+        steps=phase["steps"],
+        prompts=phase["prompts"],
+        samples=phase["samples"],
+        max_prompt=2048,
+        max_response=phase["max_response"],
+        actor=trained,
+        critic=trained if raw["has_critic"] else None,
+        has_reference=raw["has_reference"],
+        reference_offloaded=True,
+        drops_groups=False,
+        recomputes_log_probs=True,
+        tensor_parallel=phase["tensor_parallel"],
+        max_num_seqs=phase["max_num_seqs"],
+        cache_share=CACHE_SHARE,
+        frees_cache=True,
+        test_freq=phase["test_freq"],
+        evaluation_responses=phase["evaluation_responses"],
+    )

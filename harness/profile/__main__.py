@@ -1,0 +1,110 @@
+"""`python -m harness.profile ablation=<name> [run=<name>] [against=<run directory>] [out=<dir>]`.
+
+Says where the time of one cell went: wall seconds by phase, CPU seconds by process, and a training
+step against the arithmetic that it cannot do without, from the records of the run. `run=` takes the
+name of a run directory or its beginning; the default is the newest finished run. `scale=` and
+`results_dir=` say where to look. With `out=`: profile.csv, PROFILE.md and two pictures.
+`against=` compares with another run of the same cell, number by number: the test of a change that
+should not change a result.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.cli import read_words, run_command
+from harness.plots import save_figure
+from harness.profile.neutrality import compare_runs
+from harness.profile.page import page, terminal_text
+from harness.profile.phases import REST, read_steps, start_phases
+from harness.profile.picture import gantt, step_figure
+from harness.profile.profile import Profile, make_profile
+from harness.schema import ExitCode, Status, UsageError
+from harness.spec.inputs import model_dir
+from harness.store.files import write_atomic
+from harness.store.ledger import RunStore, StoredRun
+
+WORDS = {"scale": "micro", "results_dir": "results", "run": "", "against": "", "out": ""}
+STEPS_DRAWN = 4
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    return run_command(words, __doc__ or "", _profile)
+
+
+def _profile(words: Sequence[str]) -> int:
+    given = read_words(words, WORDS, needed=["ablation"])
+    root = Path(given["results_dir"], given["scale"], given["ablation"])
+    run = find_run(RunStore(root), given["run"])
+    spec, record = RunStore(root).load(run.path)
+    profile = make_profile(run.path, spec, record, model_dir(spec["config"]["model"]))
+    print(terminal_text(profile))
+    if given["against"]:
+        print()
+        print(compare_runs(profile.steps, read_steps(last_attempt(Path(given["against"])))).text())
+    if given["out"]:
+        command = f"python -m harness.profile {' '.join(words)}"
+        for path in write_profile(profile, Path(given["out"]), command):
+            print(f"wrote {path}")
+    return ExitCode.OK
+
+
+def find_run(store: RunStore, name: str) -> StoredRun:
+    """Return the run whose directory's name begins like that, the newest finished one if none does.
+
+    Raises:
+        UsageError: there is none, or several begin like that.
+    """
+    runs = [run for run in store.runs() if run.record.attempts]
+    if name:
+        found = [run for run in runs if run.path.name.startswith(name)]
+        if len(found) != 1:
+            names = ", ".join(run.path.name for run in (found or runs)) or "none"
+            raise UsageError(f"run={name} names {len(found)} runs of {store.runs_dir}: {names}")
+        return found[0]
+    done = [run for run in runs if run.record.status == Status.DONE]
+    if not done:
+        raise UsageError(f"{store.runs_dir} holds no finished run: run the ablation first")
+    return max(done, key=lambda run: str(run.record.attempts[-1].ended))
+
+
+def last_attempt(run: Path) -> Path:
+    """Return the last attempt of a run directory.
+
+    Raises:
+        UsageError: it has none.
+    """
+    attempts = sorted(run.glob("attempt-*"), key=lambda path: int(path.name.split("-")[1]))
+    if not attempts:
+        raise UsageError(f"{run} holds no attempt: give the directory of a run")
+    return attempts[-1]
+
+
+def write_profile(profile: Profile, out: Path, command: str) -> list[Path]:
+    """Write profile.csv, PROFILE.md and the pictures; return the files.
+
+    Args:
+        profile: what is written.
+        out: directory, made if it is not there.
+        command: that writes them again.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    drawn = profile.startup_s + sum(float(s["timing_s/step"]) for s in profile.steps[:STEPS_DRAWN])
+    first = f"{profile.run_id}: start and the first {min(STEPS_DRAWN, len(profile.steps))} steps"
+    chart = gantt(profile.cpu, start_phases(profile.looks), drawn, first)
+    bars = step_figure(
+        profile.parts_s, profile.floor_s, (REST, "advantages", "weight sync"), profile.run_id
+    )
+    pictures = [*save_figure(chart, out / "timeline"), *save_figure(bars, out / "step")]
+    csv, text = out / "profile.csv", out / "PROFILE.md"
+    write_atomic(csv, profile.rows().to_csv(index=False, float_format="%.6g"))
+    names = [path.name for path in pictures if path.suffix == ".svg"]
+    write_atomic(text, page(profile, command, names))
+    return [text, csv, *pictures]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

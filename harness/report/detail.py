@@ -1,0 +1,222 @@
+"""The later sections of REPORT.md: answers, config differences, runs, cost, health, provenance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from harness.metrics.columns import EVALUATION, TRAINING, column_of, split_of
+from harness.report.results import Results
+from harness.text import NOTHING, duration, markdown_table, number, paragraphs, value_text
+
+PHASES = tuple(column.name for column in TRAINING if column.path.startswith("timing_s/"))
+
+COUNTS: Mapping[str, str] = {
+    "torn_lines": "torn last line(s) dropped",
+    "steps_missing": "training step(s) without metrics",
+    "rows_missing": "evaluation row(s) missing",
+    "rows_unscored": "evaluation row(s) without our reward's fields",
+}
+"""Column of `runs.parquet` -> what it counts."""
+
+
+def answers_section(results: Results) -> str:
+    """Return what the answers of the last evaluation were, per split and arm."""
+    splits = [split_of(m)[1] for m in results.metrics if m.startswith("accuracy_")]
+    shown = [column for column in EVALUATION if column.name not in ("accuracy", "samples")]
+    rows = []
+    for split in splits:
+        for arm in results.arms:
+            values = [
+                number(_mean_final(results, arm, f"{column.name}_{split}"), column.unit)
+                for column in shown
+            ]
+            rows.append([split, arm, *values])
+    if not rows:
+        return ""
+    heads = ["split", "arm", *(f"{c.name} [{c.unit}]" for c in shown)]
+    return paragraphs(
+        "## Answers at the last evaluation",
+        markdown_table(heads, rows, "<<" + ">" * len(shown)),
+        "Means over finished seeds. Wrong, unparsable and truncated are three different things;"
+        " the rest are correct. Source: `steps.parquet`, rows `<arm>/final/<column>_<split>`.",
+    )
+
+
+def differences_section(results: Results) -> str:
+    """Return every config key that is not the same in all arms."""
+    rows = [
+        [f"`{key}`", *(value_text(values.get(arm)) for arm in results.arms)]
+        for key, values in results.asked.differences
+    ]
+    body = (
+        markdown_table(["key", *results.arms], rows)
+        if rows
+        else "None: the arms have the same config."
+    )
+    return paragraphs(
+        "## Differences between the arms' configs",
+        body,
+        "Everything else is the same, seeds included. Source: `spec.yaml` of the runs.",
+    )
+
+
+def runs_section(results: Results) -> str:
+    """Return one row per cell, failed and pending ones with their reason."""
+    heads = ["run", "status", "attempts", "last step", "time", "rows found / expected", "reason"]
+    rows = [_run_row(run) for run in results.tables.runs.to_dict("records")]
+    return paragraphs(
+        "## Runs",
+        markdown_table(heads, rows, "<<>>>><"),
+        "Only runs that are done enter means and differences. Rows are samples of evaluations."
+        " Source: `runs.parquet`; the runs are in `runs/<run>/` (not committed).",
+    )
+
+
+def cost_section(results: Results) -> str:
+    """Return the mean seconds of a step and of its phases, per arm."""
+    steps = results.tables.steps
+    phases = [name for name in PHASES if (steps["metric"] == name).any()]
+    if not phases:
+        return ""
+    rows = [
+        [arm, *(number(_mean_later(results, arm, name), "s") for name in phases)]
+        for arm in results.arms
+    ]
+    heads = ["arm", *(name.removesuffix("_time") for name in phases)]
+    return paragraphs(
+        "## Where the time goes [s per step]",
+        markdown_table(heads, rows),
+        "Mean over steps after the first of finished runs; evaluation counts where it happens only."
+        " Source: `steps.parquet`, rows `<arm>/mean/<column>_time`.",
+    )
+
+
+def health_section(results: Results) -> str:
+    """Return what was wrong with the records, and how well rollout and training agree."""
+    runs = results.tables.runs
+    notes = [
+        *(_count_note(runs, column, words) for column, words in COUNTS.items()),
+        _unknown_note(runs),
+        _agreement_note(results),
+    ]
+    counts = ", ".join(f"`{name}`" for name in COUNTS)
+    source = f"Source of the counts: `runs.parquet`, columns {counts}, each run in its own row."
+    return paragraphs("## Health", "\n".join(f"- {note}" for note in notes if note), source)
+
+
+def provenance_section(results: Results) -> str:
+    """Return code, versions, hardware and the command that makes the results again."""
+    records = [run.record.provenance for run in results.runs if run.record.provenance]
+    rows = [
+        ["commit", _distinct(_at(record, "code", "commit") for record in records)],
+        ["work tree differs", _distinct(_at(record, "code", "dirty") for record in records)],
+        ["Python", _distinct(_at(record, "python") for record in records)],
+        ["machine", _distinct(_machine(record) for record in records)],
+        *(
+            [name, _distinct(_at(record, "versions", name) for record in records)]
+            for name in _packages(records)
+        ),
+    ]
+    return paragraphs(
+        "## Provenance",
+        markdown_table(["what", "value"], rows, "<<"),
+        "Source: `record.json` of the runs. To make this again:",
+        f"```\n{results.asked.command}\n```",
+    )
+
+
+def _mean_final(results: Results, arm: str, metric: str) -> float:
+    finals = results.finals
+    mine = finals[(finals["metric"] == metric) & (finals["arm"] == arm)]
+    return float(mine["value"].mean())
+
+
+def _run_row(run: Mapping[Any, Any]) -> list[str]:
+    expected = run["rows_expected"]
+    return [
+        f"`{run['run_id']}`",
+        str(run["status"]),
+        str(run["attempts"]),
+        f"{number(run['last_step'], 'rows')} of {run['steps']}",
+        duration(run["wall_s"]),
+        f"{run['rows_found']} / {number(expected, 'rows')}",
+        str(run["reason"]) or NOTHING,
+    ]
+
+
+def _count_note(runs: pd.DataFrame, column: str, words: str) -> str:
+    # rows of cells that never started are not missing, the cell is
+    counted = runs[(runs["attempts"] > 0) & (runs[column].fillna(0) != 0)]
+    if counted.empty:
+        return f"0 {words}."
+    where = ", ".join(
+        f"{number(row[column], 'rows')} in `{row['run_id']}` ({row['status']})"
+        for row in counted.to_dict("records")
+    )
+    return f"{number(counted[column].sum(), 'rows')} {words}: {where}."
+
+
+def _unknown_note(runs: pd.DataFrame) -> str:
+    if runs["rows_expected"].isna().any():
+        return "The specs do not say how many evaluation rows there must be: none can be missed."
+    return ""
+
+
+def _agreement_note(results: Results) -> str:
+    """Return the mean difference between the two engines' probabilities, and the largest."""
+    name = "rollout_probs_diff"
+    rows = results.tables.steps[results.tables.steps["metric"] == name].dropna(subset=["value"])
+    if rows.empty:
+        return "Probabilities of rollout and training were not compared."
+    worst = rows.sort_values("value").iloc[-1]
+    means = ", ".join(f"{arm} {_mean_later(results, arm, name):.2g}" for arm in results.arms)
+    return (
+        f"{column_of(name).help.rstrip('.')}: mean over steps after the first of finished runs:"
+        f" {means}; at most {worst['value']:.2g} (`{worst['run_id']}`, step {worst['step']})."
+        f" Source: `steps.parquet`, rows `<arm>/mean/{name}` and `{worst['row_id']}`."
+    )
+
+
+def _distinct(values: Any) -> str:
+    """Return the one value that all runs share, or all of them."""
+    found = list(dict.fromkeys(str(value) for value in values))
+    return " | ".join(found) if found else NOTHING
+
+
+def _at(record: Mapping[str, Any], *keys: str) -> Any:
+    value: Any = record
+    for key in keys:
+        value = value.get(key, NOTHING) if isinstance(value, Mapping) else NOTHING
+    return value
+
+
+def _machine(record: Mapping[str, Any]) -> str:
+    hardware = record.get("hardware", {})
+    memory = hardware.get("memory_bytes") or math.nan
+    gib = number(memory / 2**30, "rows")
+    accelerators = ", ".join(hardware.get("accelerators") or []) or "no accelerator"
+    processor, cores = hardware.get("processor", NOTHING), hardware.get("cores", NOTHING)
+    return f"{processor}, {cores} cores, {gib} GiB, {accelerators}"
+
+
+def _packages(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    names: dict[str, None] = {}
+    for record in records:
+        names |= dict.fromkeys(
+            name for name, version in record.get("versions", {}).items() if version != "absent"
+        )
+    return list(names)
+
+
+def _mean_later(results: Results, arm: str, metric: str) -> float:
+    """Return the mean of a metric over the steps of an arm's finished runs, without the first."""
+    steps, runs = results.tables.steps, results.tables.runs
+    done = runs.loc[runs["is_included"].astype(bool), "run_id"]
+    mine = steps[(steps["arm"].astype(str) == arm) & (steps["metric"].astype(str) == metric)]
+    # the first step warms up compilers and caches
+    mine = mine[mine["run_id"].isin(done) & (mine["step"] > 1)]
+    return float(mine["value"].mean())

@@ -1,0 +1,58 @@
+"""The figures of a study: one per metric of the report, and the overview of the README."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.metrics.columns import column_of, label_of
+from harness.plots import Panel, curve_figure, overview_figure, save_figure
+from harness.report.results import Results
+
+FOLDER = "figures"
+OVERVIEW = "overview"
+TOO_LITTLE = "Too little for any verdict."
+
+
+def write_figures(results: Results, out: Path) -> list[Path]:
+    """Write the figures of a study below its directory, as SVG and PNG.
+
+    Only finished runs are drawn.
+
+    Returns:
+        The files, the overview first.
+    """
+    folder = out / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    note = TOO_LITTLE if results.is_too_little else ""
+    panels = {metric: panel_of(results, metric) for metric in results.metrics}
+    title = f"{results.asked.document['title']} ({results.asked.scale} scale)"
+    overview = overview_figure(
+        [panels[metric] for metric in overview_metrics(results)], results.arms, title, note
+    )
+    written = save_figure(overview, folder / OVERVIEW)
+    for metric, panel in panels.items():
+        figure = curve_figure(panel, results.arms, f"{title}: {panel.label}", note)
+        written += save_figure(figure, folder / metric)
+    return written
+
+
+def panel_of(results: Results, metric: str) -> Panel:
+    """Return the rows and the labels of one metric's figure."""
+    runs = results.tables.runs
+    finished = set(runs.loc[runs["is_included"].astype(bool), "run_id"])
+    steps = results.tables.steps
+    rows = steps[(steps["metric"] == metric) & steps["run_id"].isin(finished)]
+    column = column_of(metric)
+    return Panel(
+        rows=rows,
+        label=label_of(metric),
+        unit=column.unit,
+        has_markers=column.source == "evaluation",
+    )
+
+
+def overview_metrics(results: Results) -> list[str]:
+    """Return at most three metrics: reward, length, and the first accuracy."""
+    accuracies = [metric for metric in results.metrics if metric.startswith("accuracy_")]
+    wanted = ["reward", "response_length", *accuracies[:1]]
+    return [metric for metric in wanted if metric in results.metrics]

@@ -1,0 +1,113 @@
+"""The page: one file with its styles, scripts, plotting library and data; the same bytes again."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.report.page import curves, samples
+from harness.report.page.markdown import Block, Table
+from harness.report.page.studies import Study
+
+NAME = "report.html"
+TEMPLATE = Path(__file__).parent / "template"
+SCRIPTS = ("start.js", "charts.js", "tables.js", "samples.js")
+"""In the order in which they run; the last line of the page calls the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What one page shows.
+
+    Attributes:
+        title: of the page.
+        claims: the claim sheet; empty if nothing was judged.
+        no_claims: why there is none, in words.
+        verdicts: each claim with rule, reason and runs.
+        studies: in order.
+        gaps: what is missing from the page as a whole.
+        command: that writes it again.
+        recipe: where the recipe of the scale differs from the paper; empty if it is not its own.
+    """
+
+    title: str
+    claims: Sequence[Block]
+    no_claims: str
+    verdicts: Sequence[Mapping[str, Any]]
+    studies: Sequence[Study]
+    gaps: Sequence[str]
+    command: str
+    recipe: Sequence[Block] = ()
+
+
+def render(page: Page) -> str:
+    """Return the page as HTML that needs nothing but itself."""
+    data = {
+        "studies": [study.data for study in page.studies],
+        "marks": {"reflection": samples.REFLECTION, "repetition": samples.REPETITION},
+    }
+    text: str = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            style=Markup(_asset("page.css")),
+            scripts=[Markup(_asset(name)) for name in SCRIPTS],
+            library=plotting_library(),
+            library_version=version("plotly"),
+            data=packed(
+                json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            ),
+            limits=_limits(),
+        )
+    )
+    return text
+
+
+def packed(text: str) -> str:
+    """Return a text as base64 of gzip, without a time; the page unpacks it itself."""
+    return base64.b64encode(gzip.compress(text.encode(), compresslevel=9, mtime=0)).decode()
+
+
+@lru_cache(maxsize=1)
+def plotting_library() -> str:
+    """Return plotly.js, packed: a third of its size, and read faster than the text.
+
+    Read from plotly's files, since importing the package takes longer than making the page.
+    """
+    return packed((files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"))
+
+
+def _limits() -> dict[str, int]:
+    return {
+        "points": curves.MOST_POINTS,
+        "words": samples.REPEATED_WORDS,
+        "chars": samples.REPEATED_CHARS,
+    }
+
+
+def _asset(name: str) -> str:
+    return (TEMPLATE / name).read_text(encoding="utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["table"] = lambda block: isinstance(block, Table)
+    return environment

@@ -1,0 +1,1 @@
+"""From a command line to a matrix of cells: config, ablation, arms, inputs, ids."""

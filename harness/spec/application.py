@@ -1,0 +1,157 @@
+"""Runs a Hydra application with our help, our one-line errors and our exit codes."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
+
+import hydra
+import yaml
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.names import near
+from harness.schema import ExitCode, HarnessError, UsageError
+from harness.spec import config as configs
+from harness.spec.composing import CONFIG_NAME
+from harness.spec.options import help_text
+from harness.spec.verl_keys import verl_keys
+
+_REFUSED_FLAGS = ("-m", "--multirun", "-r", "--run")
+
+
+@hydra.main(version_base="1.3", config_path=str(configs.CONF), config_name=CONFIG_NAME)
+def _compose_or_show(_: DictConfig) -> None:
+    """Compose the command line, or answer `--cfg` and `--info`, as any Hydra application."""
+
+
+def run_application(task: Callable[[list[str]], int], words: Sequence[str]) -> int:
+    """Run a task on the overrides of a command line; return the exit code.
+
+    Args:
+        task: gets the overrides, inside a session of `harness.spec.config`; returns the exit code.
+        words: the command line without the program.
+    """
+    if {"-h", "--help"} & set(words):
+        print(help_text())
+        return ExitCode.OK
+    try:
+        return _run(task, words)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        # while cells run, a stop is a request that they carry out; here nothing runs
+        print("stopped: the same command goes on from here", file=sys.stderr)
+        return ExitCode.CELLS_FAILED
+
+
+def _run(task: Callable[[list[str]], int], words: Sequence[str]) -> int:
+    flags = [word for word in words if word.startswith("-")]
+    if set(flags) & set(_REFUSED_FLAGS):
+        raise UsageError("--multirun is not used here: an ablation file names the runs of a matrix")
+    configs.register_ablations()
+    overrides = [word for word in words if not word.startswith("-")]
+    if not flags:
+        check_words(overrides)
+        with _hydra_errors(), configs.session():
+            return task(overrides)
+    resolve = ["--resolve"] if {"--cfg", "-c"} & set(flags) and "--resolve" not in flags else []
+    if resolve:
+        check_words([word for word in overrides if "=" in word])
+    sys.argv = [sys.argv[0], *words, *resolve]
+    # Hydra then raises its errors instead of printing them, and they are told in one line here
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    with _hydra_errors():
+        _compose_or_show()
+    return ExitCode.OK
+
+
+@contextmanager
+def _hydra_errors() -> Iterator[None]:
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(one_line(error)) from error
+
+
+def check_words(overrides: Sequence[str]) -> None:
+    """Refuse what cannot be composed, naming the choices or the nearest keys.
+
+    Raises:
+        UsageError: no ablation, an unknown choice of a group, or an unknown key.
+    """
+    changes = configs.read_words(overrides)
+    groups = configs.group_choices()
+    for change in changes:
+        if change.is_group:
+            _check_choice(change, groups[change.name])
+    if not any(change.name == "ablation" for change in changes):
+        names = ", ".join(groups["ablation"])
+        raise UsageError(f"no ablation was named: give ablation=<name>, one of {names}")
+    chosen = [change.text for change in changes if change.is_group]
+    with configs.session():
+        known = configs.composed_keys(chosen)
+    for change in changes:
+        if not change.is_group and not change.is_added:
+            _check_key(change, known)
+
+
+def one_line(error: Exception) -> str:
+    """Return the first telling line of one of Hydra's errors, without its advice on Hydra."""
+    cause = error.__cause__ or error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    text = re.sub(r"\s+", " ", lines[0]) if lines else type(cause).__name__
+    ambiguous = re.fullmatch(r"Ambiguous value for argument '([^=]+)=(.*)'", text)
+    if ambiguous:
+        key, values = ambiguous.groups()
+        return f"{key}={values} is several values: write {key}=[{values}] for a list"
+    return text
+
+
+def _check_choice(change: configs.Change, choices: Collection[str]) -> None:
+    if not isinstance(change.value, str) or change.value not in choices:
+        refuse_unsupported(change.name, str(change.value))
+        folder = "ablations" if change.name == "ablation" else f"harness/conf/{change.name}"
+        raise UsageError(
+            f"unknown {change.name} {change.value!r}: {near(str(change.value), choices)}"
+            f" (files of {folder}/)"
+        )
+
+
+def unsupported() -> dict[str, dict[str, dict[str, str]]]:
+    """Return group -> name -> paper, reason and nearest of what is asked for and cannot be had."""
+    listed = yaml.safe_load((configs.CONF / "unsupported.yaml").read_text())
+    return cast(dict[str, dict[str, dict[str, str]]], listed)
+
+
+def refuse_unsupported(group: str, name: str) -> None:
+    """Say why a choice cannot be had, if it is one of `harness/conf/unsupported.yaml`.
+
+    Raises:
+        UsageError: with the reason, the paper and what comes nearest.
+    """
+    known = unsupported().get(group, {}).get(name)
+    if known is not None:
+        raise UsageError(
+            f"{group}={name} ({known['paper']}) is not supported: {known['reason']};"
+            f" the nearest is {group}={known['nearest']}"
+        )
+
+
+def _check_key(change: configs.Change, known: frozenset[str]) -> None:
+    if change.name in known:
+        return
+    verl = change.name.removeprefix("verl.")
+    if verl != change.name and verl in verl_keys():
+        raise UsageError(
+            f"{change.name} is veRL's own key and no file of harness/conf sets it: write"
+            f" +{change.text} to add it"
+        )
+    names = known | {f"verl.{key}" for key in verl_keys()} | set(configs.group_choices())
+    raise UsageError(f"unknown option {change.name}: {near(change.name, sorted(names))}")

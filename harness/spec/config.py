@@ -1,0 +1,287 @@
+"""Composes the configs of a request: Hydra's groups, the ablation files, and one config per arm.
+
+Hydra and OmegaConf stay in here and in the command lines: what leaves is plain mappings.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import yaml
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from harness.schema import UsageError
+from harness.spec import shadow
+from harness.spec.composing import composed, plain
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout: ablations, baselines and paper are found from here."""
+
+CONF = ROOT / "harness" / "conf"
+ABLATIONS = ROOT / "ablations"
+
+MICRO = "micro"
+SHADOW_LIST = CONF / "shadow.yaml"
+CELL_KEYS = ("verl", "reward", "dataset", "model", "evaluation", "environment")
+"""Root keys that make a cell's config; the others say which cells, where and how."""
+
+# a level of an ablation can say "an eighth of the batch" at every scale
+OmegaConf.register_new_resolver("quotient", lambda whole, part: whole // part, replace=True)
+OmegaConf.register_new_resolver("product", lambda left, right: left * right, replace=True)
+
+
+class Change(NamedTuple):
+    """One word of the command line: a config group or a dotted key, and what it becomes."""
+
+    name: str
+    is_group: bool
+    is_added: bool
+    value: Any
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a command line asks for.
+
+    Attributes:
+        ablation: name of the ablation file.
+        scale: name of the scale; that of a shadow begins with `harness.spec.shadow.SCALE_PREFIX`.
+        seeds: number of seeds, a list of seeds, or None for the ablation's own number.
+        steps: training steps, or None for those of the whole study.
+        scale_steps: training steps of the whole study at this scale, or None for the ablation's.
+        levels: level names to keep, or None for all.
+        results_dir: as given; relative to the working directory.
+        dry_run: print and launch nothing.
+        launcher: the launcher's settings.
+        words: the command line's words, as given.
+        changes: the command line's words, read.
+        added_keys: dotted verl keys that verl accepts beside those of its generated config.
+    """
+
+    ablation: str
+    scale: str
+    seeds: int | tuple[int, ...] | None
+    steps: int | None
+    scale_steps: int | None
+    levels: tuple[str, ...] | None
+    results_dir: Path
+    dry_run: bool
+    launcher: Mapping[str, Any]
+    words: tuple[str, ...]
+    changes: tuple[Change, ...]
+    added_keys: tuple[str, ...]
+
+
+def ablation_files(directory: Path = ABLATIONS) -> dict[str, Path]:
+    """Return ablation name -> file, in alphabetical order: the files are the registry."""
+    return {path.stem: path for path in sorted(directory.glob("*.yaml"))}
+
+
+def load_ablation(name: str, directory: Path = ABLATIONS) -> dict[str, Any]:
+    """Return one ablation file as a mapping.
+
+    Raises:
+        UsageError: there is no such file, or it is not a mapping in YAML.
+    """
+    path = ablation_files(directory).get(name)
+    if path is None:
+        names = ", ".join(ablation_files(directory))
+        raise UsageError(f"unknown ablation {name!r}: choose one of {names} (ablations/*.yaml)")
+    try:
+        document = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"ablations/{name}.yaml is not YAML: {reason}") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"ablations/{name}.yaml holds no mapping: see the other files there")
+    return document
+
+
+def register_ablations(directory: Path = ABLATIONS) -> None:
+    """Make every ablation file a choice of the Hydra group `ablation`."""
+    store = ConfigStore.instance()
+    for name in ablation_files(directory):
+        store.store(group="ablation", name=name, node={"ablation": name}, package="_global_")
+
+
+def group_choices() -> dict[str, dict[str, Path]]:
+    """Return config group -> choice -> file, the ablations among them."""
+    groups = {"ablation": ablation_files()}
+    for directory in sorted(path for path in CONF.iterdir() if path.is_dir()):
+        choices = {path.stem: path for path in sorted(directory.glob("*.yaml"))}
+        if choices:
+            groups[directory.name] = choices
+    return groups
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """Let this module compose outside a Hydra application, for tests and other command lines."""
+    register_ablations()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+
+
+def read_words(words: Sequence[str]) -> tuple[Change, ...]:
+    """Read `key=value` words in Hydra's grammar.
+
+    Raises:
+        UsageError: a word is not an override.
+    """
+    groups = group_choices()
+    changes = []
+    for word in words:
+        try:
+            (override,) = OverridesParser.create().parse_overrides([word])
+        except Exception as error:
+            first = str(error).splitlines()[0]
+            raise UsageError(f"{word!r} is not of the form key=value: {first}") from error
+        if override.is_delete():
+            raise UsageError(f"{word!r} removes a key: set the key to another value, or to null")
+        name = override.key_or_group
+        is_added = override.is_add() or override.is_force_add()
+        changes.append(Change(name, name in groups, is_added, override.value(), word))
+    return tuple(changes)
+
+
+def read_request(words: Sequence[str]) -> Request:
+    """Compose the command line and return what it asks for, as plain data.
+
+    Needs a Hydra application or a `session` around it.
+
+    Raises:
+        UsageError: a root key has a value of the wrong kind.
+    """
+    tree = _shadowed_or_not(plain(composed(tuple(words))))
+    seeds = _whole_or_list("seeds", tree["seeds"])
+    steps = tree["steps"]
+    if steps is not None and (not isinstance(steps, int) or steps < 1):
+        raise UsageError(f"steps={steps!r} is not a whole number from 1: correct it, or leave it")
+    levels = tree["levels"]
+    if isinstance(levels, str):
+        levels = [levels]
+    return Request(
+        ablation=tree["ablation"],
+        scale=tree["scale"],
+        seeds=seeds,
+        steps=steps,
+        scale_steps=tree["recipe"]["steps"],
+        levels=None if levels is None else tuple(map(str, levels)),
+        results_dir=Path(str(tree["results_dir"])),
+        dry_run=bool(tree["dry_run"]),
+        launcher=tree["launcher"],
+        words=tuple(words),
+        changes=read_words(words),
+        added_keys=tuple(tree["verl_added_keys"]),
+    )
+
+
+def arm_config(
+    words: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any], steps: int
+) -> dict[str, Any]:
+    """Return the resolved config of one arm, without seeds.
+
+    Args:
+        words: the command line's words.
+        choose: config groups that the arm chooses; they win over the words.
+        settings: dotted keys that the arm sets, last.
+        steps: training steps.
+    """
+    config = _arm_tree(words, choose, {**settings, "verl.trainer.total_training_steps": steps})
+    return _cell_part(_shadowed_or_not(plain(config)))
+
+
+def replaced_keys(
+    words: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any]
+) -> list[shadow.Replacement]:
+    """Return what a shadow replaces in one arm (see `arm_config`); empty if none is asked for."""
+    recipe = plain(_arm_tree(words, choose, settings))
+    made, keys = _shadowed_or_not(recipe), (*CELL_KEYS, "launcher", "steps", "seeds")
+    return shadow.replacements({k: recipe[k] for k in keys}, {k: made[k] for k in keys})
+
+
+def composed_tree(words: Sequence[str]) -> dict[str, Any]:
+    """Return the resolved config of a command line. Needs a `session` around it."""
+    return plain(composed(tuple(words)))
+
+
+def composed_keys(groups: Sequence[str]) -> frozenset[str]:
+    """Return every dotted key, leaf or not, of the config that a choice of groups makes.
+
+    Args:
+        groups: words that choose config groups, the ablation among them.
+
+    Needs a `session` around it.
+    """
+    config = composed(tuple(groups))
+    tree = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
+    return frozenset(_all_keys(tree))
+
+
+def without_unused(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a cell's config without the settings of a critic that it does not have.
+
+    So a change of the critic leaves the id of a cell without one as it was.
+    """
+    verl = dict(config["verl"])
+    if verl.get("critic", {}).get("enable") is False:
+        verl["critic"] = {"enable": False}
+    return {**config, "verl": verl}
+
+
+def _arm_tree(
+    words: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any]
+) -> DictConfig:
+    chosen = [f"{group}={name}" for group, name in choose.items()]
+    kept = [word for word in words if word.partition("=")[0] not in choose]
+    config = copy.deepcopy(composed((*kept, *chosen)))
+    OmegaConf.set_struct(config, False)
+    for key, value in settings.items():
+        OmegaConf.update(config, key, value, force_add=True)
+    return config
+
+
+def _cell_part(tree: Mapping[str, Any]) -> dict[str, Any]:
+    part = {key: tree[key] for key in CELL_KEYS}
+    # the mark that a shadow bears, not the `shadow: false` of the command line
+    mark = tree[shadow.MARK]
+    return {**part, shadow.MARK: mark} if isinstance(mark, Mapping) else part
+
+
+def _shadowed_or_not(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return a composed config as it is, or its shadow if it asks for one."""
+    if not tree[shadow.MARK]:
+        return tree
+    if tree["scale"] == MICRO:
+        raise UsageError("shadow=true is for the scales of the paper: scale=micro runs as it is")
+    replaced = shadow.read_list(SHADOW_LIST)
+    micro = plain(composed((f"ablation={tree['ablation']}", f"scale={MICRO}")))
+    made = shadow.shadow_of(tree, micro, replaced)
+    for key, value in replaced.request.items():
+        if made[key] is None:
+            made[key] = value
+    return made
+
+
+def _all_keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in tree.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _all_keys(value, f"{prefix}{key}.")
+
+
+def _whole_or_list(key: str, value: Any) -> int | tuple[int, ...] | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, list) and all(isinstance(item, int) for item in value):
+        return tuple(value)
+    raise UsageError(f"{key}={value!r} is neither a number nor a list of numbers: correct it")

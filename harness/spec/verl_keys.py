@@ -1,0 +1,20 @@
+"""The keys of the supported veRL's trainer config."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY_LIST = ROOT / "harness" / "conf" / "verl_keys.txt"
+
+
+@cache
+def verl_keys() -> frozenset[str]:
+    """Return the dotted keys of the supported verl's generated trainer config.
+
+    They are kept in a file, so that commands are built without verl; a contract test compares
+    it with the installed verl.
+    """
+    lines = KEY_LIST.read_text().splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))

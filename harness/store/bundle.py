@@ -1,0 +1,224 @@
+"""Baselines on disk: finding, reading and checking them. A baseline is never changed.
+
+baselines/runs/<scale>/<ablation>/v<N>/ holds manifest.json, curves.parquet (every declared metric
+of every finished run) and scores.parquet (the last evaluation, per question).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.metrics.finals import final_values
+from harness.metrics.tables import SAMPLE_TYPES, Tables, read_parquet
+from harness.schema import SCHEMA_VERSION, DamagedError, UsageError, content_hash
+from harness.spec.config import ROOT
+
+MANIFEST, CURVES, SCORES = "manifest.json", "curves.parquet", "scores.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A stored study, verified.
+
+    Attributes:
+        name: `<scale>/<ablation>@v<N>`.
+        manifest: what it holds and where it comes from.
+        curves: columns row_id, run_id, arm, seed, step, metric, value.
+        scores: columns row_id, run_id, arm, seed, split, question_id, samples, correct.
+    """
+
+    name: str
+    manifest: Mapping[str, Any]
+    curves: pd.DataFrame
+    scores: pd.DataFrame
+
+    @property
+    def steps(self) -> int:
+        """Training steps of its runs."""
+        return int(self.manifest["protocol"]["steps"])
+
+    @property
+    def tables(self) -> Tables:
+        """Its finished runs and their curves as tables; a bundle keeps no single samples."""
+        done = [cell for cell in self.manifest["cells"] if cell["status"] == "done"]
+        runs = pd.DataFrame(
+            [
+                {
+                    **cell,
+                    "row_id": cell["cell_id"][:8],
+                    "steps": steps_of(done, str(cell["arm"]), self.steps),
+                    "is_included": True,
+                }
+                for cell in done
+            ]
+        )
+        samples = pd.DataFrame(columns=list(SAMPLE_TYPES))
+        return Tables(runs=runs, steps=self.curves, samples=samples)
+
+    def finals(self, metrics: Sequence[str]) -> pd.DataFrame:
+        """Return each stored run's metrics at the end of training, as `final_values`."""
+        return final_values(self.tables, metrics)
+
+
+def steps_of(cells: Sequence[Mapping[str, Any]], arm: str, steps: int) -> int:
+    """Return the training steps of an arm: of a log what its longest run has, else `steps`."""
+    own = [cell["last_step"] for cell in cells if cell["arm"] == arm and "last_step" in cell]
+    return int(max(own, default=steps))
+
+
+def read_bundle(directory: Path) -> Bundle:
+    """Read a baseline and check every byte against its manifest.
+
+    Raises:
+        UsageError: it is not there.
+        DamagedError: a file is missing or changed, or two finished runs are one replicate.
+    """
+    manifest = read_manifest(directory)
+    check_replicates(
+        [(c["arm"], c["seed"]) for c in manifest["cells"] if c["status"] == "done"], directory
+    )
+    if set(manifest["files"]) != {CURVES, SCORES}:
+        raise DamagedError(
+            f"{directory / MANIFEST} lists {', '.join(map(str, manifest['files']))}, a bundle holds"
+            f" {CURVES} and {SCORES}: restore the folder from git"
+        )
+    for name, entry in manifest["files"].items():
+        path = directory / name
+        found = sha256(path) if path.is_file() else "no file"
+        if found != entry["sha256"]:
+            raise DamagedError(
+                f"{path} has sha256 {found[:16]}, its manifest says {entry['sha256'][:16]}: restore"
+                " the file from git; a baseline is never changed"
+            )
+    return Bundle(
+        name=manifest["name"],
+        manifest=manifest,
+        curves=read_parquet(directory / CURVES),
+        scores=read_parquet(directory / SCORES),
+    )
+
+
+def check_replicates(pairs: Iterable[tuple[str, int]], place: object) -> None:
+    """Check that no arm has two finished runs of a seed.
+
+    Args:
+        pairs: arm and seed of each finished run.
+        place: where they are stored, for the error.
+
+    Raises:
+        DamagedError: two runs are one replicate: nobody can say which one counts.
+    """
+    seen: set[tuple[str, int]] = set()
+    for arm, seed in pairs:
+        if (arm, seed) in seen:
+            raise DamagedError(
+                f"{place} has two finished runs of {arm} with seed {seed}: a seed is one replicate;"
+                " remove one of them"
+            )
+        seen.add((arm, seed))
+
+
+def versions(folder: Path) -> list[int]:
+    """Return the versions that are stored below `baselines/runs/<scale>/<ablation>`, in order."""
+    found = (re.fullmatch(r"v([1-9]\d*)", path.name) for path in folder.glob("v*"))
+    return sorted(int(match[1]) for match in found if match)
+
+
+def find_bundle(name: str, baselines: Path) -> Path:
+    """Return the directory of a baseline by its name, or of the latest one without a version.
+
+    Args:
+        name: `micro/kl_penalty@v1` or `micro/kl_penalty`.
+        baselines: directory of all baselines.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    study, _, version = name.partition("@")
+    stored = versions(baselines / study)
+    wanted = version or (f"v{stored[-1]}" if stored else "")
+    if not wanted or not (baselines / study / wanted / MANIFEST).is_file():
+        there = ", ".join(bundle_names(baselines)) or "none yet"
+        raise UsageError(f"there is no baseline {name!r} below {baselines}: there are {there}")
+    return baselines / study / wanted
+
+
+def bundle_names(baselines: Path) -> list[str]:
+    """Return the names of all stored baselines."""
+    return [
+        f"{folder.parent.name}/{folder.name}@v{version}"
+        for folder in sorted(baselines.glob("*/*"))
+        for version in versions(folder)
+    ]
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """Read the manifest of a baseline, without its digest, and check it against that.
+
+    Raises:
+        DamagedError: it cannot be read, or was changed.
+        UsageError: another version of the suite wrote it.
+    """
+    path = directory / MANIFEST
+    try:
+        text = path.read_bytes().decode()
+        manifest = json.loads(text)
+        written = manifest_text(manifest)
+        digest = manifest.pop("digest")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise DamagedError(
+            f"{path} is not the manifest of a baseline: restore the folder from git"
+        ) from error
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise UsageError(
+            f"{path} has schema version {manifest.get('schema_version')}, this suite reads"
+            f" {SCHEMA_VERSION}: use the version of the suite that wrote it"
+        )
+    # the hash is over the content; a blank or a key given twice changes the bytes alone
+    if content_hash(manifest) != digest or text != written:
+        raise DamagedError(f"{path} was changed after it was stored: restore it from git")
+    return dict(manifest)
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """Return the only text that a manifest is written as."""
+    return json.dumps(manifest, indent=2, allow_nan=False) + "\n"
+
+
+def sha256(path: Path) -> str:
+    """Return the sha256 of a file, hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+BASELINES = ROOT / "baselines" / "runs"
+
+
+def scores_of(bundle: Bundle, arm: str, split: str) -> np.ndarray:
+    """Return the last evaluation of an arm as 0 and 1, shape (seeds, questions, samples).
+
+    Seeds and questions are those of the whole bundle, in order, so that arms align; what an arm
+    does not have is NaN.
+    """
+    scores = bundle.scores[bundle.scores["split"] == split]
+    seeds, questions = (np.sort(scores[name].astype(object).unique()) for name in _KEYS)
+    mine = scores[scores["arm"] == arm].astype(dict.fromkeys(_KEYS, object))
+    tables = [
+        mine.pivot(index="seed", columns="question_id", values=name)
+        .reindex(index=seeds, columns=questions)
+        .to_numpy(dtype=float)[:, :, None]
+        for name in ("samples", "correct")
+    ]
+    sample_K = np.arange(int(scores["samples"].max()))
+    return np.where(sample_K < tables[0], np.where(sample_K < tables[1], 1.0, 0.0), np.nan)
+
+
+_KEYS = ("seed", "question_id")

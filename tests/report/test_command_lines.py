@@ -1,0 +1,68 @@
+"""The three command lines in a row, on invented runs of the KL ablation."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.baseline import __main__ as baseline
+from harness.compare import __main__ as compare
+from harness.metrics.tables import write_parquet
+from harness.report import __main__ as report
+from harness.report.stored import collect_results
+from harness.schema import ExitCode
+from harness.spec.config import load_ablation
+from tests.synthetic_runs import Shape, make_cells, write_study
+
+SHAPE = Shape(steps=40, every=20, questions=6)
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    base = tmp_path_factory.mktemp("cli")
+    root = base / "results" / "micro" / "kl_penalty"
+    write_study(root, make_cells(shape=SHAPE), SHAPE)
+    return ["ablation=kl_penalty", f"results_dir={base / 'results'}", f"baselines_dir={base / 'b'}"]
+
+
+def test_report_then_store_then_compare(
+    places: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = Path(places[1].partition("=")[2])
+    root = results / "micro" / "kl_penalty"
+    assert report.main(places[:2]) == ExitCode.OK
+    (row,) = json.loads((root / "verdicts.json").read_text())["rows"]
+    assert row["verdict"] in ("reproduced", "inconclusive")
+    assert "verdict: " in capsys.readouterr().out
+
+    assert compare.main(places) == ExitCode.USAGE
+    assert "none yet" in capsys.readouterr().err
+    assert baseline.main(["save", *places]) == ExitCode.OK
+    assert baseline.main(["save", *places]) == ExitCode.USAGE
+    assert "already" in capsys.readouterr().err
+
+    before = {path: path.read_bytes() for path in root.glob("*.*")}
+    assert compare.main(places) == ExitCode.OK
+    said = capsys.readouterr().out
+    assert said.count("your run lies inside the band of the stored seeds") == 9
+    assert compare.main([*places, "baseline=micro/kl_penalty@v1"]) == ExitCode.OK
+    assert {path: path.read_bytes() for path in root.glob("*.*")} == before
+
+
+def test_runs_with_other_steps_end_with_the_code_for_not_comparable(
+    places: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    baselines = tmp_path / "b"
+    root = tmp_path / "short" / "micro" / "kl_penalty"
+    quick = Shape(steps=3, every=3, questions=6)
+    cells = make_cells(seeds=(1,), shape=quick)
+    write_study(root, cells, quick)
+    out = root / "partial" / "seeds=1,steps=3"
+    results = collect_results(root, out, cells, load_ablation("kl_penalty"))
+    out.mkdir(parents=True)
+    write_parquet(results.tables.runs, out / "runs.parquet")
+    assert baseline.main(["save", *places[:2], f"baselines_dir={baselines}"]) == ExitCode.OK
+
+    words = [places[0], f"results_dir={tmp_path / 'short'}", f"baselines_dir={baselines}"]
+    assert compare.main([*words, "partial=seeds=1,steps=3"]) == ExitCode.NOT_COMPARABLE
+    assert "3 training steps, the stored study 40" in capsys.readouterr().out
