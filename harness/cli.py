@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from harness.names import near
 from harness.schema import ExitCode, HarnessError, UsageError
+
+_FEW = 12
 
 
 def read_words(
@@ -41,7 +43,7 @@ def read_words(
             continue
         key, sign, value = word.partition("=")
         if not sign or key not in names:
-            hint = near(key, [*names, *flags])
+            hint = suggest(key, [*names, *flags])
             raise UsageError(f"unknown word {word!r}: {hint}; the form is key=value")
         given[key] = value
     for key in needed:
@@ -57,9 +59,9 @@ def read_verb(words: Sequence[str], verbs: Sequence[str]) -> tuple[str, Sequence
         UsageError: there is none, or it is unknown.
     """
     if not words:
-        raise UsageError(f"no verb was named: {near('', verbs)}")
+        raise UsageError(f"no verb was named: {suggest('', verbs)}")
     if words[0] not in verbs:
-        raise UsageError(f"unknown verb {words[0]!r}: {near(words[0], verbs)}")
+        raise UsageError(f"unknown verb {words[0]!r}: {suggest(words[0], verbs)}")
     return words[0], words[1:]
 
 
@@ -79,3 +81,20 @@ def run_command(words: Sequence[str], text: str, command: Callable[[Sequence[str
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+
+
+def suggest(word: str, choices: Iterable[str]) -> str:
+    """Return a clause that helps with an unknown name.
+
+    Args:
+        word: the name that was given.
+        choices: the names there are; if none is near, all are listed, at most a dozen.
+    """
+    names = list(choices)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    if close:
+        rest = f" (there are: {', '.join(names)})" if len(names) <= _FEW else ""
+        return f"did you mean {' or '.join(close)}?{rest}"
+    if len(names) <= _FEW:
+        return f"choose one of {', '.join(names)}"
+    return f"none of the {len(names)} names is near it"

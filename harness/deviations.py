@@ -13,8 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli import read_words, run_command
-from harness.names import near
+from harness.cli import read_words, run_command, suggest
 from harness.report.deviations import composed, page, read_settings, recipe_scales
 from harness.schema import ExitCode, UsageError
 from harness.spec import config as configs
@@ -31,7 +30,7 @@ def _deviations(words: Sequence[str]) -> int:
     scales = recipe_scales()
     if given["scale"]:
         if given["scale"] not in scales:
-            raise UsageError(f"unknown scale {given['scale']!r}: {near(given['scale'], scales)}")
+            raise UsageError(f"unknown scale {given['scale']!r}: {suggest(given['scale'], scales)}")
         scales = [given["scale"]]
     with configs.session():
         text = page(read_settings(), composed(scales))

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from harness import environments
 from harness.micro.base_model import base_model_dir, verify_base_model
+from harness.paths import ROOT
 from harness.provenance import ABSENT, code_state, hardware, package_versions
 from harness.schema import ExitCode, HarnessError
-from harness.spec.config import ROOT
 from harness.text import aligned
 
 GIB = 1 << 30

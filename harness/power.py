@@ -32,8 +32,8 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pandas as pd
 
-from harness.cli import read_words, run_command
-from harness.names import near
+from harness.cli import read_words, run_command, suggest
+from harness.paths import BASELINES
 from harness.schema import ExitCode, UsageError
 from harness.stats.planning import Costs, Plan, cheapest, pessimistic
 from harness.stats.power import (
@@ -45,7 +45,7 @@ from harness.stats.power import (
     seeds_needed,
 )
 from harness.stats.variance import VarianceSplit, split_difference
-from harness.store.bundle import BASELINES, Bundle, find_bundle, read_bundle, scores_of
+from harness.store.bundle import Bundle, find_bundle, read_bundle, scores_of
 
 WORDS = {
     "baseline": "micro/kl_penalty",
@@ -132,7 +132,7 @@ def read_goal(given: Mapping[str, str]) -> Goal:
     choices = {key: get_args(get_type_hints(Goal)[name]) for key, name in _CHOICES.items()}
     for key, allowed in choices.items():
         if given[key] not in allowed:
-            raise UsageError(f"{key}={given[key]} is unknown: {near(given[key], allowed)}")
+            raise UsageError(f"{key}={given[key]} is unknown: {suggest(given[key], allowed)}")
     try:
         return Goal(
             effect=_number(given, "effect"),

@@ -27,9 +27,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.claims.rows import BASELINES
-from harness.cli import read_words, run_command
-from harness.names import near
+from harness.cli import read_words, run_command, suggest
+from harness.paths import BASELINES
 from harness.schema import ExitCode, HarnessError, UsageError
 from harness.store.files import write_atomic
 from paper.catalogue import Item, catalogue, find_item
@@ -98,7 +97,7 @@ def _formats(text: str) -> list[str]:
     formats = text.split(",")
     for name in formats:
         if name not in FORMATS:
-            raise UsageError(f"unknown format {name!r}: {near(name, FORMATS)}")
+            raise UsageError(f"unknown format {name!r}: {suggest(name, FORMATS)}")
     return formats
 
 

@@ -14,9 +14,10 @@ from harness.baseline.sources import load_source
 from harness.claims.layout import decided_text
 from harness.claims.measuring import Rows
 from harness.claims.reading import Claim, read_claims
-from harness.claims.rows import BASELINES, CLAIMS, PAPER, claim_sheet, rows_of_results
+from harness.claims.rows import claim_sheet, rows_of_results
 from harness.claims.sheet import Line
 from harness.metrics.tables import Tables
+from harness.paths import BASELINES, CLAIMS, PAPER
 from harness.references.paper import Paper, read_paper
 from harness.report.results import arm_order
 from harness.schema import HarnessError

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from harness.names import near
+from harness.cli import suggest
 from harness.schema import DamagedError, UsageError
 
 FOLDER = Path(__file__).resolve().parent
@@ -130,7 +130,7 @@ def find_id(wanted: str, ids: Sequence[str], aliases: Mapping[str, str]) -> str:
     """
     found = aliases.get(wanted, wanted)
     if found not in ids:
-        raise UsageError(f"there is no {wanted!r}: {near(wanted, [*ids, *aliases])}")
+        raise UsageError(f"there is no {wanted!r}: {suggest(wanted, [*ids, *aliases])}")
     return found
 
 
@@ -199,5 +199,5 @@ def _check(
     for key in raw:
         if key not in known:
             raise DamagedError(
-                f"{name} of {FIGURES.name} has an unknown key `{key}`: {near(key, known)}"
+                f"{name} of {FIGURES.name} has an unknown key `{key}`: {suggest(key, known)}"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.claims.rows import PAPER
+from harness.paths import PAPER
 from harness.references.paper import Paper, read_paper
 from harness.text import markdown_table
 from paper.catalogue import ABSENT, OWN, catalogue

@@ -25,8 +25,8 @@ from types import ModuleType
 
 import matplotlib as mpl
 
-from harness.claims.rows import BASELINES
 from harness.cli import read_words, run_command
+from harness.paths import BASELINES
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import write_atomic
 from paper.inputs import BOTH, Inputs, Study, read_inputs

@@ -16,8 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from harness.cli import read_words, run_command  # noqa: E402
-from harness.names import near  # noqa: E402
+from harness.cli import (  # noqa: E402
+    read_words,
+    run_command,
+    suggest,
+)
 from harness.report.deviations import recipe_scales  # noqa: E402
 from harness.schema import ExitCode, UsageError  # noqa: E402
 from harness.spec.config import ablation_files  # noqa: E402
@@ -35,7 +38,7 @@ def chosen(given: str, known: list[str]) -> list[str]:
     names = given.split(",") if given else known
     for name in names:
         if name not in known:
-            raise UsageError(f"unknown name {name!r}: {near(name, known)}")
+            raise UsageError(f"unknown name {name!r}: {suggest(name, known)}")
     return names
 
 

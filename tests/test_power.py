@@ -11,8 +11,9 @@ from harness.baseline.logs.mapping import Mapping
 from harness.baseline.logs.reading import read_log
 from harness.baseline.logs.study import bundle_of_logs
 from harness.baseline.writing import write_version
+from harness.paths import BASELINES
 from harness.power import main, read_costs
-from harness.store.bundle import BASELINES, Bundle, find_bundle, read_bundle, scores_of
+from harness.store.bundle import Bundle, find_bundle, read_bundle, scores_of
 
 NAME = "micro/kl_penalty@v1"
 

@@ -41,10 +41,10 @@ from harness.baseline.merging import merge_bundles
 from harness.baseline.sources import load_logs, load_source
 from harness.baseline.writing import check_study, write_version
 from harness.cli import read_verb, read_words, run_command
+from harness.paths import BASELINES, ROOT
 from harness.report.stored import load_results
 from harness.schema import ExitCode, UsageError
-from harness.spec.config import ROOT
-from harness.store.bundle import BASELINES, bundle_names, find_bundle, read_bundle
+from harness.store.bundle import bundle_names, find_bundle, read_bundle
 
 Given = Mapping[str, str]
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from harness.claims import layout
 from harness.claims.page import page
 from harness.claims.reading import read_claims
-from harness.claims.rows import BASELINES, CLAIMS, claim_sheet, stored_rows
+from harness.claims.rows import claim_sheet, stored_rows
 from harness.claims.sheet import Line
-from harness.cli import read_words, run_command
-from harness.names import near
+from harness.cli import read_words, run_command, suggest
+from harness.paths import BASELINES, CLAIMS
 from harness.schema import ExitCode, UsageError
 from harness.store.files import write_atomic
 
@@ -51,7 +51,7 @@ def _claims(words: Sequence[str]) -> int:
         print(page(read_claims(CLAIMS)), end="")
         return ExitCode.OK
     if given["format"] not in FORMATS:
-        hint = near(given["format"], [*FORMATS, "pages"])
+        hint = suggest(given["format"], [*FORMATS, "pages"])
         raise UsageError(f"unknown format {given['format']!r}: {hint}")
     scale = given["scale"]
     baselines = Path(given["baselines_dir"] or BASELINES)
@@ -74,7 +74,7 @@ def _chosen(lines: Sequence[Line], wanted: str) -> list[Line]:
     if not found:
         raise UsageError(
             f"there is no claim or finding {wanted!r}:"
-            f" {near(wanted, [line.claim.id for line in lines])}"
+            f" {suggest(wanted, [line.claim.id for line in lines])}"
         )
     return found
 

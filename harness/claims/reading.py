@@ -28,7 +28,7 @@ from typing import Any
 import yaml
 
 from harness.claims.rules import ClaimRule, read_claim_rule
-from harness.names import near
+from harness.cli import suggest
 from harness.schema import UsageError
 
 DIRECTIONS = ("higher", "lower", "same")
@@ -120,7 +120,7 @@ def read_claim(path: Path) -> Claim:
     if document["direction"] not in DIRECTIONS:
         raise UsageError(
             f"{where} has the direction {document['direction']!r}:"
-            f" {near(str(document['direction']), DIRECTIONS)}"
+            f" {suggest(str(document['direction']), DIRECTIONS)}"
         )
     rules = {
         scale: read_claim_rule(raw, f"rules.{scale} of {where}")
@@ -159,5 +159,5 @@ def _check_keys(document: Any, where: str) -> None:
     for key in document:
         if key not in (*_NEEDED, "rules"):
             raise UsageError(
-                f"{where} has an unknown key `{key}`: {near(key, (*_NEEDED, 'rules'))}"
+                f"{where} has an unknown key `{key}`: {suggest(key, (*_NEEDED, 'rules'))}"
             )

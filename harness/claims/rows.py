@@ -8,20 +8,13 @@ from pathlib import Path
 from harness.claims.measuring import Rows
 from harness.claims.reading import read_claims
 from harness.claims.sheet import Line, RowsOf, make_sheet
+from harness.cli import suggest
 from harness.metrics.tables import Tables, read_parquet
-from harness.names import near
+from harness.paths import CLAIMS, ROOT
 from harness.provenance import commit_note
 from harness.schema import UsageError
-from harness.spec.config import ROOT, ablation_files, group_choices
+from harness.spec.config import ablation_files, group_choices
 from harness.store.bundle import check_replicates, find_bundle, read_bundle, versions
-
-PAPER = ROOT / "baselines" / "papers" / "open_reasoner_zero"
-
-
-CLAIMS = PAPER / "claims"
-
-
-BASELINES = ROOT / "baselines" / "runs"
 
 
 def claim_sheet(scale: str, rows_of: RowsOf) -> list[Line]:
@@ -33,7 +26,7 @@ def claim_sheet(scale: str, rows_of: RowsOf) -> list[Line]:
     scales, claims = list(group_choices()["scale"]), read_claims(CLAIMS)
     known = {*scales, *(name for claim in claims for name in (claim.scale, *claim.meaningful))}
     if scale not in known:
-        raise UsageError(f"there is no scale {scale!r}: {near(scale, sorted(known))}")
+        raise UsageError(f"there is no scale {scale!r}: {suggest(scale, sorted(known))}")
     return make_sheet(claims, scale, rows_of, ablation_files(), scales)
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.claims.verdicts import Condition, read_condition
-from harness.names import near
+from harness.cli import suggest
 from harness.schema import UsageError
 
 KINDS = ("difference", "change", "ratio", "level", "largest_fall")
@@ -87,11 +87,11 @@ def read_claim_rule(raw: Mapping[str, Any], where: str) -> ClaimRule:
     for key in raw:
         if key not in (*_NEEDED, *_OPTIONAL):
             raise UsageError(
-                f"{where} has an unknown key `{key}`: {near(key, (*_NEEDED, *_OPTIONAL))}"
+                f"{where} has an unknown key `{key}`: {suggest(key, (*_NEEDED, *_OPTIONAL))}"
             )
     kind = raw["kind"]
     if kind not in KINDS:
-        raise UsageError(f"{where} has the kind {kind!r}: {near(str(kind), KINDS)}")
+        raise UsageError(f"{where} has the kind {kind!r}: {suggest(str(kind), KINDS)}")
     if (kind == "difference") != bool(raw.get("minus")):
         raise UsageError(f"{where}: `minus` belongs to kind difference, and only to it")
     if (kind == "largest_fall") != bool(raw.get("window")):

@@ -39,9 +39,10 @@ from harness.compare.report import Comparison as SideComparison
 from harness.compare.report import NotComparableError, check_settings, compare_sides
 from harness.compare.sides import side_of
 from harness.evaluate.reading import is_evaluation
+from harness.paths import BASELINES
 from harness.report.stored import load_results
 from harness.schema import ExitCode, UsageError
-from harness.store.bundle import BASELINES, find_bundle, read_bundle
+from harness.store.bundle import find_bundle, read_bundle
 from harness.store.files import write_atomic, write_json
 
 REQUEST_WORDS = {"scale": "micro", "results_dir": "results", "partial": ""}

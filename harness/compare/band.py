@@ -12,10 +12,11 @@ import pandas as pd
 
 from harness.metrics.columns import column_of
 from harness.metrics.tables import protocol_hash, protocol_items
+from harness.paths import BASELINES
 from harness.report.results import Results
 from harness.schema import ExitCode
 from harness.stats.intervals import prediction_interval
-from harness.store.bundle import BASELINES, Bundle, find_bundle, read_bundle, versions
+from harness.store.bundle import Bundle, find_bundle, read_bundle, versions
 from harness.text import NOTHING, number, plain_table
 
 LEVEL = 0.95

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from harness.cli import suggest
 from harness.compare.effects import Effect, Settings
 from harness.compare.gate import Gate, judge
 from harness.compare.margins import convention_of, margin_of
@@ -14,7 +15,6 @@ from harness.compare.report import NotComparableError
 from harness.evaluate.folder import differences
 from harness.evaluate.reading import Stored, read_evaluation
 from harness.metrics.columns import column_of
-from harness.names import near
 from harness.schema import UsageError
 from harness.stats.paired import compare_paired
 
@@ -122,7 +122,7 @@ def _metrics(candidate: Stored, baseline: Stored, metric: str) -> list[str]:
             " one suite"
         )
     if metric and metric not in names:
-        raise UsageError(f"the evaluations have no {metric}: {near(metric, names)}")
+        raise UsageError(f"the evaluations have no {metric}: {suggest(metric, names)}")
     return list(dict.fromkeys([*([metric] if metric else []), *names]))
 
 

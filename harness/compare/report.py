@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from harness.cli import suggest
 from harness.compare.comparability import Comparability, check_comparability
 from harness.compare.config_diff import ConfigDifference, config_differences
 from harness.compare.costs import Cost, compare_costs
@@ -15,7 +16,6 @@ from harness.compare.pairing import Pairing, pair_sides
 from harness.compare.sameness import same_runs
 from harness.compare.sides import Side, shared_metrics
 from harness.metrics.columns import EVALUATION, column_of
-from harness.names import near
 from harness.schema import ExitCode, HarnessError, UsageError
 
 STANDING = ("reward", "response_length")
@@ -133,7 +133,7 @@ def compared_metrics(candidate: Side, baseline: Side, metric: str) -> tuple[str,
         for side in (candidate, baseline):
             if metric not in side.metrics:
                 raise UsageError(
-                    f"the {side.role} {side.name} has no {metric}: {near(metric, shared)}"
+                    f"the {side.role} {side.name} has no {metric}: {suggest(metric, shared)}"
                 )
     accuracies = [name for name in shared if name.startswith(f"{EVALUATION[0].name}_")]
     standing = [name for name in (*accuracies, *STANDING) if name in shared]

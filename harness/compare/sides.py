@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.cli import suggest
 from harness.metrics.columns import column_of
 from harness.metrics.finals import final_values
 from harness.metrics.tables import SAMPLE_TYPES, Tables
-from harness.names import near
 from harness.schema import DamagedError, UsageError
 from harness.store.bundle import Bundle, check_replicates, steps_of
 
@@ -114,7 +114,7 @@ def side_of(bundle: Bundle, arm: str, role: str, *, like: str = "") -> Side:
     chosen = arm or _default_arm(bundle, role, like)
     if chosen not in manifest["arms"]:
         raise UsageError(
-            f"{bundle.name} has no arm {chosen!r}: {near(chosen, list(manifest['arms']))}; give"
+            f"{bundle.name} has no arm {chosen!r}: {suggest(chosen, list(manifest['arms']))}; give"
             f" {role}_arm=<name>"
         )
     asked = [cell for cell in manifest["cells"] if cell["arm"] == chosen]

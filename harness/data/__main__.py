@@ -65,9 +65,9 @@ from harness.data.output import (
 from harness.data.overlap import NGRAM, Overlap, find_overlaps
 from harness.data.overlap_report import document, report
 from harness.data.prepare import Task, prepare
+from harness.paths import CONF
 from harness.schema import ExitCode, UsageError
 from harness.spec import prepared
-from harness.spec.config import CONF
 from harness.store.files import check_writable, write_atomic, write_json
 
 _NO_SPACE_NEEDED = 0

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
-from harness.names import near
+from harness.cli import suggest
 from harness.schema import DamagedError, UsageError
 
 FOLDER = Path(__file__).with_name("entries")
@@ -117,7 +117,7 @@ def find_entry(name: str) -> Entry:
     """
     known = entries()
     if name not in known:
-        raise UsageError(f"unknown data set {name!r}: {near(name, known)} (`list` shows all)")
+        raise UsageError(f"unknown data set {name!r}: {suggest(name, known)} (`list` shows all)")
     return known[name]
 
 

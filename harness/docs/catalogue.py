@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from harness.claims.reading import Claim, read_claims
-from harness.claims.rows import CLAIMS
 from harness.cli import read_verb, read_words, run_command
+from harness.paths import CLAIMS
 from harness.plan.cost import Estimate, estimate_cell, minutes
 from harness.schema import ExitCode, flatten
 from harness.spec import config as configs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from harness.paths import ROOT
 from harness.plan.calibration import Calibration
 from harness.plan.cell import CellPlan
 from harness.plan.gpu import plan_on_gpus
@@ -16,7 +17,7 @@ from harness.spec import config as configs
 from harness.store.files import write_atomic
 from harness.text import markdown_table, paragraphs
 
-PATH = configs.ROOT / "docs" / "costs.md"
+PATH = ROOT / "docs" / "costs.md"
 GPU = "h800"
 # the first arm of the ablation is the paper's own recipe, PPO without KL
 WORDS = ["ablation=kl_penalty", "levels=[none]", "seeds=1", f"gpu={GPU}"]

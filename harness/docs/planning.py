@@ -6,6 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from harness.paths import ROOT
 from harness.plan.calibration import Calibration
 from harness.plan.gpu import plan_on_gpus
 from harness.plan.page import page
@@ -15,7 +16,7 @@ from harness.schema import ExitCode
 from harness.spec import config as configs
 from harness.store.files import write_atomic
 
-PATH = configs.ROOT / "docs" / "planning.md"
+PATH = ROOT / "docs" / "planning.md"
 PICTURE = "planning.svg"
 WORDS = ["ablation=algorithm", "levels=[ppo,grpo]", "scale=orz_7b", "gpus=64", "gpu=h800"]
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from harness.names import near
+from harness.cli import suggest
 from harness.schema import UsageError
 
 HERE = Path(__file__).parent
@@ -121,7 +121,7 @@ def names_of(kind: str) -> tuple[str, ...]:
 def _read(kind: str, form: type[_Any], name: str) -> _Any:
     known = names_of(kind)
     if name not in known:
-        raise UsageError(f"unknown {kind} {name!r}: {near(name, known)}")
+        raise UsageError(f"unknown {kind} {name!r}: {suggest(name, known)}")
     path = HERE / f"{kind}s" / f"{name}.yaml"
     return _checked(form, path, {"name": name, **yaml.safe_load(path.read_text())})
 

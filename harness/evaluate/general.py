@@ -18,9 +18,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from harness.cli import suggest
 from harness.evaluate.definitions import HERE, Suite
 from harness.micro.template import render_prompt
-from harness.names import near
 from harness.schema import DamagedError, UsageError
 from harness.store.files import write_atomic
 from harness.text import markdown_table, number, paragraphs, plain_table
@@ -73,7 +73,7 @@ def chosen_tasks(suite: Suite, chosen: Sequence[str]) -> tuple[str, ...]:
     """
     unknown = next((name for name in chosen if name not in suite.tasks), None)
     if unknown is not None:
-        raise UsageError(f"{suite.name} has no task {unknown!r}: {near(unknown, suite.tasks)}")
+        raise UsageError(f"{suite.name} has no task {unknown!r}: {suggest(unknown, suite.tasks)}")
     return tuple(name for name in suite.tasks if not chosen or name in chosen)
 
 

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping
 
+from harness.cli import suggest
 from harness.evaluate import general
 from harness.evaluate.definitions import Suite
 from harness.evaluate.folder import open_folder
@@ -20,7 +21,6 @@ from harness.evaluate.words import (
     settings_of,
     whole,
 )
-from harness.names import near
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import check_writable, write_atomic
 from harness.store.locks import locked
@@ -37,7 +37,7 @@ def run_general(suite: Suite, given: Mapping[str, str]) -> int:
         HarnessError: a word is wrong, the data or the program are not there, or it failed.
     """
     if given["backend"] not in general.BACKENDS:
-        hint = near(given["backend"], general.BACKENDS)
+        hint = suggest(given["backend"], general.BACKENDS)
         raise UsageError(f"unknown backend {given['backend']!r}: {hint}")
     model = find_model(given["model"])
     run = general.Run(

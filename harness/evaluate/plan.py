@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.cli import suggest
 from harness.evaluate.definitions import Protocol, Suite, benchmark_of
 from harness.evaluate.questions import Set, load_set
 from harness.micro.template import PROMPT_TEMPLATE
-from harness.names import near
 from harness.schema import UsageError
 
 _BITS = 31
@@ -118,7 +118,7 @@ def load_sets(suite: Suite, chosen: Sequence[str], root: Path, most: int = 0) ->
     unknown = next((name for name in chosen if name not in suite.benchmarks), None)
     if unknown is not None:
         raise UsageError(
-            f"suite {suite.name} has no benchmark {unknown!r}: {near(unknown, suite.benchmarks)}"
+            f"suite {suite.name} has no benchmark {unknown!r}: {suggest(unknown, suite.benchmarks)}"
         )
     names = [name for name in suite.benchmarks if not chosen or name in chosen]
     return tuple(load_set(benchmark_of(name), root, most) for name in names)

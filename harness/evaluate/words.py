@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from harness import provenance
+from harness.cli import suggest
 from harness.evaluate.definitions import Suite, names_of, suite_of
 from harness.evaluate.engine import Settings
 from harness.evaluate.plan import Model
 from harness.graders.registry import GRADERS
 from harness.micro.base_model import base_model_dir, verify_base_model
-from harness.names import near
+from harness.paths import ROOT
 from harness.schema import UsageError
 from harness.spec import prepared
-from harness.spec.config import ROOT
 
 WORDS = {
     "protocol": "reporting",
@@ -95,7 +95,7 @@ def graders_of(text: str, protocols: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys([protocols, *(name for name in text.split(",") if name)]))
     unknown = next((name for name in names if name not in GRADERS), None)
     if unknown is not None:
-        raise UsageError(f"unknown grader {unknown!r}: {near(unknown, GRADERS)}")
+        raise UsageError(f"unknown grader {unknown!r}: {suggest(unknown, GRADERS)}")
     return tuple(name for name in GRADERS if name in names)
 
 

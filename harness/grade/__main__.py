@@ -27,12 +27,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.cli import read_words, run_command
+from harness.cli import read_words, run_command, suggest
 from harness.grade.output import Lab, disagreements_csv, lab_document, lab_text, write_lab
 from harness.grade.responses import load_responses
 from harness.grade.tables import grade_with, verdict_table
 from harness.graders.registry import GRADERS, GraderUnavailableError
-from harness.names import near
 from harness.schema import ExitCode, UsageError
 
 WORDS = {
@@ -88,7 +87,7 @@ def _grade(words: Sequence[str]) -> int:
     given = read_words(words, WORDS, needed=["responses"])
     for key, choices in CHOICES.items():
         if given[key] not in choices:
-            raise UsageError(f"unknown {key} {given[key]!r}: {near(given[key], choices)}")
+            raise UsageError(f"unknown {key} {given[key]!r}: {suggest(given[key], choices)}")
     lab = run_lab(given)
     if given["format"] == "json":
         print(json.dumps(lab_document(lab), indent=2))
@@ -106,7 +105,7 @@ def _graders(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name for name in text.split(",") if name))
     unknown = next((name for name in names if name not in GRADERS), None)
     if unknown is not None or not names:
-        raise UsageError(f"unknown grader {unknown or ''!r}: {near(unknown or '', GRADERS)}")
+        raise UsageError(f"unknown grader {unknown or ''!r}: {suggest(unknown or '', GRADERS)}")
     return names
 
 
@@ -116,7 +115,7 @@ def _chosen(responses: pd.DataFrame, given: Mapping[str, str]) -> pd.DataFrame:
         splits = list(dict.fromkeys(responses["split"].astype(str)))
         responses = responses[responses["split"] == given["split"]].reset_index(drop=True)
         if responses.empty:
-            raise UsageError(f"unknown split {given['split']!r}: {near(given['split'], splits)}")
+            raise UsageError(f"unknown split {given['split']!r}: {suggest(given['split'], splits)}")
     unstated = int((responses["finish_reason"] == "").sum())
     if unstated and given["stop_rule"] == "yes":
         raise UsageError(

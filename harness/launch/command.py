@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.paths import ROOT
 from harness.schema import CellSpec, flatten
 from harness.spec.verl_keys import verl_keys
-
-ROOT = Path(__file__).resolve().parents[2]
 
 LOGICAL_CPUS = 16
 """What Ray is told on a CPU: its actors wait for each other's slots, not for real cores."""

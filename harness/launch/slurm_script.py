@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.names import near
+from harness.cli import suggest
 from harness.schema import UsageError
 
 FIRST_PORT, PORTS_PER_JOB, PORT_BLOCKS = 20000, 8, 1500
@@ -116,7 +116,7 @@ def _extra(given: Mapping[str, Any]) -> list[str]:
             keys = ("partition", "account", "time", "nodes", "gpus_per_node", "stop_before_s")
             raise UsageError(
                 f"launcher.directives.{key} is one that the suite sets itself:"
-                f" {near(f'launcher.{key}', [f'launcher.{own}' for own in keys])}"
+                f" {suggest(f'launcher.{key}', [f'launcher.{own}' for own in keys])}"
             )
         if value is None or value is False:
             continue

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from harness.names import near
+from harness.cli import suggest
 from harness.schema import UsageError
 
 FILE = Path(__file__).with_name("gpus.yaml")
@@ -49,7 +49,9 @@ def read_gpu(key: str) -> Gpu:
     """
     known = gpu_entries()
     if key not in known:
-        raise UsageError(f"unknown gpu {key!r}: {near(key, list(known))} (harness/plan/gpus.yaml)")
+        raise UsageError(
+            f"unknown gpu {key!r}: {suggest(key, list(known))} (harness/plan/gpus.yaml)"
+        )
     entry = known[key]
     value = {number: float(entry[number]["value"]) for number in NUMBERS}
     return Gpu(

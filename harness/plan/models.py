@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from harness.names import near
+from harness.cli import suggest
 from harness.schema import DamagedError, UsageError
 
 DIMENSIONS = Path(__file__).with_name("models.yaml")
@@ -73,7 +73,7 @@ def read_model(name: str) -> Model:
     names = {alias: key for key, entry in entries.items() for alias in (key, *entry["aliases"])}
     if name not in names:
         raise UsageError(
-            f"no dimensions of the model {name!r} are stored: {near(name, list(names))}; add its"
+            f"no dimensions of the model {name!r} are stored: {suggest(name, list(names))}; add its"
             " config to harness/plan/models.yaml and run scripts/count_parameters.py"
         )
     key = names[name]

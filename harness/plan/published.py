@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from harness.paths import PAPER
 from harness.plan.hardware import Gpu, read_gpu
 from harness.plan.lengths import MOST_FILLED, Lengths, growth
 from harness.plan.models import Model, read_model
@@ -20,7 +21,6 @@ from harness.plan.steps import Load, Work, concurrency, step_work
 from harness.references.paper import Paper, read_paper
 
 FILE = Path(__file__).with_name("published.yaml")
-PAPER = Path(__file__).resolve().parents[2] / "baselines" / "papers" / "open_reasoner_zero"
 
 LOOKS = 24
 """Steps of a phase at which the work is computed; between them the mean is taken."""

@@ -16,12 +16,13 @@ from typing import Any
 
 import yaml
 
+from harness.paths import PAPER, ROOT
 from harness.schema import DamagedError
 from harness.spec import config as configs
 from harness.spec.shadow import SCALE_PREFIX, read_list
 from harness.text import markdown_table, paragraphs
 
-FILE = configs.ROOT / "baselines" / "papers" / "open_reasoner_zero" / "deviations.yaml"
+FILE = PAPER / "deviations.yaml"
 PAGE = Path("docs", "deviations.md")
 FIRST = "orz_7b"
 """The scale whose values stand first; the paper's ablations were run at it."""
@@ -198,7 +199,7 @@ def of_runs(scale: str, arms: Mapping[str, Mapping[str, Any]]) -> str:
         " values of the control, and of other arms where they differ. A dash: says nothing.",
         of_a_shadow if replaced else "",
         table(settings, arms, replaced),
-        f"Source: the configs of the runs and {FILE.relative_to(configs.ROOT)}; the recipes of all"
+        f"Source: the configs of the runs and {FILE.relative_to(ROOT)}; the recipes of all"
         f" scales: {PAGE}.",
     )
 
@@ -218,7 +219,7 @@ def of_recipe(scale: str) -> str:
         f"{_summary(settings)} What we set is read from the recipe, veRL's keys without `verl.`. A"
         " dash: says nothing.",
         table(settings, recipes),
-        f"Source: `scale={scale}` and {FILE.relative_to(configs.ROOT)}; all scales: {PAGE}.",
+        f"Source: `scale={scale}` and {FILE.relative_to(ROOT)}; all scales: {PAGE}.",
     )
 
 

@@ -14,6 +14,7 @@ from harness.claims.rows import claim_sheet, rows_of_tables
 from harness.claims.sheet import Line
 from harness.metrics.streams import RunFiles
 from harness.metrics.tables import read_parquet, write_parquet
+from harness.paths import ABLATIONS
 from harness.report.console import summary
 from harness.report.deviations import of_runs
 from harness.report.document import document
@@ -21,7 +22,7 @@ from harness.report.figures import write_figures
 from harness.report.page.writing import write_study_page
 from harness.report.results import Asked, Results, assemble
 from harness.schema import SCHEMA_VERSION, CellSpec, RunRecord, UsageError
-from harness.spec.config import ABLATIONS, load_ablation
+from harness.spec.config import load_ablation
 from harness.spec.matrix import arm_differences
 from harness.spec.shadow import SCALE_PREFIX
 from harness.store.files import write_atomic, write_json

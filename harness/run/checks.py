@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from harness.cli import suggest
 from harness.launch.watchdog import Limits
 from harness.metrics.columns import column_of
-from harness.names import near
 from harness.provenance import ABSENT, hardware, package_versions
 from harness.schema import UsageError
 from harness.spec.inputs import verify_data, verify_model
@@ -137,7 +137,7 @@ def watchdog_limits(study: Study) -> Limits:
     names = [field.name for field in fields(Limits)]
     for name in given:
         if name not in names:
-            raise UsageError(f"unknown limit launcher.limits.{name}: {near(name, names)}")
+            raise UsageError(f"unknown limit launcher.limits.{name}: {suggest(name, names)}")
     return Limits(**given)
 
 

@@ -19,10 +19,10 @@ from harness.launch.queue import Queue
 from harness.launch.ray_jobs import Needs, RayJobs
 from harness.launch.slurm import Slurm
 from harness.launch.slurm_script import SlurmJob, job_script
+from harness.paths import ROOT
 from harness.plan.recipe import value_of
 from harness.run.session import data_dir
 from harness.schema import CellSpec, UsageError
-from harness.spec import config as configs
 from harness.spec.inputs import model_dir
 from harness.spec.study import Study
 from harness.store.ledger import RunStore
@@ -98,7 +98,7 @@ def slurm_job(study: Study, cell: CellSpec) -> SlurmJob:
         logical=(str(LOGICAL_CPUS), "1") if on_cpu else ("-", str(gpus)),
         worker=worker_argv(study, cell),
         python=sys.executable,
-        root=configs.ROOT,
+        root=ROOT,
         settings=settings,
     )
 
@@ -132,7 +132,7 @@ def ray_entrypoint(study: Study, cell: CellSpec) -> str:
     # the cluster that runs the job, by the address with which it starts each of them
     cluster = f'export {CLUSTER_ADDRESS}="$RAY_ADDRESS"' if joins else f"unset {CLUSTER_ADDRESS}"
     run = f"exec {shlex.join(worker_argv(study, cell))}"
-    return f"cd {shlex.quote(str(configs.ROOT))} && {cluster} && {run}"
+    return f"cd {shlex.quote(str(ROOT))} && {cluster} && {run}"
 
 
 def ray_job(study: Study, cell: CellSpec) -> str:

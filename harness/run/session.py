@@ -18,11 +18,11 @@ from harness.launch.progress import CellLine, Display, Progress
 from harness.launch.stop import StopRequest, catch_stop
 from harness.metrics.evaluation import evaluation_plan, read_samples
 from harness.metrics.streams import RunFiles
+from harness.paths import ROOT
 from harness.provenance import collect
 from harness.run.budget import Guard, allowed_gpu_hours
 from harness.run.checks import cells_at_once, check_launch, watchdog_limits
 from harness.schema import Attempt, CellSpec, DamagedError, RunRecord, Status
-from harness.spec import config as configs
 from harness.spec import inputs as places
 from harness.spec.seeds import derived_seeds
 from harness.spec.study import Study
@@ -74,7 +74,7 @@ def run_cells(study: Study, store: RunStore) -> Outcome:
     at_once = min(cells_at_once(study), len(waiting))
     display = Display(len(study.cells), len(waiting), at_once=at_once)
     with catch_stop() as stop:
-        session = _Session(study, store, collect(configs.ROOT), display, stop)
+        session = _Session(study, store, collect(ROOT), display, stop)
         launched = sum(_each(session.run, waiting, at_once))
         is_stopped = stop.is_set
     return Outcome(

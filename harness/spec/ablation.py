@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, cast
 
-from harness.names import near
+from harness.cli import suggest
 from harness.schema import UsageError
 
 Design = Literal["product", "one_at_a_time"]
@@ -102,7 +102,7 @@ def read_ablation(name: str, document: Mapping[str, Any], scale: str | None = No
     document = {**document, **changes}
     design = document.get("design", "product")
     if design not in DESIGNS:
-        raise UsageError(f"unknown design {design!r} in {place}: {near(str(design), DESIGNS)}")
+        raise UsageError(f"unknown design {design!r} in {place}: {suggest(str(design), DESIGNS)}")
     ablation = Ablation(
         name=name,
         factors=_read_factors(place, document["factors"]),
@@ -156,12 +156,12 @@ def _check_keys(place: str, document: Mapping[str, Any]) -> None:
             raise UsageError(f"{place} has no `{key}`: add it")
     for key in document:
         if key not in (*_REQUIRED, *_OPTIONAL):
-            hint = near(str(key), (*_REQUIRED, *_OPTIONAL))
+            hint = suggest(str(key), (*_REQUIRED, *_OPTIONAL))
             raise UsageError(f"{place} has an unknown key `{key}`: {hint}")
     for pattern, changes in (document.get("at") or {}).items():
         for key in changes:
             if key not in _AT:
-                hint = near(str(key), _AT)
+                hint = suggest(str(key), _AT)
                 raise UsageError(f"`at: {pattern}` of {place} has an unknown key `{key}`: {hint}")
     scales = document.get("scales")
     if scales is not None and set(scales) != {"only", "because"}:
@@ -198,7 +198,7 @@ def _check_control(place: str, ablation: Ablation) -> None:
         )
     for factor, level in ablation.control.items():
         if level not in ablation.factors[factor]:
-            hint = near(str(level), list(ablation.factors[factor]))
+            hint = suggest(str(level), list(ablation.factors[factor]))
             raise UsageError(f"unknown level {level!r} in the control of {place}: {hint}")
 
 

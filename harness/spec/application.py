@@ -15,7 +15,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.names import near
+from harness.cli import suggest
+from harness.paths import CONF
 from harness.schema import ExitCode, HarnessError, UsageError
 from harness.spec import config as configs
 from harness.spec.composing import CONFIG_NAME
@@ -25,7 +26,7 @@ from harness.spec.verl_keys import verl_keys
 _REFUSED_FLAGS = ("-m", "--multirun", "-r", "--run")
 
 
-@hydra.main(version_base="1.3", config_path=str(configs.CONF), config_name=CONFIG_NAME)
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)
 def _compose_or_show(_: DictConfig) -> None:
     """Compose the command line, or answer `--cfg` and `--info`, as any Hydra application."""
 
@@ -119,14 +120,14 @@ def _check_choice(change: configs.Change, choices: Collection[str]) -> None:
         refuse_unsupported(change.name, str(change.value))
         folder = "ablations" if change.name == "ablation" else f"harness/conf/{change.name}"
         raise UsageError(
-            f"unknown {change.name} {change.value!r}: {near(str(change.value), choices)}"
+            f"unknown {change.name} {change.value!r}: {suggest(str(change.value), choices)}"
             f" (files of {folder}/)"
         )
 
 
 def unsupported() -> dict[str, dict[str, dict[str, str]]]:
     """Return group -> name -> paper, reason and nearest of what is asked for and cannot be had."""
-    listed = yaml.safe_load((configs.CONF / "unsupported.yaml").read_text())
+    listed = yaml.safe_load((CONF / "unsupported.yaml").read_text())
     return cast(dict[str, dict[str, dict[str, str]]], listed)
 
 
@@ -154,4 +155,4 @@ def _check_key(change: configs.Change, known: frozenset[str]) -> None:
             f" +{change.text} to add it"
         )
     names = known | {f"verl.{key}" for key in verl_keys()} | set(configs.group_choices())
-    raise UsageError(f"unknown option {change.name}: {near(change.name, sorted(names))}")
+    raise UsageError(f"unknown option {change.name}: {suggest(change.name, sorted(names))}")

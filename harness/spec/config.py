@@ -18,15 +18,13 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from harness.paths import ABLATIONS, CONF
 from harness.schema import UsageError
 from harness.spec import shadow
 from harness.spec.composing import composed, plain
 
-ROOT = Path(__file__).resolve().parents[2]
 """The checkout: ablations, baselines and paper are found from here."""
 
-CONF = ROOT / "harness" / "conf"
-ABLATIONS = ROOT / "ablations"
 
 MICRO = "micro"
 SHADOW_LIST = CONF / "shadow.yaml"

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
+from harness.cli import suggest
 from harness.micro import base_model, dataset
-from harness.names import near
 from harness.schema import UsageError
 from harness.spec import prepared
 from harness.spec.config import group_choices
@@ -154,7 +154,7 @@ def _sizes(settings: Mapping[str, Any]) -> dict[str, int]:
 def _check_name(group: str, name: str) -> None:
     known = _names(group)
     if name not in known:
-        raise UsageError(f"unknown {group} {name!r}: {near(name, known)}")
+        raise UsageError(f"unknown {group} {name!r}: {suggest(name, known)}")
 
 
 @cache

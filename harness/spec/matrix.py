@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from harness.names import near
+from harness.cli import suggest
 from harness.schema import CellSpec, Inputs, UsageError, computed_items
 from harness.spec.ablation import Ablation
 from harness.spec.seeds import SEEDS, seed_environment, verl_seed_keys
@@ -258,7 +258,7 @@ def _named_levels(ablation: Ablation, only: Sequence[str] | None) -> dict[str, s
         if len(owners) != 1:
             names = [f"{f}:{name}" for f, levels in ablation.factors.items() for name in levels]
             raise UsageError(
-                f"unknown level {word!r} of ablations/{ablation.name}.yaml: {near(word, names)}"
+                f"unknown level {word!r} of ablations/{ablation.name}.yaml: {suggest(word, names)}"
             )
         kept.setdefault(owners[0], set()).add(level)
     return kept

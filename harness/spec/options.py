@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.paths import CONF
 from harness.spec import config as configs
 from harness.spec.composing import CONFIG_NAME, ROOT_KEYS
 
@@ -49,7 +50,7 @@ def first_comment(path: Path) -> str:
 
 
 def _root_key_lines() -> list[str]:
-    lines = (configs.CONF / f"{CONFIG_NAME}.yaml").read_text().splitlines()
+    lines = (CONF / f"{CONFIG_NAME}.yaml").read_text().splitlines()
     comments = dict(zip(lines[1:], lines, strict=False))
     entries = []
     for line, above in comments.items():

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.paths import ROOT
 from harness.provenance import ABSENT
 from harness.schema import DamagedError, UsageError
-from harness.spec.config import ROOT
 
 MODELS_VARIABLE = "HARNESS_MODELS"
 DATA_VARIABLE = "HARNESS_DATA"

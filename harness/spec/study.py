@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.names import near
+from harness.cli import suggest
+from harness.paths import ROOT
 from harness.provenance import engine_versions, source_hashes
 from harness.schema import CellSpec, Inputs, UsageError, flatten
 from harness.spec import config as configs
@@ -120,7 +121,7 @@ def make_study(words: list[str]) -> Study:
 
 def inputs_of(config: Mapping[str, Any]) -> Inputs:
     """Return the content hashes of what a config refers to."""
-    package = configs.ROOT / "harness"
+    package = ROOT / "harness"
     plugins = package / "plugins"
     entries = [
         package / "rewards" / f"{config['reward']['name']}.py",
@@ -132,7 +133,7 @@ def inputs_of(config: Mapping[str, Any]) -> Inputs:
     return Inputs(
         data=data_hash(config["dataset"]),
         model=model_hash(config["model"]),
-        sources=source_hashes(configs.ROOT, entries),
+        sources=source_hashes(ROOT, entries),
         versions=engine_versions(),
     )
 
@@ -152,7 +153,7 @@ def algorithm_files(config: Mapping[str, Any]) -> list[Path]:
             continue
         for module in value if isinstance(value, list) else [value]:
             room, _, name = str(module).rpartition(".")
-            path = configs.ROOT / "harness" / "algorithms" / f"{name}.py"
+            path = ROOT / "harness" / "algorithms" / f"{name}.py"
             if room != "harness.algorithms" or not path.is_file():
                 raise UsageError(
                     f"verl.{key} names {module!r}: expected harness.algorithms.<name>, a file of"
@@ -174,7 +175,7 @@ def extension_files(config: Mapping[str, Any]) -> list[Path]:
     named = str(config["environment"].get(EXTERNAL_MODULES) or "").split(",")
     files = []
     for module in (name for name in named if name.startswith("harness.extensions.")):
-        path = configs.ROOT.joinpath(*module.split(".")).with_suffix(".py")
+        path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
         if not path.is_file():
             raise UsageError(f"environment.{EXTERNAL_MODULES} names {module}: there is no {path}")
         files.append(path)
@@ -197,7 +198,7 @@ def check_added_keys(request: configs.Request) -> None:
             )
         if change.is_added and root == "verl" and key not in known:
             raise UsageError(
-                f"veRL has no key {key}: {near(key, known)}; if it takes the key all the same,"
+                f"veRL has no key {key}: {suggest(key, known)}; if it takes the key all the same,"
                 " list it under verl_added_keys in harness/conf/config.yaml"
             )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-KEY_LIST = ROOT / "harness" / "conf" / "verl_keys.txt"
+from harness.paths import CONF
+
+KEY_LIST = CONF / "verl_keys.txt"
 
 
 @cache

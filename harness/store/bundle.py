@@ -20,7 +20,6 @@ import pandas as pd
 from harness.metrics.finals import final_values
 from harness.metrics.tables import SAMPLE_TYPES, Tables, read_parquet
 from harness.schema import SCHEMA_VERSION, DamagedError, UsageError, content_hash
-from harness.spec.config import ROOT
 
 MANIFEST, CURVES, SCORES = "manifest.json", "curves.parquet", "scores.parquet"
 
@@ -197,9 +196,6 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
 def sha256(path: Path) -> str:
     """Return the sha256 of a file, hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-BASELINES = ROOT / "baselines" / "runs"
 
 
 def scores_of(bundle: Bundle, arm: str, split: str) -> np.ndarray:

@@ -8,9 +8,10 @@ from typing import Any
 
 from harness.metrics.columns import SPLIT_PREFIX, column_of, split_of
 from harness.metrics.streams import METRICS_FILE
+from harness.paths import ROOT
 from harness.schema import UsageError
 from harness.trace.ends import Origin, arm_origin, end_text, ends_of, final_origin, start_text
-from harness.trace.runs import ROOT, Study, run_directory, shown
+from harness.trace.runs import Study, run_directory, shown
 from harness.trace.tables import FINAL, Kind, Row, read_rows
 
 GLOSSARY = ROOT / "docs" / "metrics.md"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.metrics.tables import read_parquet
+from harness.paths import ROOT
 from harness.provenance import commit_note
 from harness.schema import DamagedError
 
-ROOT = Path(__file__).resolve().parents[2]
 _TIMEOUT_S = 30
 
 

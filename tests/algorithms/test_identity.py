@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.paths import ROOT
 from harness.schema import UsageError
 from harness.spec import config as configs
 from harness.spec.study import algorithm_files, make_study
@@ -37,7 +38,7 @@ def test_a_module_whose_source_would_not_count_is_refused(module: str) -> None:
 
 
 def test_several_modules_and_none() -> None:
-    path = Path(configs.ROOT, "harness", "algorithms", "maxrl.py")
+    path = Path(ROOT, "harness", "algorithms", "maxrl.py")
     both = ["harness.algorithms.maxrl", "harness.algorithms.maxrl"]
     config = {"verl": {"actor_rollout_ref": {"model": {"external_lib": both}}}}
     assert algorithm_files(config) == [path]

@@ -11,8 +11,8 @@ import pytest
 
 from harness.baseline import __main__ as baseline
 from harness.baseline.archive import FILES, export_bundle, import_archive
+from harness.paths import ROOT
 from harness.schema import DamagedError, ExitCode, UsageError
-from harness.spec.config import ROOT
 
 NAME = "micro/kl_penalty@v1"
 STORED = ROOT / "baselines" / "runs" / "micro" / "kl_penalty" / "v1"

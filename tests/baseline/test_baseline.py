@@ -15,10 +15,11 @@ from harness.compare.band import (
     comparison_text,
     print_comparison,
 )
+from harness.paths import BASELINES
 from harness.report.results import Results
 from harness.report.stored import collect_results
 from harness.schema import DamagedError, ExitCode, Status, UsageError
-from harness.store.bundle import BASELINES, bundle_names, find_bundle, read_bundle, versions
+from harness.store.bundle import bundle_names, find_bundle, read_bundle, versions
 from harness.store.ledger import RunStore
 from tests.synthetic_runs import DOCUMENT, Shape, make_cells, write_run, write_study
 

@@ -15,8 +15,8 @@ from harness.compare.comparability import check_comparability
 from harness.compare.costs import compare_costs
 from harness.compare.pairing import pair_sides
 from harness.compare.sides import side_of
+from harness.paths import ROOT
 from harness.schema import DamagedError, ExitCode, UsageError
-from harness.spec.config import ROOT
 from harness.store.bundle import Bundle, read_bundle
 
 STORED = ROOT / "baselines" / "runs" / "micro" / "kl_penalty" / "v1"

@@ -8,12 +8,12 @@ import yaml
 
 from harness.claims.page import page
 from harness.claims.reading import read_claim, read_claims
-from harness.claims.rows import CLAIMS, PAPER
 from harness.metrics.columns import column_of
+from harness.paths import CLAIMS, PAPER, ROOT
 from harness.references.paper import read_paper
 from harness.schema import UsageError
 from harness.spec.ablation import read_ablation
-from harness.spec.config import ROOT, ablation_files, load_ablation
+from harness.spec.config import ablation_files, load_ablation
 from harness.spec.matrix import arm_name, arms_of
 
 ALL = read_claims(CLAIMS)

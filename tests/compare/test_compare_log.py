@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.compare import __main__ as compare
+from harness.paths import ROOT
 from harness.schema import ExitCode
-from harness.spec.config import ROOT
 
 LOG = ROOT / "tests" / "recorded" / "ppo" / "metrics.jsonl"
 BASELINE = "baseline=micro/kl_penalty@v1"

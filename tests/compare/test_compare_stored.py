@@ -19,8 +19,8 @@ from harness.compare.margins import CONVENTIONS, convention_of, margin_of
 from harness.compare.pairing import PAIRED_KEYS, pair_sides
 from harness.compare.report import Comparison, NotComparableError, compare_sides
 from harness.compare.sides import Side, side_of
+from harness.paths import ROOT
 from harness.schema import DamagedError, ExitCode, UsageError
-from harness.spec.config import ROOT
 from harness.stats.paired import compare_paired
 from harness.store.bundle import Bundle, read_bundle
 

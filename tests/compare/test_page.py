@@ -5,7 +5,7 @@ import re
 from harness.compare.comparability import ENGINE_RULES, KEY_RULES
 from harness.compare.margins import CONVENTIONS
 from harness.metrics.columns import EVALUATION
-from harness.spec.config import ROOT
+from harness.paths import ROOT
 
 PAGE = ROOT / "docs" / "comparing.md"
 

@@ -15,8 +15,8 @@ from harness.compare.effects import Settings
 from harness.compare.output import comparison_text
 from harness.compare.report import Comparison, compare_sides
 from harness.compare.sides import Side, side_of
+from harness.paths import ROOT
 from harness.schema import ExitCode
-from harness.spec.config import ROOT
 from harness.store.bundle import Bundle, read_bundle
 
 STORED = ROOT / "baselines" / "runs" / "micro" / "kl_penalty" / "v1"

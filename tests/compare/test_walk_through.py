@@ -12,9 +12,9 @@ from harness.compare.effects import Settings
 from harness.compare.report import compare_sides
 from harness.compare.sides import side_of
 from harness.metrics.tables import protocol_items
+from harness.paths import CONF, ROOT
 from harness.schema import ExitCode, flatten
 from harness.spec import config as configs
-from harness.spec.config import CONF, ROOT
 from harness.spec.study import make_study
 from harness.store.bundle import find_bundle, read_bundle
 from harness.store.records import spec_document

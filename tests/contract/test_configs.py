@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from harness.metrics.columns import column_of
+from harness.paths import ROOT
 from harness.run.checks import watchdog_limits
 from harness.run.plan_text import cost_line
 from harness.schema import UsageError
@@ -119,7 +120,7 @@ def test_a_reward_has_its_module() -> None:
         assert document["reward"]["name"] == name
         function = document["verl"]["reward"]["custom_reward_function"]
         assert function["path"] == f"pkg://harness.rewards.{name}"
-        assert (configs.ROOT / "harness" / "rewards" / f"{name}.py").is_file()
+        assert (ROOT / "harness" / "rewards" / f"{name}.py").is_file()
 
 
 def test_a_scale_changes_neither_algorithm_nor_reward() -> None:

@@ -11,86 +11,78 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-ROOMS: dict[str, set[str]] = {
+_ROOMS = {
     # the ground: imported by everything, imports nothing above it
-    "schema": set(),
-    "environments": set(),
-    "provenance": {"environments"},
-    "names": set(),
-    "cli": {"schema", "names"},
-    "text": set(),
-    "plots": set(),
-    "stats": set(),
+    "schema": "",
+    "paths": "",
+    "environments": "",
+    "provenance": "environments",
+    "cli": "schema",
+    "text": "",
+    "plots": "",
+    "stats": "",
     # what runs inside veRL; graders and rewards know each other (see CYCLES)
-    "graders": {"rewards"},
-    "rewards": {"graders"},
-    "algorithms": set(),
-    "plugins": set(),
-    "extensions": {"plugins"},
+    "graders": "rewards",
+    "rewards": "graders",
+    "algorithms": "",
+    "plugins": "",
+    "extensions": "plugins",
     # the world, the published numbers, the pipeline
-    "micro": {"schema"},
-    "references": {"schema"},
-    "spec": {"schema", "names", "provenance", "micro"},
-    "metrics": {"schema"},
-    "store": {"schema", "provenance", "metrics", "spec"},
-    "launch": {"schema", "names", "spec", "store"},
-    "plan": {"schema", "names", "text", "plots", "references", "spec", "store"},
-    "run": {
-        *("schema", "names", "provenance", "text", "spec", "metrics", "store", "launch", "plan"),
-    },
-    "claims": {"schema", "names", "provenance", "text", "stats", "spec", "metrics", "store"},
-    "report": {
-        *("schema", "names", "text", "plots", "stats", "spec", "metrics", "store", "claims"),
-    },
-    "evaluate": {
-        *("schema", "names", "provenance", "text", "plots", "stats", "graders", "rewards"),
-        *("micro", "spec", "metrics", "store"),
-    },
-    "baseline": {"schema", "provenance", "text", "metrics", "store", "report", "evaluate"},
-    "compare": {
-        *("schema", "names", "text", "plots", "stats", "metrics", "store", "report", "evaluate"),
-    },
+    "micro": "schema",
+    "references": "schema",
+    "spec": "schema paths provenance cli micro",
+    "metrics": "schema",
+    "store": "schema provenance metrics",
+    "launch": "schema paths cli spec store",
+    "plan": "schema paths cli text plots references spec store",
+    "run": "schema paths provenance cli text spec metrics store launch plan",
+    "claims": "schema paths provenance cli text stats spec metrics store",
+    "report": "schema paths cli text plots stats spec metrics store claims",
+    "evaluate": (
+        "schema paths provenance cli text plots stats graders rewards micro spec metrics store"
+    ),
+    "baseline": "schema provenance text metrics store report evaluate",
+    "compare": "schema paths cli text plots stats metrics store report evaluate",
     # the side doors
-    "grade": {"schema", "text", "plots", "graders", "micro", "metrics", "store"},
-    "data": {"schema", "names", "text", "micro", "store"},
-    "profile": {"schema", "text"},
-    "trace": {"schema", "provenance", "metrics"},
-    "docs": {
-        *("schema", "cli", "text", "plots", "spec", "metrics", "store", "plan", "claims"),
-        "report",
-    },
+    "grade": "schema text plots graders micro metrics store",
+    "data": "schema cli text micro store",
+    "profile": "schema text",
+    "trace": "schema paths provenance metrics",
+    "docs": "schema paths cli text plots spec metrics store plan claims report",
     # commands of one module
-    "cells": {"schema", "cli", "text", "spec", "store", "launch", "run"},
-    "deviations": {"schema", "names", "cli", "spec", "store", "report"},
-    "doctor": {"schema", "environments", "provenance", "text", "micro", "spec"},
-    "mine": {"schema", "cli", "metrics", "store"},
-    "power": {"schema", "names", "cli", "stats", "store"},
+    "cells": "schema cli text spec store launch run",
+    "deviations": "schema cli spec store report",
+    "doctor": "schema paths environments provenance text micro",
+    "mine": "schema cli metrics store",
+    "power": "schema paths cli stats store",
     # beside the harness
-    "paper": {
-        *("schema", "names", "cli", "text", "plots", "stats", "micro", "references", "spec"),
-        *("metrics", "store", "claims", "report", "baseline"),
-    },
-    "scripts": {"schema", "names", "cli", "text", "stats", "spec", "store", "report", "profile"},
+    "paper": (
+        "schema paths cli text plots stats micro references spec "
+        "metrics store claims report baseline"
+    ),
+    "scripts": "schema cli text stats spec store report profile",
 }
+ROOMS = {room: set(others.split()) for room, others in _ROOMS.items()}
 """Room -> other rooms that it may import. The order is that of the floors: a room imports what
 stands above it here, but for `CYCLES`."""
 
 CYCLES = {("graders", "rewards")}
 """Pairs (room, a room that stands after it and that it imports all the same)."""
 
-ENTRIES: dict[str, set[str]] = {
-    "run": {"report", "compare"},
-    "plan": {"run"},
-    "report": {"cli"},
-    "claims": {"cli"},
-    "compare": {"cli", "baseline"},
-    "baseline": {"cli", "spec"},
-    "evaluate": {"cli"},
-    "grade": {"cli", "names"},
-    "data": {"cli", "spec"},
-    "profile": {"cli", "plots", "spec", "store"},
-    "trace": {"cli"},
+_ENTRIES = {
+    "run": "report compare",
+    "plan": "run",
+    "report": "",
+    "claims": "",
+    "compare": "baseline",
+    "baseline": "paths cli",
+    "evaluate": "",
+    "grade": "cli",
+    "data": "paths spec",
+    "profile": "cli plots spec store",
+    "trace": "cli",
 }
+ENTRIES = {room: set(others.split()) for room, others in _ENTRIES.items()}
 """Command -> rooms that its `__main__` may import beside those of its own room."""
 
 COMMANDS = ("cells", "deviations", "doctor", "mine", "power")

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_FUNCTION = 60
 MOST_PARAMETERS = 6
-LONGEST_FILE = 300
+LONGEST_FILE = 450
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
 
 FILES = sorted(path for room in ("harness", "paper") for path in (ROOT / room).rglob("*.py"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.spec.config import CONF
+from harness.paths import CONF
 
 STORED = CONF / "verl_defaults.yaml"
 _ABSENT = "(absent)"

@@ -11,9 +11,9 @@ import pytest
 
 from harness.data.__main__ import main
 from harness.data.manifest import verify
+from harness.paths import ROOT
 from harness.schema import ExitCode
 from harness.spec import prepared
-from harness.spec.config import ROOT
 
 PLACE = Path(os.environ.get("HARNESS_ORZ_DATA") or ROOT.parent / "shared" / "data")
 

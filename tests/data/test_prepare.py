@@ -17,10 +17,10 @@ from harness.data.sourcing import file_hash
 from harness.evaluate.definitions import benchmark_of
 from harness.evaluate.general import find_records
 from harness.evaluate.questions import load_set
+from harness.paths import CONF
 from harness.schema import DamagedError, ExitCode
 from harness.spec import inputs as places
 from harness.spec import prepared
-from harness.spec.config import CONF
 from tests.data.invented import FILES, authors_directory, orz, write_json
 
 EVALUATIONS = ("math500", "aime2024", "gpqa_diamond")

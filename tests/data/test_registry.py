@@ -11,9 +11,9 @@ from harness.data.__main__ import main, recipe_evaluations
 from harness.data.card import page
 from harness.data.entries import FOLDER, entries, find_entry, read_entry
 from harness.data.forms import load_form
+from harness.paths import CONF, ROOT
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.spec import prepared
-from harness.spec.config import CONF, ROOT
 
 PAGE = ROOT / "docs" / "datasets.md"
 

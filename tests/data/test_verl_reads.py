@@ -10,8 +10,8 @@ import yaml
 from harness.data.__main__ import main
 from harness.micro.base_model import base_model_dir
 from harness.micro.template import PROMPT_TEMPLATE
+from harness.paths import CONF
 from harness.spec import prepared
-from harness.spec.config import CONF
 from tests.data.invented import authors_directory
 
 pytestmark = pytest.mark.engine

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.paths import ROOT
 from harness.report.deviations import (
     FILE,
     PAGE,
@@ -43,9 +44,7 @@ def test_the_table_has_every_setting() -> None:
 def test_the_page_is_what_the_recipes_make() -> None:
     with configs.session():
         made = page(read_settings(), composed(recipe_scales()))
-    assert made == (configs.ROOT / PAGE).read_text(), "python -m harness.deviations out=" + str(
-        PAGE
-    )
+    assert made == (ROOT / PAGE).read_text(), "python -m harness.deviations out=" + str(PAGE)
 
 
 def test_what_we_set_is_read_from_the_recipe() -> None:
@@ -101,7 +100,7 @@ def test_a_scale_that_is_not_the_paper_s_has_no_deviations(scale: str) -> None:
 def test_what_does_a_setting_is_there() -> None:
     for item in read_settings():
         if item.by not in ("", "verl"):
-            assert (configs.ROOT / item.by).exists(), item
+            assert (ROOT / item.by).exists(), item
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from harness.compare.sides import side_of
 from harness.metrics.columns import column_of
 from harness.metrics.finals import final_values
 from harness.metrics.tables import Tables, write_parquet
+from harness.paths import ROOT
 from harness.provenance import commit_note
 from harness.report.detail import COUNTS
 from harness.schema import DamagedError, ExitCode, UsageError
-from harness.spec.config import ROOT
 from harness.store.bundle import read_bundle
 from harness.text import number, spread
 from harness.trace import __main__ as trace

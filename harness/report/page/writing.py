@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.claims import layout
-from harness.claims.rows import BASELINES, claim_sheet, stored_rows
-from harness.names import near
+from harness.claims.rows import claim_sheet, stored_rows
+from harness.cli import suggest
+from harness.paths import BASELINES
 from harness.report.deviations import of_recipe
 from harness.report.page.markdown import blocks_of
 from harness.report.page.page import NAME, Page, render
@@ -65,7 +66,7 @@ def write_scale_page(scale: str, results_dir: Path) -> Path:
     """
     scales = list(group_choices()["scale"])
     if scale not in scales:
-        raise UsageError(f"unknown scale {scale!r}: {near(scale, scales)}")
+        raise UsageError(f"unknown scale {scale!r}: {suggest(scale, scales)}")
     root = results_dir / scale
     try:
         root.mkdir(parents=True, exist_ok=True)
