@@ -196,6 +196,18 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield path, value
 
 
+def unflatten(items: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the nested mapping of dotted keys: the inverse of `flatten`."""
+    tree: dict[str, Any] = {}
+    for path, value in items.items():
+        *parents, last = path.split(".")
+        node = tree
+        for name in parents:
+            node = node.setdefault(name, {})
+        node[last] = value
+    return tree
+
+
 def computed_items(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the flattened config without the keys of `REPORTED_ONLY`."""
     for key, value in flatten(config):

@@ -12,7 +12,7 @@ import yaml
 
 from harness.claims.layout import counts, ours_text, verdict_text
 from harness.claims.sheet import Line
-from harness.claims.verdicts import Word, reach
+from harness.claims.conditions import Word, reach
 from harness.metrics.columns import column_of
 from harness.metrics.finals import final_values
 from harness.paths import BASELINES, ROOT

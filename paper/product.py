@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.claims.layout import ours_text, verdict_text
-from harness.claims.verdicts import reach
+from harness.claims.conditions import reach
 from harness.plots import METADATA, save_figure
 from harness.schema import UsageError
 from harness.store.files import write_atomic

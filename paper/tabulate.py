@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from harness.claims.verdicts import reach
+from harness.claims.conditions import reach
 from harness.metrics.finals import final_values
 from harness.micro.template import PROMPT_TEMPLATE
 from harness.text import markdown_table

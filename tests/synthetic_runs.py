@@ -33,18 +33,6 @@ DOCUMENT: dict[str, Any] = {
         }
     },
     "primary_metrics": ["reward", "response_length", "accuracy_easy"],
-    "rule": {
-        "micro": {
-            "claim": "none is better than both",
-            "metric": "accuracy_easy",
-            "arm": {"kl": "none"},
-            "minus": [{"kl": "loss"}, {"kl": "reward"}],
-            "interval": {"method": "paired_t", "level": 0.95},
-            "min_seeds": 3,
-            "reproduced": {"every": {"low": {"above": 0.0}}},
-            "contradicted": {"any": {"high": {"below": -0.03}}},
-        }
-    },
 }
 """An ablation file, as a mapping."""
 

@@ -73,7 +73,7 @@ def _baseline(words: Sequence[str]) -> int:
 def _save(given: Given, baselines: Path) -> None:
     study = given["name"] or f"{given['scale']}/{given['ablation']}"
     check_study(study)
-    results, _ = load_results(given, is_written=False)
+    results, _, _ = load_results(given)
     print(f"stored {store_bundle(results, baselines / study, because=given['because'])}")
 
 

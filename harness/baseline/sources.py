@@ -101,5 +101,5 @@ def _from_results(path: Path) -> Bundle:
         "results_dir": str(root.parent.parent),
         "partial": path.name if is_part else "",
     }
-    results, _ = load_results(given, is_written=False)
+    results, _, _ = load_results(given)
     return bundle_of(results, "/".join(filter(None, (*root.parts[-2:], given["partial"]))))

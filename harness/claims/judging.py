@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.claims.conditions import NO_NOISE, Condition, Word
 from harness.claims.measuring import Measured
 from harness.claims.rules import ClaimRule
-from harness.claims.verdicts import NO_NOISE, Condition, Word
 from harness.stats.intervals import Interval, are_equal, mean_interval
 from harness.stats.multiplicity import holm
 from harness.stats.paired import compare_paired

@@ -10,10 +10,10 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from harness.claims.conditions import reach
 from harness.claims.judging import ClaimVerdict, Part
 from harness.claims.rules import ClaimRule
 from harness.claims.sheet import Line
-from harness.claims.verdicts import reach
 from harness.metrics.columns import column_of
 from harness.text import markdown_table, number, plain_table
 
@@ -68,6 +68,17 @@ def table(lines: Sequence[Line], scale: str) -> str:
         f"more about one: python -m harness.claims scale={scale} claim=<claim>",
     ]
     return "\n".join([_left_last(plain_table(heads, rows)), "", *notes, *code_notes(lines)])
+
+
+def brief(lines: Sequence[Line], scale: str) -> str:
+    """Return verdict, statement, our numbers and the reason of each claim, for a terminal."""
+    parts = []
+    for line in lines:
+        head = f"{line.claim.id}  {verdict_text(line.verdict)}: {line.claim.statement}"
+        reason = f"{line.verdict.reason}; ours: {ours_text(line, scale)}"
+        parts += textwrap.wrap(head, WIDTH, subsequent_indent="      ")
+        parts += textwrap.wrap(reason, WIDTH, initial_indent="      ", subsequent_indent="      ")
+    return "\n".join(parts)
 
 
 def code_notes(lines: Sequence[Line]) -> list[str]:

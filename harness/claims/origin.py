@@ -26,28 +26,25 @@ class RuleOrigin(NamedTuple):
         return datetime.fromisoformat(self.date) < datetime.fromisoformat(started)
 
 
-def rule_origin(
-    path: Path, scale: str, document: Mapping[str, Any], *, key: str = "rule"
-) -> RuleOrigin:
-    """Find the commit since which `<key>.<scale>` of a file reads as it does now.
+def rule_origin(path: Path, scale: str, document: Mapping[str, Any]) -> RuleOrigin:
+    """Find the commit since which `rules.<scale>` of a claim file reads as it does now.
 
     Args:
         path: the file, in its checkout.
         scale: name of the scale.
         document: the file as read now.
-        key: `rule` of an ablation file, `rules` of a claim file.
 
     Returns:
         An empty origin if the rule is not committed, there is no git or no repository, or the clone
         is shallow and the rule older than the part of the history that is here.
     """
-    wanted = _rule(document, key, scale)
+    wanted = _rule(document, scale)
     found = RuleOrigin("", "")
     history = _git(path.parent, "log", "--format=%H %cI", "--", path.name)
     for line in (history or "").splitlines():
         commit, date = line.split(" ", 1)
         text = _git(path.parent, "show", f"{commit}:./{path.name}")
-        if text is None or _rule(_parsed(text), key, scale) != wanted:
+        if text is None or _rule(_parsed(text), scale) != wanted:
             return found
         found = RuleOrigin(commit, date)
     # the oldest commit of a shallow clone holds every file, whenever they were written
@@ -59,8 +56,8 @@ def has_history(directory: Path) -> bool:
     return (_git(directory, "rev-parse", "--is-shallow-repository") or "").strip() == "false"
 
 
-def _rule(document: Any, key: str, scale: str) -> Any:
-    rules = document.get(key) if isinstance(document, Mapping) else None
+def _rule(document: Any, scale: str) -> Any:
+    rules = document.get("rules") if isinstance(document, Mapping) else None
     return (rules or {}).get(scale)
 
 

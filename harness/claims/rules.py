@@ -9,7 +9,7 @@
 End and start are those of the metric (docs/metrics.md): the last evaluation and the one before
 training, or the mean of the last ten training steps and the first step. For each there is a t
 interval of `level` over seeds; `reproduced` and `contradicted` are conditions on the intervals, as
-in harness/claims/verdicts.py. Fewer than `min_seeds` seeds, not counting `exploratory_seeds`,
+in harness/claims/conditions.py. Fewer than `min_seeds` seeds, not counting `exploratory_seeds`,
 decide nothing.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.claims.verdicts import Condition, read_condition
+from harness.claims.conditions import Condition, read_condition
 from harness.cli import suggest
 from harness.schema import UsageError
 

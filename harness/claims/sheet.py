@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.claims.conditions import Word
 from harness.claims.judging import ClaimVerdict, correct, judge
 from harness.claims.measuring import Rows, measure, unfinished
 from harness.claims.origin import RuleOrigin, has_history, rule_origin
 from harness.claims.reading import Claim
-from harness.claims.verdicts import Word
 
 RowsOf = Callable[[str], Rows | None]
 """Name of an ablation -> its stored runs at the sheet's scale; None if there are none."""
@@ -105,7 +105,7 @@ def rule_objection(origin: RuleOrigin, first_start: str, *, has_history: bool) -
 def _origin(claim: Claim, scale: str) -> RuleOrigin:
     if scale not in claim.rules:
         return RuleOrigin("", "")
-    return rule_origin(claim.path, scale, claim.document, key="rules")
+    return rule_origin(claim.path, scale, claim.document)
 
 
 def _judge(claim: Claim, scale: str, rows: Rows | None, origin: RuleOrigin) -> ClaimVerdict:

@@ -103,7 +103,7 @@ def _compare_request(given: Mapping[str, str]) -> int:
     baselines = Path(given["baselines_dir"] or BASELINES)
     name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
     bundle = read_bundle(find_bundle(name, baselines))
-    results, _ = load_results(given, is_written=False)
+    results, _, _ = load_results(given)
     comparison = compare_with_bundle(results, bundle)
     print_comparison(comparison)
     return comparison.exit_code

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import pandas as pd
 
 from harness.metrics.columns import column_of
-from harness.metrics.tables import protocol_hash, protocol_items
 from harness.paths import BASELINES
 from harness.report.results import Results
 from harness.schema import ExitCode
@@ -195,16 +194,15 @@ def _row(run: Mapping[Any, Any], stored: pd.DataFrame) -> Row:
 def _reason(results: Results, bundle: Bundle, arm: str) -> str:
     """Return why an arm cannot be compared; "" if it can."""
     protocol = bundle.manifest["protocol"]
-    if results.steps != bundle.steps:
-        return f"it has {results.steps} training steps, the stored study {bundle.steps}"
+    if results.study.steps != bundle.steps:
+        return f"it has {results.study.steps} training steps, the stored study {bundle.steps}"
     if arm not in protocol["arms"]:
         return f"the stored study has no such arm (it has {', '.join(protocol['arms'])})"
-    spec = next(run.spec for run in results.runs if run.record.arm == arm)
-    stored = protocol["arms"][arm]
-    if protocol_hash(spec) == stored["hash"]:
+    own, stored = results.study.protocol["arms"][arm], protocol["arms"][arm]
+    if own["hash"] == stored["hash"]:
         return ""
-    inputs = [name for name in ("data", "model") if spec["inputs"][name] != protocol[name]]
-    keys = _different_keys(protocol_items(spec), stored["config"])
+    inputs = [name for name in ("data", "model") if results.study.protocol[name] != protocol[name]]
+    keys = _different_keys(own["config"], stored["config"])
     named = [*(f"another {name}" for name in inputs), *keys[:_MOST_KEYS]]
     more = f" and {len(keys) - _MOST_KEYS} more" if len(keys) > _MOST_KEYS else ""
     return f"it differs from the stored study in {', '.join(named)}{more}"
@@ -218,11 +216,11 @@ def _different_keys(new: Mapping[str, Any], stored: Mapping[str, Any]) -> list[s
 
 def _notes(results: Results, bundle: Bundle) -> list[str]:
     notes = []
-    record = next((r.record.provenance for r in results.runs if r.record.provenance), {})
+    machine = next(iter(results.study.machines), {})
     stored = bundle.manifest["versions"]
     other = [
         f"{name} {version} (stored: {stored.get(name, 'absent')})"
-        for name, version in record.get("versions", {}).items()
+        for name, version in machine.get("versions", {}).items()
         if stored.get(name, "absent") != version
     ]
     if other:
@@ -238,7 +236,7 @@ def compare_with_latest(results: Results, baselines: Path = BASELINES) -> Compar
     Raises:
         DamagedError: a file of the baseline is missing or changed.
     """
-    study = f"{results.asked.scale}/{results.asked.ablation}"
+    study = f"{results.study.scale}/{results.study.ablation}"
     if not versions(baselines / study):
         return None
     return compare_with_bundle(results, read_bundle(find_bundle(study, baselines)))

@@ -1,10 +1,11 @@
-"""What a finished request prints: the arms, the differences, the verdict, and where to read on."""
+"""What a finished request prints: the arms, the differences, the claims, and where to read on."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from harness.metrics.columns import column_of
+from harness.claims import layout
+from harness.claims.conditions import reach
 from harness.report.document import arm_rows, metric_heads, warning
 from harness.report.figures import FOLDER, OVERVIEW
 from harness.report.results import Results
@@ -19,7 +20,7 @@ def summary(results: Results, out: Path) -> str:
         out: the directory with its files.
     """
     heads = ["arm", "seeds", *metric_heads(results.metrics)]
-    blocks = [plain_table(heads, arm_rows(results)), _effects(results), _verdict(results)]
+    blocks = [plain_table(heads, arm_rows(results)), _effects(results), _claims(results)]
     note = warning(results)
     paths = [
         f"report   {out / 'REPORT.md'}",
@@ -43,19 +44,8 @@ def _effects(results: Results) -> str:
     return plain_table(heads, rows) if rows else ""
 
 
-def _verdict(results: Results) -> str:
-    rule, verdict = results.rule, results.verdict
-    if rule is None or verdict is None:
+def _claims(results: Results) -> str:
+    if not results.claims:
         return ""
-    reason = results.exploratory_reason()
-    exploratory = f"\n  exploratory: {reason}" if reason else ""
-    unit = column_of(rule.metric).unit
-    differences = "".join(
-        f"\n  {rule.metric}: {rule.arm} - {other} = {number(gain.point, unit, sign=True)}"
-        f" {interval(gain.low, gain.high, unit)}"
-        for other, gain in verdict.differences.items()
-    )
-    return (
-        f"verdict: {verdict.word.replace('_', ' ')} ({verdict.label})\n  claim: {rule.claim}"
-        f"\n  {verdict.reason}{differences}{exploratory}"
-    )
+    lines, scale = results.claims, results.study.scale
+    return f"{layout.brief(lines, scale)}\n\n{layout.counts(lines)} ({reach(scale)})"

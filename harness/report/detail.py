@@ -50,7 +50,7 @@ def differences_section(results: Results) -> str:
     """Return every config key that is not the same in all arms."""
     rows = [
         [f"`{key}`", *(value_text(values.get(arm)) for arm in results.arms)]
-        for key, values in results.asked.differences
+        for key, values in results.study.differences
     ]
     body = (
         markdown_table(["key", *results.arms], rows)
@@ -110,22 +110,23 @@ def health_section(results: Results) -> str:
 
 def provenance_section(results: Results) -> str:
     """Return code, versions, hardware and the command that makes the results again."""
-    records = [run.record.provenance for run in results.runs if run.record.provenance]
+    machines = results.study.machines
+    started = results.tables.runs[results.tables.runs["attempts"] > 0]
     rows = [
-        ["commit", _distinct(_at(record, "code", "commit") for record in records)],
-        ["work tree differs", _distinct(_at(record, "code", "dirty") for record in records)],
-        ["Python", _distinct(_at(record, "python") for record in records)],
-        ["machine", _distinct(_machine(record) for record in records)],
+        ["commit", _distinct(started["commit"])],
+        ["work tree differs", _distinct(started["dirty"])],
+        ["Python", _distinct(_at(machine, "python") for machine in machines)],
+        ["machine", _distinct(_machine(machine) for machine in machines)],
         *(
-            [name, _distinct(_at(record, "versions", name) for record in records)]
-            for name in _packages(records)
+            [name, _distinct(_at(machine, "versions", name) for machine in machines)]
+            for name in _packages(machines)
         ),
     ]
     return paragraphs(
         "## Provenance",
         markdown_table(["what", "value"], rows, "<<"),
         "Source: `record.json` of the runs. To make this again:",
-        f"```\n{results.asked.command}\n```",
+        f"```\n{results.study.command}\n```",
     )
 
 

@@ -7,31 +7,30 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.claims import layout
+from harness.claims.conditions import reach
 from harness.metrics.columns import column_of
 from harness.plots import BAND_NOTE
 from harness.report import detail
+from harness.report.deviations import of_runs
 from harness.report.effects import SECOND_METHOD
 from harness.report.figures import FOLDER, OVERVIEW
 from harness.report.results import Results
 from harness.stats.intervals import mean_interval, seed_spread
 from harness.text import NOTHING, interval, markdown_table, number, paragraphs, spread
 
+CLAIMS = "Claims of the paper"
+"""Title of the section that the report leads with."""
+
 DEVIATIONS = "Deviations from the paper"
 """Title of the section that stands at the scales of the paper."""
 
 
-def document(results: Results, claims: str = "", deviations: str = "") -> str:
-    """Return the text of REPORT.md.
-
-    Args:
-        results: of the request.
-        claims: table of the claims that the ablation speaks to; "" leaves the section out.
-        deviations: what differs from the paper's runs, setting by setting; "" likewise.
-    """
+def document(results: Results) -> str:
+    """Return the text of REPORT.md."""
     sections = [
         _head(results),
-        verdict_section(results),
-        _claims_section(claims),
+        claims_section(results),
         _arms_section(results),
         _effects_section(results),
         _figures_section(results),
@@ -41,7 +40,7 @@ def document(results: Results, claims: str = "", deviations: str = "") -> str:
         detail.cost_section(results),
         detail.health_section(results),
         detail.provenance_section(results),
-        paragraphs(f"## {DEVIATIONS}", deviations) if deviations else "",
+        _deviations_section(results),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -52,30 +51,31 @@ def warning(results: Results) -> str:
 
 
 def _not_done(results: Results) -> str:
-    count = sum(not run.is_done for run in results.runs)
+    asked = len(results.tables.runs)
+    count = asked - len(results.done)
     if not count:
         return ""
-    verb = "is" if count == 1 else "are"
-    return f"{count} of {len(results.runs)} runs {verb} not done (see Runs)."
+    return f"{count} of {asked} runs {'is' if count == 1 else 'are'} not done (see Runs)."
 
 
 def _too_little(results: Results) -> str:
     if not results.is_too_little:
         return ""
+    document = results.document
     return (
-        f"Too little for any verdict: this is `{results.asked.label}`, not the study that"
-        f" {results.asked.place} describes ({results.asked.document['seeds']} seeds,"
-        f" {results.asked.document['steps']} steps)."
+        f"Too little for any verdict: this is `{results.study.label}`, not the study that"
+        f" ablations/{results.study.ablation}.yaml describes ({document['seeds']} seeds,"
+        f" {document['steps']} steps)."
     )
 
 
 def arm_rows(results: Results) -> list[list[str]]:
     """Return one row of text per arm: its name, finished seeds, and each metric at the end."""
-    done = results.tables.runs[results.tables.runs["is_included"].astype(bool)]
+    done, runs = results.done, results.tables.runs
     rows = []
     for arm in results.arms:
         seeds = int((done["arm"] == arm).sum())
-        asked = sum(run.record.arm == arm for run in results.runs)
+        asked = int((runs["arm"] == arm).sum())
         cells = [_end_value(results, arm, metric) for metric in results.metrics]
         rows.append([arm, str(seeds) if seeds == asked else f"{seeds} of {asked}", *cells])
     return rows
@@ -90,68 +90,44 @@ def metric_heads(metrics: Sequence[str]) -> list[str]:
 def start_value(results: Results, arm: str, metric: str) -> float:
     """Return the mean over finished seeds of a metric at its first step; NaN if there is none."""
     steps = results.tables.steps
-    done = results.tables.runs
-    finished = set(done.loc[done["is_included"].astype(bool), "run_id"])
+    finished = set(results.done["run_id"])
     rows = steps[(steps["metric"] == metric) & (steps["arm"].astype(str) == arm)]
     rows = rows[rows["run_id"].isin(finished)]
     return float(rows.loc[rows["step"] == rows["step"].min(), "value"].mean())
 
 
-def verdict_section(results: Results) -> str:
-    """Return the verdict, the rule and the differences that it looked at."""
-    rule, verdict = results.rule, results.verdict
-    if rule is None or verdict is None:
-        return f"## Verdict\n\nnone: {results.asked.place} has no rule for this scale."
-    reason = results.exploratory_reason()
-    exploratory = f" Exploratory, and so not a verdict on the claim: {reason}." if reason else ""
-    rows = [
-        [
-            f"{rule.arm} - {other}",
-            number(gain.point, column_of(rule.metric).unit, sign=True),
-            interval(gain.low, gain.high, column_of(rule.metric).unit),
-            str(len(verdict.seeds)),
-        ]
-        for other, gain in verdict.differences.items()
-    ]
-    table = markdown_table(
-        [f"difference in {rule.metric}", "estimate", f"{rule.level * 100:g} % interval", "seeds"],
-        rows,
-    )
-    origin = results.asked.origin
-    since = f"commit `{origin.commit[:12]}` of {origin.date}" if origin.commit else "not committed"
-    return paragraphs(
-        "## Verdict",
-        f"**{verdict.word.replace('_', ' ')}** ({verdict.label}): {verdict.reason}.{exploratory}",
-        f"Claim: {rule.claim}.",
-        f"Rule ({since}): {rule.text()}",
-        *([table] if rows else []),
-        f"Source: `verdicts.json`, row `{results.asked.ablation}:{results.asked.scale}`.",
-    )
-
-
-def _claims_section(claims: str) -> str:
-    if not claims:
+def claims_section(results: Results) -> str:
+    """Return the verdicts on the claims that the ablation speaks to."""
+    if not results.claims:
         return ""
+    lines, scale = results.claims, results.study.scale
     return paragraphs(
-        "## Claims of the paper",
-        claims,
+        f"## {CLAIMS}",
+        f"**{layout.counts(lines)}** ({reach(scale)}).",
+        layout.markdown(lines, scale),
         "Each by the rule of its own file (docs/claims.md). Source: `verdicts.json`, rows"
         " `<ablation>:<scale>:<claim>`; all about one: `python -m harness.claims claim=<claim>`.",
     )
 
 
+def _deviations_section(results: Results) -> str:
+    deviations = of_runs(results.study.scale, results.study.configs)
+    return paragraphs(f"## {DEVIATIONS}", deviations) if deviations else ""
+
+
 def _head(results: Results) -> str:
-    asked = results.asked
+    document = results.document
     note = warning(results)
     seeds = ", ".join(map(str, results.seeds))
     return paragraphs(
-        f"# {asked.document['title']} ({asked.scale} scale)",
+        f"# {document['title']} ({results.study.scale} scale)",
         *([f"> **{note}**"] if note else []),
-        f"**Question.** {asked.document['question']} ({asked.document['source']})",
-        f"Arms: {len(results.arms)}; seeds: {seeds}; training steps: {results.steps}; control:"
-        f" {results.arms[0]}. Made by `python -m harness.report`; metrics are explained in"
-        " docs/metrics.md. A source names the rows of a table: `python -m harness.trace"
-        " table=<this file> row=<row>` leads to the runs, files and code behind a number.",
+        f"**Question.** {document['question']} ({document['source']})",
+        f"Arms: {len(results.arms)}; seeds: {seeds}; training steps:"
+        f" {results.study.steps}; control: {results.arms[0]}. Made by `python -m harness.report`;"
+        " metrics are explained in docs/metrics.md. A source names the rows of a table: `python -m"
+        " harness.trace table=<this file> row=<row>` leads to the runs, files and code behind a"
+        " number.",
     )
 
 
@@ -224,7 +200,7 @@ def _effect_note(results: Results) -> str:
 
 
 def _figures_section(results: Results) -> str:
-    title = results.asked.document["title"]
+    title = results.document["title"]
     names = [OVERVIEW, *results.metrics]
     pictures = [f"![{title}: {name}]({Path(FOLDER) / name}.svg)" for name in names]
     return paragraphs(

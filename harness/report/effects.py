@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.claims.verdicts import shared_seeds
 from harness.metrics.columns import column_of, split_of
 from harness.metrics.finals import score_array
 from harness.metrics.tables import Tables
@@ -62,6 +62,15 @@ def effect_table(
 def effect_seed(row_id: str) -> int:
     """Return the seed of an effect's bootstrap: its name decides, so that it can be made again."""
     return int.from_bytes(hashlib.sha256(row_id.encode()).digest()[:8], "big")
+
+
+def shared_seeds(values: Mapping[str, Mapping[int, float]], arms: Sequence[str]) -> tuple[int, ...]:
+    """Return the seeds with a finite value in every one of the arms, in order."""
+    finite = [
+        {seed for seed, value in values.get(arm, {}).items() if math.isfinite(value)}
+        for arm in arms
+    ]
+    return tuple(sorted(set.intersection(*finite))) if finite else ()
 
 
 def _effect(tables: Tables, values: Values, metric: str, arm: str, control: str) -> dict[str, Any]:

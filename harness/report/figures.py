@@ -25,7 +25,7 @@ def write_figures(results: Results, out: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     note = TOO_LITTLE if results.is_too_little else ""
     panels = {metric: panel_of(results, metric) for metric in results.metrics}
-    title = f"{results.asked.document['title']} ({results.asked.scale} scale)"
+    title = f"{results.document['title']} ({results.study.scale} scale)"
     overview = overview_figure(
         [panels[metric] for metric in overview_metrics(results)], results.arms, title, note
     )

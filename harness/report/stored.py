@@ -1,29 +1,24 @@
-"""Results of a request: collected from its runs, written, and read again."""
+"""Results of a request: collected from its runs or from its tables, written, and read again."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.claims.layout import documents, markdown
-from harness.claims.origin import rule_origin
+from harness.claims.layout import documents
 from harness.claims.rows import claim_sheet, rows_of_tables
 from harness.claims.sheet import Line
 from harness.metrics.streams import RunFiles
-from harness.metrics.tables import read_parquet, write_parquet
-from harness.paths import ABLATIONS
-from harness.report.console import summary
-from harness.report.deviations import of_runs
+from harness.metrics.tables import Tables, build_tables, read_parquet, write_parquet
 from harness.report.document import document
 from harness.report.figures import write_figures
 from harness.report.page.writing import write_study_page
-from harness.report.results import Asked, Results, assemble
+from harness.report.results import Results, arm_order, assemble
+from harness.report.study import FILE, read_study, study_of, write_study
 from harness.schema import SCHEMA_VERSION, CellSpec, RunRecord, UsageError
 from harness.spec.config import load_ablation
-from harness.spec.matrix import arm_differences
 from harness.spec.shadow import SCALE_PREFIX
 from harness.store.files import write_atomic, write_json
 from harness.store.ledger import RunStore
@@ -40,7 +35,7 @@ def write_results(
     *,
     command: str = "",
 ) -> Results:
-    """Write the tables, the figures, the verdict and the report of a request.
+    """Write the tables, the figures, the claims and the report of a request from its runs.
 
     Args:
         root: `results_dir/scale/ablation`; the runs are below it.
@@ -50,34 +45,53 @@ def write_results(
         command: the command line that makes the same again; "" derives it from the label.
 
     Returns:
-        What was written, for `print_summary` and `harness.compare`.
+        What was written, for the console and `harness.compare`.
 
     Raises:
         HarnessError: a stream is damaged, or `out` cannot be written.
     """
     results = collect_results(root, out, cells, ablation, command=command)
+    write_tables(results, out)
+    return write_report(results, root, out)
+
+
+def write_tables(results: Results, out: Path) -> None:
+    """Write the tables and study.json, from which all else is made."""
     out.mkdir(parents=True, exist_ok=True)
     for name in TABLES:
         write_parquet(getattr(results.tables, name), out / f"{name}.parquet")
+    write_study(results.study, out)
+
+
+def write_report(results: Results, root: Path, out: Path) -> Results:
+    """Write what is made of the tables; return the results with their claims.
+
+    Args:
+        results: of a request.
+        root: `results_dir/scale/ablation`.
+        out: directory of the tables.
+    """
+    results = replace(results, claims=claims_of(results, out))
     write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
-    scale = results.asked.scale
-    lines = [] if results.is_too_little else claims_of(results, out)
-    verdicts = verdict_document(results)
-    write_json(out / "verdicts.json", {**verdicts, "claims": documents(lines, scale)})
+    write_json(out / "verdicts.json", verdict_document(results))
     write_figures(results, out)
-    claims, deviations = markdown(lines, scale) if lines else "", of_runs(scale, results.configs)
-    write_atomic(out / "REPORT.md", document(results, claims, deviations))
-    write_study_page(out, ablation, _place(root, out))
+    write_atomic(out / "REPORT.md", document(results))
+    place = root.relative_to(root.parent.parent) / out.relative_to(root)
+    write_study_page(out, results.document, place.as_posix())
     return results
 
 
 def claims_of(results: Results, place: Path) -> list[Line]:
-    """Return the claims that an ablation speaks to, judged on its runs; a shadow judges none."""
-    if results.asked.scale.startswith(SCALE_PREFIX):
+    """Return the claims that an ablation speaks to, judged on its runs.
+
+    None are judged of less than the study or of a shadow.
+    """
+    study = results.study
+    if results.is_too_little or study.scale.startswith(SCALE_PREFIX):
         return []
-    asked, rows = results.asked, rows_of_tables(results.tables, place.as_posix())
-    sheet = claim_sheet(asked.scale, lambda name: rows if name == asked.ablation else None)
-    return [line for line in sheet if line.claim.ablation == asked.ablation]
+    rows = rows_of_tables(results.tables, place.as_posix())
+    sheet = claim_sheet(study.scale, lambda name: rows if name == study.ablation else None)
+    return [line for line in sheet if line.claim.ablation == study.ablation]
 
 
 def collect_results(
@@ -88,59 +102,36 @@ def collect_results(
     *,
     command: str = "",
 ) -> Results:
-    """Compute what `write_results` writes; writes nothing. Arguments and errors are the same."""
+    """Compute from runs what `write_results` writes, without the claims; writes nothing.
+
+    Arguments and errors are the same.
+    """
     store = RunStore(root)
+    runs = [_run_files(store, cell) for cell in cells]
     label = "" if out == root else out.name
-    place = ABLATIONS / f"{root.name}.yaml"
-    asked = Asked(
-        ablation=root.name,
-        scale=root.parent.name,
-        document=ablation,
-        label=label,
-        command=command or _command(root, label),
-        place=f"ablations/{place.name}",
-        differences=[(item.key, item.values) for item in arm_differences(cells)],
-        origin=rule_origin(place, root.parent.name, ablation),
-    )
-    return assemble([_run_files(store, cell) for cell in cells], asked)
+    arms = arm_order(ablation, {cell.arm for cell in cells})
+    command = command or _command(root, label)
+    study = study_of(runs, arms, root=root, label=label, command=command)
+    return assemble(build_tables(runs), study, ablation)
 
 
-def print_summary(results: Results, out: Path) -> None:
-    """Print the tables, the verdict and the paths of a request."""
-    print(summary(results, out))
+def read_results(out: Path, ablation: Mapping[str, Any]) -> Results:
+    """Compute the same from the tables and study.json, where the runs are on another machine.
+
+    Raises:
+        DamagedError: one of the files is missing or damaged.
+    """
+    tables = Tables(**{name: read_parquet(out / f"{name}.parquet") for name in TABLES})
+    return assemble(tables, read_study(out), ablation)
 
 
 def verdict_document(results: Results) -> dict[str, Any]:
     """Return what stands in verdicts.json; an undefined number is null."""
-    rule, verdict, origin = results.rule, results.verdict, results.asked.origin
-    rows = []
-    if rule is not None and verdict is not None:
-        rows.append(
-            {
-                "row_id": f"{results.asked.ablation}:{results.asked.scale}",
-                "verdict": str(verdict.word),
-                "reason": verdict.reason,
-                "label": verdict.label,
-                "is_exploratory": bool(results.exploratory_reason()),
-                "exploratory_reason": results.exploratory_reason(),
-                "claim": rule.claim,
-                "rule": rule.text(),
-                "rule_commit": origin.commit or None,
-                "rule_date": origin.date or None,
-                "metric": rule.metric,
-                "level": rule.level,
-                "seeds": list(verdict.seeds),
-                "differences": [
-                    {"arm": rule.arm, "minus": other, **_finite(gain._asdict())}
-                    for other, gain in verdict.differences.items()
-                ],
-            }
-        )
     return {
         "schema_version": SCHEMA_VERSION,
-        "command": results.asked.command,
-        "label": results.asked.label,
-        "rows": rows,
+        "command": results.study.command,
+        "label": results.study.label,
+        "claims": documents(results.claims, results.study.scale),
     }
 
 
@@ -151,11 +142,11 @@ def stored_cells(store: RunStore, out: Path, steps: int) -> list[CellSpec]:
     steps are added, since a session that was killed wrote no tables.
 
     Raises:
-        UsageError: nothing is stored, a run of the tables is not, or two runs claim the same arm
-            and seed.
+        UsageError: nothing is stored, or two runs claim the same arm and seed.
     """
     stored = {run.path.name: run.path for run in store.runs()}
-    names = _listed(store, out, set(stored))
+    path = out / "runs.parquet"
+    names = _listed(path) if path.is_file() else []
     if out == store.root:
         names += [
             name
@@ -172,31 +163,35 @@ def stored_cells(store: RunStore, out: Path, steps: int) -> list[CellSpec]:
     return cells
 
 
-def load_results(given: Mapping[str, str], *, is_written: bool) -> tuple[Results, Path]:
-    """Return the results of a request that ran earlier, and their directory.
+def load_results(given: Mapping[str, str]) -> tuple[Results, Path, Path]:
+    """Return the results of a request that ran earlier, without claims; writes nothing.
+
+    They come from its runs where all of them are here, so that a session that was killed before it
+    wrote tables is seen too; else, as in a fresh clone, from its tables.
 
     Args:
         given: ablation, scale, results_dir and partial.
-        is_written: write its files again; else nothing is written.
+
+    Returns:
+        The results, the directory of the ablation, and the one of the request.
 
     Raises:
         HarnessError: there is no such ablation, nothing is stored, or a file is damaged.
     """
     ablation = load_ablation(given["ablation"])
-    root, out = _folders(given)
-    cells = stored_cells(RunStore(root), out, int(ablation["steps"]))
-    make = write_results if is_written else collect_results
-    return make(root, out, cells, ablation, command=_stored_command(out)), out
-
-
-def _folders(given: Mapping[str, str]) -> tuple[Path, Path]:
-    """Return the directory of an ablation, and the one of the request below it."""
     root = Path(given["results_dir"], given["scale"], given["ablation"])
-    return root, root / "partial" / given["partial"] if given["partial"] else root
+    out = root / "partial" / given["partial"] if given["partial"] else root
+    store = RunStore(root)
+    if not has_runs(store, out):
+        return read_results(out, ablation), root, out
+    cells = stored_cells(store, out, int(ablation["steps"]))
+    return collect_results(root, out, cells, ablation, command=_stored_command(out)), root, out
 
 
-def _place(root: Path, out: Path) -> str:
-    return (root.relative_to(root.parent.parent) / out.relative_to(root)).as_posix()
+def has_runs(store: RunStore, out: Path) -> bool:
+    """Return whether every run that the tables name is here; True if there are no tables yet."""
+    path = out / "runs.parquet"
+    return not path.is_file() or set(_listed(path)) <= {run.path.name for run in store.runs()}
 
 
 def _run_files(store: RunStore, cell: CellSpec) -> RunFiles:
@@ -215,21 +210,10 @@ def _run_files(store: RunStore, cell: CellSpec) -> RunFiles:
     return RunFiles(path=store.run_dir(cell), spec=spec_document(cell), record=record)
 
 
-def _listed(store: RunStore, out: Path, stored: set[str]) -> list[str]:
-    """Return the runs of the tables in `out` that were started, if there are tables."""
-    path = out / "runs.parquet"
-    if not path.is_file():
-        return []
+def _listed(path: Path) -> list[str]:
+    """Return the runs of a table that were started."""
     runs = read_parquet(path)
-    names = [str(name) for name in runs.loc[runs["attempts"] > 0, "run_id"]]
-    gone = [name for name in names if name not in stored]
-    if gone:
-        raise UsageError(
-            f"{store.runs_dir} lacks {len(gone)} of the {len(names)} runs of {path}, such as"
-            f" {gone[0]}, and the tables would lose them: run the request again, or give"
-            " results_dir=<another>"
-        )
-    return names
+    return [str(name) for name in runs.loc[runs["attempts"] > 0, "run_id"]]
 
 
 def _steps(store: RunStore, path: Path) -> int:
@@ -249,16 +233,9 @@ def _check_single(store: RunStore, cells: Sequence[CellSpec]) -> None:
 
 
 def _stored_command(out: Path) -> str:
-    path = out / "verdicts.json"
-    if not path.is_file():
-        return ""
-    return str(json.loads(path.read_text()).get("command", ""))
+    return read_study(out).command if (out / FILE).is_file() else ""
 
 
 def _command(root: Path, label: str) -> str:
     words = [f"ablation={root.name}", f"scale={root.parent.name}", *filter(None, label.split(","))]
     return f"python -m harness.run {' '.join(words)}"
-
-
-def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    return {key: value if math.isfinite(value) else None for key, value in numbers.items()}

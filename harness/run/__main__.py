@@ -128,13 +128,14 @@ def report(study: Study) -> None:
     """Write the tables and the report of a request, print them, and compare with what is stored."""
     # plotting takes seconds to import, and an unknown ablation should be told at once
     from harness.compare.band import compare_with_latest, print_comparison
-    from harness.report.stored import print_summary, write_results
+    from harness.report.console import summary
+    from harness.report.stored import write_results
 
     command = f"python -m harness.run {shlex.join(study.request.words)}"
     results = write_results(
         study.root, study.tables, study.cells, study.ablation.document, command=command
     )
-    print_summary(results, study.tables)
+    print(summary(results, study.tables))
     print_comparison(compare_with_latest(results))
 
 

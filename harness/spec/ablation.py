@@ -25,7 +25,7 @@ Design = Literal["product", "one_at_a_time"]
 DESIGNS = ("product", "one_at_a_time")
 
 _REQUIRED = ("title", "question", "source", "control", "seeds", "steps", "factors")
-_OPTIONAL = ("design", "consequences", "primary_metrics", "rule", "scales", "at")
+_OPTIONAL = ("design", "consequences", "primary_metrics", "scales", "at")
 _AT = ("control", "factors", "design", "seeds", "steps", "consequences", "primary_metrics")
 
 

@@ -171,7 +171,11 @@ def with_seed(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
 
 def differences(configs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Difference]:
     """Return the keys in which named configs differ, in order of first appearance."""
-    flat = {name: dict(computed_items(config)) for name, config in configs}
+    return differing_keys({name: dict(computed_items(config)) for name, config in configs})
+
+
+def differing_keys(flat: Mapping[str, Mapping[str, Any]]) -> list[Difference]:
+    """Return the keys in which named flattened configs differ, in order of first appearance."""
     keys = dict.fromkeys(itertools.chain.from_iterable(flat.values()))
     found = []
     for key in keys:

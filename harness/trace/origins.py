@@ -25,7 +25,6 @@ MAKERS: dict[Kind, str] = {
     "sample": "harness/metrics/evaluation.py (read_samples), from generations/<step>.jsonl",
     "score": "harness/baseline/making.py, summed over the samples of the last evaluation",
     "effect": "harness/report/effects.py (effect_table), harness/stats/intervals.py (paired_t)",
-    "verdict": "harness/claims/verdicts.py (judge), by the rule of the ablation file",
     "claim": "harness/claims/ (measuring.py, judging.py), by the rule of the claim file",
     "entry": "harness/, by the command that its table or its page names",
     "comparison": "harness/compare/ (effects.py, curves.py, costs.py), harness/stats/paired.py",
@@ -45,8 +44,6 @@ def origin_of(row: Row, study: Study) -> Origin:
         return arm_origin(row, study)
     if row.kind == "effect":
         return _of_effect(row)
-    if row.kind == "verdict":
-        return _of_verdict(row)
     if row.kind == "comparison":
         return _of_comparison(row)
     if row.kind == "claim":
@@ -77,7 +74,7 @@ def formula_of(row: Row) -> list[str]:
     for number, text in enumerate(GLOSSARY.read_text().splitlines(), start=1):
         if text.startswith((f"| `{name}` |", f"| `{name}_<split>` |")):
             lines.append(f"  {shown(GLOSSARY)}:{number}")
-    if row.kind in ("final", "effect", "verdict", "claim") or row.values.get("part") == FINAL:
+    if row.kind in ("final", "effect", "claim") or row.values.get("part") == FINAL:
         lines.append(f"  at the end of training: {column.window}")
     if row.values.get("method"):
         lines.append(f"  interval: {row.values['method']}")
@@ -110,17 +107,6 @@ def _of_effect(row: Row) -> Origin:
     seeds = [int(seed) for seed in str(row.values.get("seeds", "")).split()]
     arms = [str(row.values["arm"]), str(row.values["control"])]
     return ends_of(row.table.parent / "steps.parquet", str(row.values["metric"]), arms, seeds)
-
-
-def _of_verdict(row: Row) -> Origin:
-    """Follow the rows of effects.csv, or the values themselves: the rule may turn arms around."""
-    differences = list(row.values.get("differences") or ())
-    arms = dict.fromkeys(
-        str(item[key]) for item in differences for key in ("arm", "minus") if key in item
-    )
-    seeds = [int(seed) for seed in row.values.get("seeds") or ()]
-    steps = row.table.parent / "steps.parquet"
-    return ends_of(steps, str(row.values["metric"]), list(arms), seeds)
 
 
 def _of_comparison(row: Row) -> Origin:

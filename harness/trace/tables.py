@@ -23,7 +23,6 @@ Kind = Literal[
     "sample",
     "score",
     "effect",
-    "verdict",
     "claim",
     "comparison",
     "entry",
@@ -211,8 +210,7 @@ def _kind(values: Mapping[str, Any], document: Mapping[str, Any]) -> Kind:
     if "cell_id" in values and "status" in values:
         return "run"
     if "verdict" in values:
-        # of rows of two kinds in one table, each has the other's columns without a value
-        return "verdict" if _is_nothing(values.get("finding")) else "claim"
+        return "claim"
     if "estimate" in values:
         return "effect"
     if "run_id" in values and "step" in values:

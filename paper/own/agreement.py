@@ -15,7 +15,7 @@ from harness.claims.layout import verdict_text
 from harness.claims.measuring import measure
 from harness.claims.rules import ClaimRule
 from harness.claims.sheet import Line
-from harness.claims.verdicts import reach
+from harness.claims.conditions import reach
 from harness.stats.intervals import Interval, mean_interval
 from paper.findings import Quantity, quantities
 from paper.inputs import Inputs, Study

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from harness.claims.conditions import Condition, Word
 from harness.claims.judging import ClaimVerdict, correct, judge
 from harness.claims.measuring import Measured, Rows, measure
 from harness.claims.rules import ClaimRule
-from harness.claims.verdicts import Condition, Word
 from harness.metrics.tables import Tables
 
 RULE = ClaimRule(

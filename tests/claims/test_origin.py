@@ -7,7 +7,12 @@ import pytest
 import yaml
 
 from harness.claims.origin import has_history, rule_origin
-from tests.synthetic_runs import DOCUMENT
+
+DOCUMENT: dict[str, Any] = {
+    "id": "f99",
+    "rules": {"micro": {"kind": "level", "metric": "reward", "min_seeds": 3}},
+}
+"""As much of a claim file as the history of its rule looks at."""
 
 
 @pytest.fixture
@@ -35,7 +40,7 @@ def commit(path: Path, document: dict[str, Any], text: str = "") -> str:
 
 def test_the_oldest_commit_with_the_rule_as_it_stands_counts(repository: Path) -> None:
     older = copy.deepcopy(DOCUMENT)
-    older["rule"]["micro"]["min_seeds"] = 2
+    older["rules"]["micro"]["min_seeds"] = 2
     commit(repository, older)
     brought = commit(repository, DOCUMENT)
     commit(repository, DOCUMENT | {"title": "renamed"}, "# a comment\n")
@@ -47,7 +52,7 @@ def test_the_oldest_commit_with_the_rule_as_it_stands_counts(repository: Path) -
 
 def test_a_rule_that_went_and_came_back_counts_from_its_return(repository: Path) -> None:
     changed = copy.deepcopy(DOCUMENT)
-    changed["rule"]["micro"]["min_seeds"] = 2
+    changed["rules"]["micro"]["min_seeds"] = 2
     commit(repository, DOCUMENT)
     commit(repository, changed)
     again = commit(repository, DOCUMENT)
@@ -70,7 +75,7 @@ def test_a_rule_that_is_not_committed_has_no_origin(repository: Path) -> None:
     assert rule_origin(repository, "micro", DOCUMENT) == ("", "")
     commit(repository, DOCUMENT)
     changed = copy.deepcopy(DOCUMENT)
-    changed["rule"]["micro"]["min_seeds"] = 5
+    changed["rules"]["micro"]["min_seeds"] = 5
 
     assert rule_origin(repository, "micro", changed) == ("", "")
     assert rule_origin(repository.parent / "other" / "x.yaml", "micro", DOCUMENT) == ("", "")

@@ -11,11 +11,11 @@ import pytest
 
 from harness.claims import layout
 from harness.claims.__main__ import main, write_sheet
+from harness.claims.conditions import Word
 from harness.claims.measuring import Rows
 from harness.claims.origin import RuleOrigin
 from harness.claims.rows import claim_sheet, rows_of_tables, stored_rows
 from harness.claims.sheet import Line, rule_objection
-from harness.claims.verdicts import Word
 from harness.paths import BASELINES, ROOT
 from harness.schema import DamagedError
 

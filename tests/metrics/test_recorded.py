@@ -13,8 +13,9 @@ from harness.metrics.columns import TRAINING
 from harness.metrics.finals import final_values
 from harness.metrics.tables import Tables, build_tables
 from harness.report.detail import health_section
-from harness.report.results import Asked, assemble
+from harness.report.results import assemble
 from harness.report.stored import _run_files
+from harness.report.study import study_of
 from harness.schema import Attempt, CellSpec, Status
 from harness.store.ledger import RunStore
 from tests.synthetic_runs import DOCUMENT, PROVENANCE, Shape, make_cell
@@ -90,7 +91,8 @@ def test_real_training_lifts_the_numbers(tables: Tables) -> None:
 def test_the_step_that_was_not_written_is_told(tmp_path: Path, tables: Tables) -> None:
     root = tmp_path / "micro" / "invented"
     run = _run_files(RunStore(root), replay(root))
-    results = assemble([run], Asked(ablation="invented", scale="micro", document=DOCUMENT))
+    study = study_of([run], [run.record.arm], root=root, label="", command="")
+    results = assemble(build_tables([run]), study, DOCUMENT)
 
     assert tables.runs["steps_missing"].item() == 1
     assert f"1 training step(s) without metrics: 1 in `{run.run_id}`" in health_section(results)

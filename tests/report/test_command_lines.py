@@ -31,9 +31,9 @@ def test_report_then_store_then_compare(
     results = Path(places[1].partition("=")[2])
     root = results / "micro" / "kl_penalty"
     assert report.main(places[:2]) == ExitCode.OK
-    (row,) = json.loads((root / "verdicts.json").read_text())["rows"]
-    assert row["verdict"] in ("reproduced", "inconclusive")
-    assert "verdict: " in capsys.readouterr().out
+    claims = json.loads((root / "verdicts.json").read_text())["claims"]
+    assert {"f01a", "f07a", "f07b", "f07c"} <= {claim["id"] for claim in claims}
+    assert "\nf07a  " in capsys.readouterr().out
 
     assert compare.main(places) == ExitCode.USAGE
     assert "none yet" in capsys.readouterr().err

@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.claims.origin import RuleOrigin
 from harness.plots import curve_figure
 from harness.report.__main__ import main
 from harness.report.console import summary
 from harness.report.document import document as report_text
 from harness.report.figures import panel_of
 from harness.report.results import Results, arm_order
-from harness.report.stored import collect_results, stored_cells, verdict_document, write_results
+from harness.report.stored import (
+    collect_results,
+    has_runs,
+    read_results,
+    stored_cells,
+    write_report,
+    write_results,
+)
 from harness.schema import CellSpec, DamagedError, Status, UsageError
 from harness.store.ledger import RunStore
 from tests.synthetic_runs import (
@@ -28,6 +34,7 @@ from tests.synthetic_runs import (
 
 SHAPE = Shape()
 FILES = {
+    "study.json",
     "runs.parquet",
     "steps.parquet",
     "samples.parquet",
@@ -82,25 +89,14 @@ def test_effects_are_differences_paired_by_seed(study: Any) -> None:
     assert int(effect["bootstrap_draws"]) >= 2000
 
 
-def test_the_verdict_is_written_with_rule_and_reach(study: Any) -> None:
-    root, _, _ = study
-    (row,) = json.loads((root / "verdicts.json").read_text())["rows"]
-
-    assert row["verdict"] == "reproduced"
-    assert row["label"] == "micro scale: no evidence about 7B"
-    assert row["is_exploratory"] is True
-    assert row["rule_commit"] is None
-    assert [d["minus"] for d in row["differences"]] == ["kl=loss", "kl=reward"]
-
-
 def test_the_report_says_what_must_be_said(study: Any) -> None:
     root, _, results = study
     text = (root / "REPORT.md").read_text()
 
-    for words in ("**reproduced**", "no evidence about 7B", "the command", "kl_coef", "verl"):
+    for words in ("the command", "kl_coef", "verl", "kl=reward"):
         assert words in text
-    for run in results.runs:
-        assert run.run_id in text
+    for run_id in results.tables.runs["run_id"]:
+        assert run_id in text
     assert "Too little" not in text
     assert text.count("Source: ") >= 9
 
@@ -129,8 +125,7 @@ def test_less_than_the_study_is_labelled_and_leaves_the_study_alone(study: Any) 
     text = (out / "REPORT.md").read_text()
     assert "Too little for any verdict" in text
     assert "Too little for any verdict" in summary(results, out)
-    (row,) = json.loads((out / "verdicts.json").read_text())["rows"]
-    assert row["verdict"] == "inconclusive"
+    assert json.loads((out / "verdicts.json").read_text())["claims"] == []
     assert results.effects["low"].isna().all()
     assert "python -m harness.run ablation=invented scale=micro seeds=1" in text
 
@@ -146,7 +141,6 @@ def test_a_failed_run_is_shown_and_not_counted(tmp_path: Path) -> None:
     assert r"a worker \| died" in text
     assert "2 of 3" in text
     assert "1 of 9 runs is not done" in text
-    assert results.verdict.word == "inconclusive"
     effects = results.effects.set_index("row_id")
     assert effects.loc["reward:kl=reward", "n_seeds"] == 2
 
@@ -155,8 +149,6 @@ def test_a_study_of_which_nothing_ran_has_a_report(tmp_path: Path) -> None:
     root = tmp_path / "micro" / "invented"
     results = collect_results(root, root, make_cells(shape=SHAPE), DOCUMENT)
 
-    assert results.verdict is not None
-    assert results.verdict.word == "not_run"
     assert "pending" in report_text(results)
     assert "no finished run" in [
         text.get_text()
@@ -164,15 +156,10 @@ def test_a_study_of_which_nothing_ran_has_a_report(tmp_path: Path) -> None:
     ]
 
 
-def test_an_ablation_without_a_rule_or_with_an_unknown_metric(tmp_path: Path) -> None:
+def test_an_unknown_metric_is_refused(tmp_path: Path) -> None:
     root = tmp_path / "micro" / "invented"
     cells = write_study(root, make_cells(seeds=(1,), shape=SHAPE), SHAPE)
     document = copy.deepcopy(DOCUMENT)
-    del document["rule"]
-    results = collect_results(root, root, cells, document)
-    assert verdict_document(results)["rows"] == []
-    assert "has no rule for this scale" in report_text(results)
-
     document["primary_metrics"] = ["acuracy_easy"]
     with pytest.raises(UsageError, match="acuracy_easy"):
         collect_results(root, root, cells, document)
@@ -207,17 +194,37 @@ def test_stored_cells_are_those_of_the_tables_or_of_the_whole_study(
         stored_cells(RunStore(copy_of), copy_of, 13)
 
 
-def test_tables_are_not_written_again_without_their_runs(
-    study: tuple[Path, list[CellSpec], Results], tmp_path: Path
+@pytest.mark.parametrize("has_other_runs", [False, True])
+def test_without_its_runs_the_tables_give_every_file_again(
+    study: tuple[Path, list[CellSpec], Results], tmp_path: Path, has_other_runs: bool
 ) -> None:
     root, cells, _ = study
-    fresh = tmp_path / "micro" / "invented"
+    fresh = tmp_path / "results" / "micro" / "invented"
     fresh.mkdir(parents=True)
-    shutil.copy(root / "runs.parquet", fresh)
-    write_run(fresh, cells[0], SHAPE)
+    for name in ("runs.parquet", "steps.parquet", "samples.parquet", "study.json"):
+        shutil.copy(root / name, fresh)
+    if has_other_runs:
+        write_run(fresh, cells[0], SHAPE)
+    assert not has_runs(RunStore(fresh), fresh)
+    write_report(read_results(fresh, DOCUMENT), fresh, fresh)
+    assert files_of(fresh) == files_of(root)
 
-    with pytest.raises(UsageError, match="lacks 8 of the 9 runs"):
-        stored_cells(RunStore(fresh), fresh, 12)
+
+def test_a_table_that_lacks_its_study_is_told(study: Any, tmp_path: Path) -> None:
+    root, _, _ = study
+    for name in ("runs.parquet", "steps.parquet", "samples.parquet"):
+        shutil.copy(root / name, tmp_path)
+    with pytest.raises(DamagedError, match=r"study\.json is missing"):
+        read_results(tmp_path, DOCUMENT)
+    for text in ("[]", "{}", '{"schema_version": 1}', '{"schema_version": 99}', "no"):
+        (tmp_path / "study.json").write_text(text)
+        with pytest.raises(DamagedError, match=r"study\.json"):
+            read_results(tmp_path, DOCUMENT)
+
+
+def files_of(root: Path) -> dict[str, bytes]:
+    found = [*root.glob("*.*"), *root.glob("figures/*")]
+    return {str(path.relative_to(root)): path.read_bytes() for path in found}
 
 
 def test_two_runs_of_one_arm_and_seed_are_not_mixed(tmp_path: Path) -> None:
@@ -252,15 +259,6 @@ def test_a_wrong_command_line_is_told_in_one_line(
     assert said in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_rule_younger_than_the_runs_is_exploratory() -> None:
-    origin = RuleOrigin("a" * 40, "2026-01-02T00:00:00+00:00")
-
-    assert origin.is_before("2026-01-02T01:30:00+01:00") is True
-    assert origin.is_before("2026-01-01T23:59:59+00:00") is False
-    assert origin.is_before("") is None
-    assert RuleOrigin("", "").is_before("2026-01-01T00:00:00+00:00") is None
 
 
 def test_arms_come_in_the_order_of_the_file_control_first() -> None:

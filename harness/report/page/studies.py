@@ -22,7 +22,7 @@ CLAIMS = "Claims of the paper"
 _INSTEAD = (CLAIMS, "Figures")
 """Sections that the page has in a form of its own."""
 
-_EARLY = ("Verdict",)
+_EARLY = ()
 _MIDDLE = ("Arms", "Paired", "Answers")
 _FILES = {
     "runs.parquet": "every run, with status and reason",
