@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.stats.intervals import EQUAL, Interval
+from harness.stats.intervals import Interval, rounding
 
 DRAWS = 2000
 """Default number of resamples: a 95 % bound then moves by about 1 % of the width with the draws."""
@@ -78,7 +78,7 @@ def paired_bootstrap(
     tail = (1.0 - level) / 2.0
     low, high = np.nanquantile(gain_B, [tail, 1.0 - tail])
     size = max(np.nanmax(np.abs(treat_SQK)), np.nanmax(np.abs(control_SQK)))
-    if np.nanmax(gain_B) - np.nanmin(gain_B) <= EQUAL * size:
+    if np.nanmax(gain_B) - np.nanmin(gain_B) <= rounding(size):
         # every resample agrees: there is no noise to judge by, and a width of 0 is no certainty
         low = high = np.nan
     return Interval(point, float(low), float(high))

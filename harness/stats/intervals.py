@@ -110,8 +110,13 @@ def prediction_interval(value_S: np.ndarray, *, level: float = 0.95) -> Interval
 
 
 def seed_spread(value_S: np.ndarray) -> float:
-    """Sample standard deviation over seeds (divisor seeds - 1); NaN for fewer than two seeds."""
-    return float(value_S.std(ddof=1)) if value_S.size > 1 else float("nan")
+    """Sample standard deviation over seeds (divisor seeds - 1); NaN for fewer than two seeds.
+
+    0 if they are equal but for rounding.
+    """
+    if value_S.size < 2:
+        return float("nan")
+    return 0.0 if are_equal(value_S) else float(value_S.std(ddof=1))
 
 
 def half_width(spread: float, seeds: int, *, level: float = 0.95) -> float:
@@ -152,7 +157,9 @@ def rounding(size: np.ndarray | float) -> np.ndarray:
 
 def _noise(value_S: np.ndarray, size: float = 0.0) -> float:
     """Standard deviation over seeds; NaN where they are too few or too equal to show any."""
-    return float("nan") if are_equal(value_S, size) else seed_spread(value_S)
+    if value_S.size < 2 or are_equal(value_S, size):
+        return float("nan")
+    return float(value_S.std(ddof=1))
 
 
 def _quantile(count: int, level: float) -> float:
