@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.stats.bootstrap import DRAWS, LEAST_DRAWS
+from harness.stats.few_seeds import coverage_note
 from harness.stats.intervals import Interval, rounding
-from harness.stats.paired import FEW_SEEDS
 from harness.stats.resampling import Unit
 
 
@@ -131,12 +131,7 @@ def few_seeds(seeds: int) -> str:
     """Return what a reader must know of a bootstrap of so few seeds, or ""."""
     if seeds < 2:
         return "1 seed: an interval needs at least 2"
-    if seeds < FEW_SEEDS:
-        return (
-            f"a bootstrap of {seeds} seeds is narrower than it says (65 to 81 % coverage with 3);"
-            " the t interval of one number per seed is the one to trust"
-        )
-    return ""
+    return coverage_note("percentile", seeds)
 
 
 def summary(point: float, drawn_B: np.ndarray, seeds: int, plan: Plan) -> Aggregate:
