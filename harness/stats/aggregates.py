@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.stats.intervals import rounding
+
 TRIM = 0.25
 """Share of the scores that the IQM leaves out at either end."""
 
@@ -147,8 +149,11 @@ def wins(treat_SQ: np.ndarray, control_SQ: np.ndarray) -> np.ndarray:
 
     Returns:
         1 where treat is higher, 0.5 at a tie, else 0: shape (seeds, seeds of control, questions).
+        Scores that differ by rounding alone tie.
     """
     apart = treat_SQ[:, None, :] - control_SQ[None, :, :]
+    size = max(np.abs(treat_SQ).max(initial=0.0), np.abs(control_SQ).max(initial=0.0))
+    apart = np.where(np.abs(apart) <= rounding(size), 0.0, apart)
     return np.asarray(np.heaviside(apart, 0.5))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from harness.stats.intervals import EQUAL
+from harness.stats.intervals import rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ def _errors(
     """
     square_T = np.nansum((difference_ST - point_T) ** 2, axis=0)
     error_T = np.sqrt(square_T / (np.maximum(seeds_T - 1, 1) * np.maximum(seeds_T, 1)))
-    return np.where((seeds_T > 1) & (error_T > EQUAL * size_T), error_T, 0.0)
+    return np.where((seeds_T > 1) & (error_T > rounding(size_T)), error_T, 0.0)
 
 
 def _note(seeds_T: np.ndarray, steps: int) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from harness.stats.intervals import are_equal
+from harness.stats.intervals import are_equal, rounding
 
 
 class Equivalence(NamedTuple):
@@ -40,7 +40,7 @@ def tost(point: float, error: float, dof: float, margin: float) -> Equivalence:
         margin: half-width of the region that counts as the same, > 0.
 
     Returns:
-        The p values; NaN if the point is not finite or the error is not above 0.
+        The p values; NaN if the point is not finite or the error is 0 but for rounding.
 
     Raises:
         ValueError: the margin is not a finite number above 0.
@@ -49,7 +49,8 @@ def tost(point: float, error: float, dof: float, margin: float) -> Equivalence:
         Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657.
     """
     check_margin(margin)
-    if not (np.isfinite(point) and error > 0.0 and dof > 0.0):
+    is_noise = error > rounding(max(abs(point), margin))
+    if not (np.isfinite(point) and is_noise and dof > 0.0):
         return Equivalence(np.nan, np.nan, np.nan)
     above = float(special.stdtr(dof, -(point + margin) / error))
     below = float(special.stdtr(dof, (point - margin) / error))

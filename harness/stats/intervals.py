@@ -14,6 +14,10 @@ from scipy import stats
 EQUAL = 1e-12
 """Values that agree to this share of their size are equal but for rounding."""
 
+UNIT = 1.0
+"""Least size that numbers are taken to be computed from: differences of equal scores are 0 and
+1e-17, whose own size says nothing of the rounding in them."""
+
 
 class Interval(NamedTuple):
     """A point estimate with a two-sided interval, in the unit of its input; NaN is undefined."""
@@ -106,8 +110,13 @@ def prediction_interval(value_S: np.ndarray, *, level: float = 0.95) -> Interval
 
 
 def seed_spread(value_S: np.ndarray) -> float:
-    """Sample standard deviation over seeds (divisor seeds - 1); NaN for fewer than two seeds."""
-    return float(value_S.std(ddof=1)) if value_S.size > 1 else float("nan")
+    """Sample standard deviation over seeds (divisor seeds - 1); NaN for fewer than two seeds.
+
+    0 if they are equal but for rounding.
+    """
+    if value_S.size < 2:
+        return float("nan")
+    return 0.0 if are_equal(value_S) else float(value_S.std(ddof=1))
 
 
 def half_width(spread: float, seeds: int, *, level: float = 0.95) -> float:
@@ -133,13 +142,24 @@ def are_equal(value_S: np.ndarray, size: float = 0.0) -> bool:
     """
     if value_S.size < 2:
         return False
-    largest = max(float(np.abs(value_S).max()), size)
-    return float(np.ptp(value_S)) <= EQUAL * largest
+    return float(np.ptp(value_S)) <= float(rounding(max(float(np.abs(value_S).max()), size)))
+
+
+def rounding(size: np.ndarray | float) -> np.ndarray:
+    """Return the largest spread that rounding alone may leave in numbers made of such a size.
+
+    Args:
+        size: largest absolute number that they were computed from, >= 0, of any shape; what is
+            below `UNIT` counts as that.
+    """
+    return np.asarray(EQUAL * np.maximum(size, UNIT))
 
 
 def _noise(value_S: np.ndarray, size: float = 0.0) -> float:
     """Standard deviation over seeds; NaN where they are too few or too equal to show any."""
-    return float("nan") if are_equal(value_S, size) else seed_spread(value_S)
+    if value_S.size < 2 or are_equal(value_S, size):
+        return float("nan")
+    return float(value_S.std(ddof=1))
 
 
 def _quantile(count: int, level: float) -> float:

@@ -13,13 +13,10 @@ import numpy as np
 from scipy import special
 
 from harness.stats.equivalence import check_margin, tost
-from harness.stats.intervals import Interval
+from harness.stats.intervals import Interval, rounding
 
 FEW_SEEDS = 5
 """With fewer seeds than this the note says how wide a trustworthy interval is."""
-
-_EQUAL = 1e-12
-"""Differences that agree to this share of the scores' size are equal but for rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +211,7 @@ def _spread(value_S: np.ndarray, size: float) -> float:
     if value_S.size < 2:
         return float("nan")
     spread = float(value_S.std(ddof=1))
-    return spread if spread > _EQUAL * size else 0.0
+    return spread if spread > rounding(size) else 0.0
 
 
 def _checked(value_S: np.ndarray, level: float, margin: float | None) -> np.ndarray:

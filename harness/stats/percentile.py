@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.stats.bootstrap import DRAWS, LEAST_DRAWS
-from harness.stats.intervals import EQUAL, Interval
-from harness.stats.paired import FEW_SEEDS
+from harness.stats.few_seeds import coverage_note
+from harness.stats.intervals import Interval, rounding
 from harness.stats.resampling import Unit
 
 
@@ -115,7 +115,7 @@ def pointwise(point_T: np.ndarray, drawn_TB: np.ndarray, seeds: int, plan: Plan)
 
 def _agreeing(drawn_TB: np.ndarray) -> str:
     """Say at how many points all resamples agree."""
-    is_flat_T = np.ptp(drawn_TB, axis=1) <= EQUAL * np.abs(drawn_TB).max(axis=1)
+    is_flat_T = np.ptp(drawn_TB, axis=1) <= rounding(np.abs(drawn_TB).max(axis=1))
     if not is_flat_T.any():
         return ""
     return f"at {is_flat_T.sum()} of {is_flat_T.size} points all resamples agree: no noise was seen"
@@ -131,12 +131,7 @@ def few_seeds(seeds: int) -> str:
     """Return what a reader must know of a bootstrap of so few seeds, or ""."""
     if seeds < 2:
         return "1 seed: an interval needs at least 2"
-    if seeds < FEW_SEEDS:
-        return (
-            f"a bootstrap of {seeds} seeds is narrower than it says (65 to 81 % coverage with 3);"
-            " the t interval of one number per seed is the one to trust"
-        )
-    return ""
+    return coverage_note("percentile", seeds)
 
 
 def summary(point: float, drawn_B: np.ndarray, seeds: int, plan: Plan) -> Aggregate:
@@ -155,7 +150,7 @@ def summary(point: float, drawn_B: np.ndarray, seeds: int, plan: Plan) -> Aggreg
     low, high = np.quantile(drawn_B, plan.tails)
     if seeds < 2:
         low = high = np.nan
-    elif np.ptp(drawn_B) <= EQUAL * max(np.abs(drawn_B).max(), abs(point)):
+    elif np.ptp(drawn_B) <= rounding(max(np.abs(drawn_B).max(), abs(point))):
         low = high = np.nan
         note = "all resamples agree: the noise between seeds cannot be estimated"
     interval = Interval(point, float(low), float(high))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.stats.intervals import rounding
+
 EXACT_SEEDS = 16
 """Up to this many pairs every one of the 2^pairs swaps is looked at (65,536 for 16)."""
 
@@ -161,4 +163,7 @@ def _differences(treat_S: np.ndarray, control_S: np.ndarray) -> np.ndarray:
     if np.isinf(treat_S).any() or np.isinf(control_S).any():
         raise ValueError("an infinite value cannot be averaged")
     difference_S = treat_S - control_S
-    return np.asarray(difference_S[~np.isnan(difference_S)])
+    difference_S = difference_S[~np.isnan(difference_S)]
+    size = max(np.abs(np.nan_to_num(a)).max(initial=0.0) for a in (treat_S, control_S))
+    # a difference by rounding alone has no sign to swap
+    return np.where(np.abs(difference_S) <= rounding(size), 0.0, difference_S)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.stats.intervals import EQUAL, rounding
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VarianceSplit:
@@ -122,6 +124,7 @@ def _cells(score_SQK: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     total_SQ = np.where(is_there_SQK, score_SQK, 0.0).sum(axis=2)
     cell_SQ = np.divide(total_SQ, count_SQ, out=np.full(total_SQ.shape, np.nan), where=count_SQ > 0)
     apart = np.where(is_there_SQK, score_SQK - cell_SQ[:, :, None], 0.0)
+    apart = np.where(np.abs(apart) <= rounding(np.nanmax(np.abs(score_SQK))), 0.0, apart)
     dof = int(np.maximum(count_SQ - 1, 0).sum())
     return cell_SQ, count_SQ, float((apart**2).sum() / dof) if dof else float("nan")
 
@@ -143,9 +146,11 @@ def _solve(
     found = np.full(4, np.nan)
     solution, _, rank, _ = np.linalg.lstsq(weights[:, known], squares, rcond=1e-10)
     if rank == sum(known):
-        found[known] = solution
+        # below this a square is the rounding of the numbers, or of the solution
+        least = rounding(np.nanmax(np.abs(cell_SQ))) ** 2 + EQUAL * float((value_SQ**2).mean())
+        found[known] = np.where(np.abs(solution) <= least, 0.0, solution)
     names = ("training", "question", "training by question")
-    below = [name for name, value in zip(names, found[1:], strict=True) if value < -1e-15]
+    below = [name for name, value in zip(names, found[1:], strict=True) if value < 0.0]
     training, question, both = (float(max(v, 0.0)) if v == v else np.nan for v in found[1:])
     missing = int((~is_there_SQ).sum())
     return VarianceSplit(

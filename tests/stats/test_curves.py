@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from harness.stats import aggregates
 from harness.stats.curves import area, final_mean, iqm_curve, time_to_threshold
+from harness.stats.few_seeds import coverage_note
 from harness.stats.percentile import Plan
 
 QUICK = settings(max_examples=25, deadline=None, derandomize=True)
@@ -70,7 +71,7 @@ def test_iqm_curve_is_the_iqm_of_each_step_and_follows_seeds() -> None:
         assert found.point_T[step] == pytest.approx(aggregates.iqm(score[..., step]), abs=1e-12)
         assert found.low_T[step] == pytest.approx(low, abs=1e-12)
         assert found.high_T[step] == pytest.approx(high, abs=1e-12)
-    assert found.note == ""
+    assert found.note == coverage_note("percentile", 6)
 
 
 def test_iqm_curve_of_few_seeds_says_so() -> None:
@@ -125,4 +126,5 @@ def test_a_curve_of_equal_scores_says_that_no_noise_was_seen() -> None:
     found = iqm_curve(score, rng=np.random.default_rng(1), plan=Plan(draws=200))
     assert "at 1 of 3 points" in found.note
     score[:, :, 1] = score[:, :, 0]
-    assert iqm_curve(score, rng=np.random.default_rng(1), plan=Plan(draws=200)).note == ""
+    noisy = iqm_curve(score, rng=np.random.default_rng(1), plan=Plan(draws=200))
+    assert noisy.note == coverage_note("percentile", 5)

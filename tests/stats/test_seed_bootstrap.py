@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.stats.seed_bootstrap import METHODS, bootstrap_mean
+from harness.stats.few_seeds import COVERED
+from harness.stats.seed_bootstrap import METHODS, bootstrap_bounds, bootstrap_mean
 
 SKEWED = np.random.default_rng(0).exponential(1.0, 12)
 DRAWS = 10_000
@@ -65,10 +66,38 @@ def test_what_has_no_noise_or_one_seed_has_no_bounds_and_says_so(method: Any) ->
     assert np.isnan(none.interval).all()
 
 
-def test_few_seeds_are_warned_of_and_many_are_not() -> None:
-    rng = np.random.default_rng(0)
-    assert "one to trust" in bootstrap_mean(SKEWED[:3], rng=rng).note
-    assert bootstrap_mean(SKEWED, rng=rng).note == ""
+@pytest.mark.parametrize(
+    ("method", "seeds", "told"),
+    [
+        ("percentile", 3, "covers 75 % with 3 seeds of normal noise and 69 % of exponential"),
+        ("percentile", 5, "covers 84 % with 5 seeds"),
+        ("BCa", 11, "covers 90 % with 10 seeds"),
+        ("percentile", 29, "covers 92 % with 20 seeds"),
+        ("studentised", 3, "covers 81 % with 3 seeds"),
+        ("studentised", 2, "2 seeds are too few"),
+        ("percentile", 30, ""),
+        ("studentised", 4, ""),
+    ],
+)
+def test_the_note_says_what_is_covered_up_to_where_the_method_holds(method, seeds, told) -> None:
+    value_S = np.random.default_rng(1).normal(size=seeds)
+    found = bootstrap_mean(value_S, rng=np.random.default_rng(0), method=method)
+    assert told in found.note
+    assert bool(found.note) == bool(told)
+    assert np.isfinite(found.interval.low) == (told != "2 seeds are too few")
+
+
+@pytest.mark.parametrize(("method", "seeds"), [("percentile", 5), ("BCa", 8), ("studentised", 4)])
+def test_the_coverage_in_the_note_is_that_of_simulated_studies(method: str, seeds: int) -> None:
+    rng = np.random.default_rng(6)
+    value_RS = rng.normal(size=(2000, seeds))
+    low_R, high_R = bootstrap_bounds(value_RS, rng, draws=1000, level=0.95)[method]
+    found = 100.0 * ((low_R <= 0.0) & (high_R >= 0.0)).mean()
+    assert found == pytest.approx(COVERED[method][seeds][0], abs=3.0)
+    assert found != pytest.approx(COVERED[method][3][0], abs=3.0)
+    # the t interval, which the note names, covers what it says
+    error_R = stats.sem(value_RS, axis=1) * stats.t.ppf(0.975, seeds - 1)
+    assert (np.abs(value_RS.mean(axis=1)) <= error_R).mean() == pytest.approx(0.95, abs=0.02)
 
 
 @pytest.mark.parametrize(

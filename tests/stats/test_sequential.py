@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from harness.stats.sequential import EFFECT_SCALE, monitor_bounded, monitor_normal
+from harness.stats.sequential import EFFECT_SCALE, MEASURED, monitor_bounded, monitor_normal
 
 STREAM = np.random.default_rng(4).normal(0.1, 0.05, size=12)
 
@@ -111,3 +111,33 @@ def test_a_mean_between_two_candidates_stays_inside_when_all_of_them_are_refuted
     found = monitor_bounded(steady, candidates=5)
     assert (found.low_S <= found.high_S).all()
     assert found.low_S[-1] <= 0.25 <= found.high_S[-1]
+
+
+NOISE = {
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "Laplace": lambda rng, shape: rng.laplace(size=shape),
+    "exponential": lambda rng, shape: rng.exponential(size=shape) - 1.0,
+}
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_it_errs_in_64_looks_as_often_as_its_assumption_says(noise: str) -> None:
+    studies = 1000
+    value_RS = NOISE[noise](np.random.default_rng(8), (studies, 64))
+    found = np.mean([(monitor_normal(value_S).p_S <= 0.05).any() for value_S in value_RS])
+    known = MEASURED[noise] / 100.0
+    error = np.sqrt(known * (1.0 - known) / studies)
+    assert abs(found - known) < 4.0 * error
+    assert f"{noise} {MEASURED[noise]:g} %" in monitor_normal(value_RS[0]).assumption
+    # where it is said not to hold it does not, and there the stricter level holds
+    assert (found <= 0.05) == (noise != "exponential")
+    strict = [(monitor_normal(v, level=0.995).p_S <= 0.005).any() for v in value_RS]
+    assert np.mean(strict) <= 0.05 + 4.0 * np.sqrt(0.05 * 0.95 / studies)
+
+
+def test_skewed_differences_are_warned_of_and_symmetric_ones_are_not() -> None:
+    skewed = np.array([0.0, 0.01, 0.02, 0.0, 0.9, 0.01])
+    assert "skewed (1.8)" in monitor_normal(skewed).note
+    assert "skewed" in monitor_normal(-skewed).note
+    assert monitor_normal(STREAM).note == ""
+    assert "skewed" not in monitor_bounded(skewed).note

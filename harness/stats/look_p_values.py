@@ -1,0 +1,105 @@
+"""One p value for a whole sequence of looks: what Holm's correction of a family needs.
+
+Axis letters: ``S`` training seeds, in the order of the fixed list; ``L`` looks; ``A`` error rates.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy import interpolate, special
+
+from harness.stats.looks import MOST_ALPHA, Design, look_moments
+
+_LEAST_ALPHA = 1e-8
+_ALPHAS = 20
+"""Error rates between which the p value of a whole sequence is interpolated."""
+
+
+def p_at_looks(
+    value_S: np.ndarray,
+    design: Design,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    size: float = 0.0,
+) -> np.ndarray:
+    """Return the one-sided p of a condition at each look that was reached, for `sequential_p`.
+
+    At a look `p <= look.p` says the same as the interval at the look's level does.
+
+    Args:
+        value_S: differences by seed in the order of the fixed list, shape (seeds,), finite.
+        design: the looks.
+        above: p of "the mean is this number or less"; None does not ask.
+        below: p of "the mean is this number or more". With both, the larger: equivalence.
+        size: see `intervals.mean_interval`.
+
+    Returns:
+        Shape (looks reached,), in [0, 1]; NaN for equal values.
+
+    Raises:
+        ValueError: neither condition, not one axis, or a value that is not finite.
+    """
+    if value_S.ndim != 1 or not np.isfinite(value_S).all() or (above is None and below is None):
+        raise ValueError(f"expected finite values of shape (seeds,) and a condition: {value_S!r}")
+    found = []
+    for look in design.looks:
+        if look.seeds > value_S.size:
+            break
+        mean_R, error_R = look_moments(value_S[None, : look.seeds], size)
+        sides = [(mean_R - above) / error_R] if above is not None else []
+        sides += [(below - mean_R) / error_R] if below is not None else []
+        found.append(special.stdtr(look.seeds - 1, -np.min(sides)))
+    return np.array(found)
+
+
+def sequential_p(p_L: np.ndarray, design: Design) -> float:
+    """Return one p value for a whole sequence of looks, for Holm's correction.
+
+    At each look: the error rate at which a design with the same looks would just have decided
+    there. The smallest so far counts. A claim decides at `alpha` if and only if this p is at most
+    alpha, and Holm over a family of such p values holds its rate over all looks.
+
+    Args:
+        p_L: one-sided p of Student's t at each look that was taken, in order, in [0, 1]; NaN is a
+            look without a p. Shape (looks,), at most as many as the design has.
+        design: the looks; its alpha is not used.
+
+    Returns:
+        In (0, 1]; NaN without any p. Rates above 0.5 are not told apart: they are 1.
+
+    Raises:
+        ValueError: more p values than looks, or one outside [0, 1].
+
+    Source:
+        Liu and Anderson 2008, Biostatistics 9:133; Maurer and Bretz 2013, Stat. Biopharm. Res.
+        5:311, for families.
+    """
+    p_L = np.asarray(p_L, dtype=float)
+    there_L = p_L[~np.isnan(p_L)]
+    if p_L.ndim != 1 or p_L.size > len(design.seeds) or ((there_L < 0) | (there_L > 1)).any():
+        raise ValueError(f"expected up to {len(design.seeds)} p values in [0, 1], got {p_L!r}")
+    rates = [_rate(float(p), look, design.seeds) for look, p in enumerate(p_L) if not np.isnan(p)]
+    return min(rates) if rates else float("nan")
+
+
+def _rate(p: float, look: int, seeds: tuple[int, ...]) -> float:
+    """Return the error rate at which a nominal p just decides at a look."""
+    log_p_A, log_alpha_A = _nominal(seeds)[look]
+    if p > np.exp(log_p_A[-1]) * (1.0 + 1e-12):
+        return 1.0
+    if p < np.exp(log_p_A[0]):
+        return float(p * np.exp(log_alpha_A[0] - log_p_A[0]))
+    return float(np.exp(interpolate.PchipInterpolator(log_p_A, log_alpha_A)(np.log(p))))
+
+
+@lru_cache(maxsize=16)
+def _nominal(seeds: tuple[int, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return for each look the logs of nominal p and of alpha, both rising."""
+    alpha_A = np.geomspace(_LEAST_ALPHA, MOST_ALPHA, _ALPHAS)
+    p_AL = np.array(
+        [[look.p for look in Design(seeds=seeds, alpha=float(a)).looks] for a in alpha_A]
+    )
+    return [(np.log(p_A), np.log(alpha_A)) for p_A in p_AL.T]
