@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-import yaml
+from pydantic import model_validator
 
 from harness.cli import suggest
-from harness.schema import DamagedError, UsageError
+from harness.schema import UsageError
+from harness.typed import Form, Many, Text, keyed, read_form
 
 FOLDER = Path(__file__).resolve().parent
 FIGURES = FOLDER / "figures.yaml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PanelSpec:
+class PanelSpec(Form):
     """One panel of a published figure.
 
     Attributes:
@@ -28,7 +27,7 @@ class PanelSpec:
         lines: arm -> name of its curve.
         faint: arm -> name of a raw curve behind the smoothed one.
         levels: row of v1 Table 2 -> column: horizontal lines.
-        x_scale: "linear", "log" or "symlog".
+        x_scale: of the horizontal axis.
         x_linear_to: last step of the linear part of a symlog axis.
         x_ticks: steps that are named; () is whatever fits.
         x_range / y_range: of the axes; () is whatever the points need.
@@ -38,42 +37,47 @@ class PanelSpec:
 
     title: str
     label: str
-    x_label: str
-    lines: Mapping[str, str]
-    faint: Mapping[str, str]
-    levels: Mapping[str, str]
-    x_scale: str
-    x_linear_to: float
-    x_ticks: tuple[float, ...]
-    x_range: tuple[float, ...]
-    y_range: tuple[float, ...]
-    markers: bool
-    gap: str
+    x_label: str = "training step"
+    lines: Mapping[Text, str] = {}
+    faint: Mapping[Text, str] = {}
+    levels: Mapping[Text, str] = {}
+    x_scale: Literal["linear", "log", "symlog"] = "linear"
+    x_linear_to: float = 1.0
+    x_ticks: Many[float] = ()
+    x_range: Many[float] = ()
+    y_range: Many[float] = ()
+    markers: bool = False
+    gap: str = ""
+
+    @model_validator(mode="after")
+    def _check_contents(self) -> PanelSpec:
+        if bool(self.gap) == bool(self.lines):
+            raise ValueError(f"({self.title}) needs either lines or a gap")
+        return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OursSpec:
+class OursSpec(Form):
     """Which of our runs belong to a figure.
 
     Attributes:
         ablation: whose runs.
         arms: which of them, in the order of the figure.
         metrics: one panel each (docs/metrics.md, and paper/series.py for derived ones).
-        beside: metric -> number of the published panel that it may be drawn in.
+        beside: metric -> number of the published panel that it may be drawn in; other figures'
+            metrics may be among them.
         scales: at which it is of the same kind and unit, so that it is drawn there.
         columns: panels per row; 0 is as many as fit.
     """
 
     ablation: str
-    arms: tuple[str, ...]
-    metrics: tuple[str, ...]
-    beside: Mapping[str, int]
-    scales: tuple[str, ...]
-    columns: int
+    arms: Many[Text]
+    metrics: Many[str]
+    beside: Mapping[str, int] = {}
+    scales: Many[str] = ()
+    columns: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FigureSpec:
+class FigureSpec(Form):
     """One figure of the paper.
 
     Attributes:
@@ -90,13 +94,13 @@ class FigureSpec:
 
     id: str
     place: str
-    same: tuple[str, ...]
+    same: Many[str] = ()
     title: str
-    panels: tuple[PanelSpec, ...]
-    columns: int
-    ours: OursSpec | None
-    claims: tuple[str, ...]
-    lacks: tuple[str, ...]
+    panels: Many[PanelSpec]
+    columns: int = 0
+    ours: OursSpec | None = None
+    claims: Many[str] = ()
+    lacks: Many[str]
 
     @property
     def curves(self) -> tuple[str, ...]:
@@ -105,21 +109,31 @@ class FigureSpec:
         return tuple(dict.fromkeys(names))
 
 
+class Layout(Form):
+    """The file: families of arms in the order of their colours, and id -> figure in its order."""
+
+    families: Mapping[str, Many[Text]]
+    figures: Annotated[Mapping[str, FigureSpec], keyed("id")]
+
+
 @cache
-def read_figures(path: Path = FIGURES) -> dict[str, FigureSpec]:
-    """Return the figures of the paper by id, in its order.
+def read_layout(path: Path = FIGURES) -> Layout:
+    """Return what figures.yaml holds.
 
     Raises:
         DamagedError: an entry has an unknown key or lacks one.
     """
-    raw = _yaml(path)["figures"]
-    return {name: _figure(name, entry) for name, entry in raw.items()}
+    return read_form(Layout, path, place=path.name)
 
 
-@cache
-def read_families(path: Path = FIGURES) -> tuple[tuple[str, ...], ...]:
+def read_figures() -> Mapping[str, FigureSpec]:
+    """Return the figures of the paper by id, in its order."""
+    return read_layout().figures
+
+
+def read_families() -> tuple[tuple[str, ...], ...]:
     """Return the families of arms, each in the order of their colours."""
-    return tuple(tuple(map(str, arms)) for arms in _yaml(path)["families"].values())
+    return tuple(read_layout().families.values())
 
 
 def find_id(wanted: str, ids: Sequence[str], aliases: Mapping[str, str]) -> str:
@@ -132,72 +146,3 @@ def find_id(wanted: str, ids: Sequence[str], aliases: Mapping[str, str]) -> str:
     if found not in ids:
         raise UsageError(f"there is no {wanted!r}: {suggest(wanted, [*ids, *aliases])}")
     return found
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
-
-
-def _figure(name: str, raw: Mapping[str, Any]) -> FigureSpec:
-    known = ("place", "same", "title", "panels", "columns", "ours", "claims", "lacks")
-    _check(name, raw, known, needed=("place", "title", "panels", "lacks"))
-    return FigureSpec(
-        id=name,
-        place=raw["place"],
-        same=tuple(raw.get("same", ())),
-        title=raw["title"],
-        panels=tuple(_panel(name, panel) for panel in raw["panels"]),
-        columns=int(raw.get("columns", 0)),
-        ours=_ours(name, raw["ours"]) if "ours" in raw else None,
-        claims=tuple(raw.get("claims", ())),
-        lacks=tuple(raw["lacks"]),
-    )
-
-
-def _panel(name: str, raw: Mapping[str, Any]) -> PanelSpec:
-    defaults: dict[str, Any] = {
-        "x_label": "training step",
-        "lines": {},
-        "faint": {},
-        "levels": {},
-        "x_scale": "linear",
-        "x_linear_to": 1.0,
-        "x_ticks": (),
-        "x_range": (),
-        "y_range": (),
-        "markers": False,
-        "gap": "",
-    }
-    _check(name, raw, ("title", "label", *defaults), needed=("title", "label"))
-    if bool(raw.get("gap")) == bool(raw.get("lines")):
-        raise DamagedError(f"panel {raw['title']!r} of {name} needs either lines or a gap")
-    values = {**defaults, **raw}
-    ranges = {key: tuple(map(float, values[key])) for key in ("x_ticks", "x_range", "y_range")}
-    return PanelSpec(**{**values, **ranges})
-
-
-def _ours(name: str, raw: Mapping[str, Any]) -> OursSpec:
-    known = ("ablation", "arms", "metrics", "beside", "scales", "columns")
-    _check(name, raw, known, needed=("ablation", "arms", "metrics"))
-    metrics = tuple(raw["metrics"])
-    return OursSpec(
-        ablation=raw["ablation"],
-        arms=tuple(map(str, raw["arms"])),
-        metrics=metrics,
-        beside={k: int(v) for k, v in raw.get("beside", {}).items() if k in metrics},
-        scales=tuple(raw.get("scales", ())),
-        columns=int(raw.get("columns", 0)),
-    )
-
-
-def _check(
-    name: str, raw: Mapping[str, Any], known: Sequence[str], *, needed: Sequence[str]
-) -> None:
-    for key in needed:
-        if key not in raw:
-            raise DamagedError(f"{name} of {FIGURES.name} has no `{key}`: add it")
-    for key in raw:
-        if key not in known:
-            raise DamagedError(
-                f"{name} of {FIGURES.name} has an unknown key `{key}`: {suggest(key, known)}"
-            )

@@ -84,7 +84,7 @@ def _figures(paper: Paper) -> str:
 
 def _tables() -> str:
     rows = [
-        [*_names(spec, "md"), spec.table or "-", spec.ablation or "-"]
+        [*_names(spec, "md"), spec.table or "-", spec.ours.ablation or "-"]
         for spec in read_tables().values()
     ]
     heads = ["id", "in the paper", "what", "reference", "our runs are of"]

@@ -41,7 +41,8 @@ def _kl(inputs: Inputs) -> Figure:
 def _of_paper(name: str, inputs: Inputs, ours: tuple[str, ...]) -> Figure:
     spec = read_figures()[name]
     if spec.ours is not None and ours:
-        spec = replace(spec, ours=replace(spec.ours, metrics=ours, beside={}))
+        shown = spec.ours.model_copy(update={"metrics": ours, "beside": {}})
+        spec = spec.model_copy(update={"ours": shown})
     blocks = [replace(block, columns=COLUMNS) for block in blocks_of(spec, inputs)]
     return draw("", blocks, "")
 

@@ -98,8 +98,10 @@ def _with_ours(
         arms = _arms(ours, study, is_named=inputs.is_named)
         own = [_own_plot(study, metric, arms) for metric in ours.metrics]
         if above and study.scale in ours.scales:
-            for metric, place in ours.beside.items():
-                plots[place] = _merged(plots[place], own[ours.metrics.index(metric)], study)
+            for metric, plot in zip(ours.metrics, own, strict=True):
+                if metric in ours.beside:
+                    place = ours.beside[metric]
+                    plots[place] = _merged(plots[place], plot, study)
         blocks.append(
             Block(header=_own_header(study), plots=own, columns=ours.columns, arms=study.arms)
         )

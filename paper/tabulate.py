@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
-import yaml
 
 from harness.claims.conditions import reach
 from harness.metrics.finals import final_values
 from harness.micro.template import PROMPT_TEMPLATE
 from harness.text import markdown_table
+from harness.typed import Form, Many, keyed, read_form
 from paper.inputs import Inputs, Study, missing_study
-from paper.layout import FOLDER
+from paper.layout import FOLDER, OursSpec
 from paper.product import Product, claims_of
 from paper.series import interval_of, metric_label
 
@@ -24,44 +24,41 @@ TABLES = FOLDER / "tables.yaml"
 COLUMNS = ("part", "row", "column", "value", "low", "high", "n", "unit", "source")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableSpec:
-    """One table of the paper; the fields are those of tables.yaml.
+NO_RUNS = OursSpec(ablation="", arms=(), metrics=())
+
+
+class TableSpec(Form):
+    """One table of the paper.
 
     Attributes:
+        id: name of its files.
+        place: version and number in the paper.
+        same: ids of other versions' tables that show the same.
+        title: what it shows.
         table: name of the reference; "" for the prompt.
-        ablation / arms / metrics: of our runs below it; "" and () for none.
+        ours: what stands below it of our runs.
+        lacks: what is not shown, and why.
     """
 
     id: str
     place: str
-    same: tuple[str, ...]
+    same: Many[str] = ()
     title: str
-    table: str
-    ablation: str
-    arms: tuple[str, ...]
-    metrics: tuple[str, ...]
-    lacks: tuple[str, ...]
+    table: str = ""
+    ours: OursSpec = NO_RUNS
+    lacks: Many[str]
+
+
+class Tables(Form):
+    """The file: id -> table."""
+
+    tables: Annotated[Mapping[str, TableSpec], keyed("id")]
 
 
 @cache
-def read_tables(path: Path = TABLES) -> dict[str, TableSpec]:
+def read_tables(path: Path = TABLES) -> Mapping[str, TableSpec]:
     """Return the tables of the paper by id."""
-    found = {}
-    for name, raw in yaml.safe_load(path.read_text(encoding="utf-8"))["tables"].items():
-        ours = raw.get("ours", {})
-        found[name] = TableSpec(
-            id=name,
-            place=raw["place"],
-            same=tuple(raw.get("same", ())),
-            title=raw["title"],
-            table=raw.get("table", ""),
-            ablation=ours.get("ablation", ""),
-            arms=tuple(ours.get("arms", ())),
-            metrics=tuple(ours.get("metrics", ())),
-            lacks=tuple(raw["lacks"]),
-        )
-    return found
+    return read_form(Tables, path, place=path.name).tables
 
 
 def make_table(spec: TableSpec, inputs: Inputs) -> Product:
@@ -86,7 +83,7 @@ def make_table(spec: TableSpec, inputs: Inputs) -> Product:
         numbers=pd.DataFrame(rows, columns=list(COLUMNS)),
         text="\n\n".join(parts) + "\n",
         references=references,
-        runs={study.name: _runs(study, spec.arms) for study in studies},
+        runs={study.name: _runs(study, spec.ours.arms) for study in studies},
         claims=claims_of(inputs, [spec.table]),
         gaps=gaps,
     )
@@ -95,11 +92,12 @@ def make_table(spec: TableSpec, inputs: Inputs) -> Product:
 def _studies(spec: TableSpec, inputs: Inputs) -> tuple[Sequence[Study], list[str]]:
     """Return the studies with an arm of the table, and what is missing."""
     gaps = list(spec.lacks)
-    if not spec.ablation or not inputs.draws_ours:
+    ours = spec.ours
+    if not ours.ablation or not inputs.draws_ours:
         return (), gaps
-    studies = [s for s in inputs.of_ablation(spec.ablation) if set(spec.arms) & set(s.arms)]
+    studies = [s for s in inputs.of_ablation(ours.ablation) if set(ours.arms) & set(s.arms)]
     if not studies:
-        gaps.append(missing_study(spec.ablation, inputs))
+        gaps.append(missing_study(ours.ablation, inputs))
     return studies, gaps
 
 
@@ -127,10 +125,10 @@ def _published_text(spec: TableSpec, inputs: Inputs) -> str:
 
 
 def _own_rows(spec: TableSpec, study: Study) -> list[tuple[object, ...]]:
-    finals = final_values(study.tables, spec.metrics)
+    finals = final_values(study.tables, spec.ours.metrics)
     rows: list[tuple[object, ...]] = []
-    for arm in spec.arms:
-        for metric in spec.metrics:
+    for arm in spec.ours.arms:
+        for metric in spec.ours.metrics:
             is_mine = (finals["arm"].astype(str) == arm) & (finals["metric"] == metric)
             values = finals.loc[is_mine, "value"].dropna().to_list()
             found = interval_of(values)

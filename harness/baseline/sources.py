@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from harness.baseline.archive import is_archive, read_archive
@@ -76,7 +75,7 @@ def load_logs(given: Mapping[str, str], origin: Origin) -> Bundle:
         doubled = [key for key in said if getattr(known, key) or known.runs]
         if doubled:
             raise UsageError(f"the mapping file says the {doubled[0]} already: leave it out")
-        own = replace(known, fixed={**known.fixed, **said})
+        own = known.model_copy(update={"fixed": {**known.fixed, **said}})
         logs.append(read_log(path, own, format_=given["format"]))
     return bundle_of_logs(logs, known, given["name"], origin)
 

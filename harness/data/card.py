@@ -80,8 +80,7 @@ def card(manifest: Mapping[str, Any]) -> str:
 def page(entries: Sequence[Entry]) -> str:
     """Return the page of all data sets."""
     rows = [
-        [f"[{e.name}](#{e.name})", e.use, str(e.rows["published"]), e.licence, _where(e)]
-        for e in entries
+        [f"[{e.name}](#{e.name})", e.use, e.rows.published, e.licence, _where(e)] for e in entries
     ]
     heads = ["data set", "use", "questions", "licence", "on the hub"]
     sections = [part for entry in entries for part in (f"## {entry.name}", _section(entry))]
@@ -102,7 +101,7 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
     spoken = " and ".join(LANGUAGES[name] for name in entry.languages)
     found = [
         ("use", entry.use),
-        ("questions", f"{entry.rows['published']} as published{_limits(entry)}"),
+        ("questions", f"{entry.rows.published} as published{_limits(entry)}"),
         ("languages", spoken),
         ("licence", f"{entry.licence} ({entry.licence_source})"),
         ("citation", entry.citation),
@@ -127,7 +126,7 @@ def _section(entry: Entry) -> str:
 def _file_part(stated: Mapping[str, Any]) -> str:
     entry, of = find_entry(stated["dataset"]), stated["of"]
     lines = [
-        f"- records read: {of['records']:,} ({entry.rows['published']} as published)",
+        f"- records read: {of['records']:,} ({entry.rows.published} as published)",
         f"- repeated questions: {of['repeats']:,} (duplicates={stated['duplicates']})",
         f"- of them with another answer: {of['conflicts']:,}",
         f"- template: {entry.template}; form of the records: {', '.join(stated['forms'])}",
@@ -155,8 +154,8 @@ def _counts(languages: Mapping[str, int]) -> str:
 
 
 def _limits(entry: Entry) -> str:
-    least, most = entry.rows.get("least"), entry.rows.get("most")
-    if least is None or least == most:
+    least, most = entry.rows.least, entry.rows.most
+    if least is None or most is None or least == most:
         return ""
     return f"; {least:,} to {most:,} records are taken for it"
 

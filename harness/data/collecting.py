@@ -121,11 +121,11 @@ def _repeats(again: Sequence[Placed], placed: Sequence[Placed]) -> str:
 
 def _incomplete(entry: Entry, count: int, languages: Mapping[str, int]) -> str:
     """Return what a set lacks, "" for nothing."""
-    least, most = entry.rows.get("least", 1), entry.rows.get("most", count)
+    least, most = entry.rows.least or 1, count if entry.rows.most is None else entry.rows.most
     if not least <= count <= most:
         span = str(least) if least == most else f"{least} to {most}"
         return (
-            f"{entry.name} has {count} records, expected {span} ({entry.rows['published']} as"
+            f"{entry.name} has {count} records, expected {span} ({entry.rows.published} as"
             " published): give the whole set, or partial=true to prepare what there is"
         )
     missing = [name for name in entry.languages if name not in languages]

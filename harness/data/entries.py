@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
-
-import yaml
+from typing import Literal
 
 from harness.cli import suggest
-from harness.schema import DamagedError, UsageError
+from harness.schema import UsageError
+from harness.typed import Form, Many, Text, read_form
 
 FOLDER = Path(__file__).with_name("entries")
 
 Use = Literal["training", "evaluation"]
 Duplicates = Literal["refuse", "first", "keep"]
-DUPLICATES: tuple[Duplicates, ...] = ("refuse", "first", "keep")
-
-_CLOSED = {
-    "use": ("training", "evaluation"),
-    "template": ("orz", "none"),
-    "duplicates": DUPLICATES,
-}
-_SAID = {"published", "least", "most"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HubFiles:
+class HubFiles(Form):
     """Files of a data set's repository on the Hugging Face hub.
 
     Attributes:
@@ -38,12 +27,24 @@ class HubFiles:
     """
 
     repository: str
-    files: tuple[str, ...]
+    files: Many[str]
     revision: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Rows(Form):
+    """How many questions a data set has: as its authors say it, and between which numbers it fits.
+
+    Attributes:
+        published: their words.
+        least / most: None is no bound.
+    """
+
+    published: Text
+    least: int | None = None
+    most: int | None = None
+
+
+class Entry(Form):
     """A data set.
 
     Attributes:
@@ -58,7 +59,7 @@ class Entry:
         parts: names of the data sets that it is made of, in order.
         local: patterns of file names that are looked for in a directory that a user gives.
         elsewhere: where else to get it, for people.
-        rows: "published" as its authors say it, and the "least" and "most" that fit.
+        rows: how many there are.
         languages: those that must occur, "en" or "zh".
         licence, licence_source, citation, notes: for the card.
         duplicates: what happens to repeated questions unless the user says otherwise.
@@ -71,21 +72,21 @@ class Entry:
     summary: str
     use: Use
     split: str = "train"
-    forms: tuple[str, ...]
+    forms: Many[str]
     template: Literal["orz", "none"]
     hub: HubFiles | None = None
-    parts: tuple[str, ...] = ()
-    local: tuple[str, ...] = ()
+    parts: Many[str] = ()
+    local: Many[str] = ()
     elsewhere: str = ""
-    rows: Mapping[str, Any]
-    languages: tuple[str, ...]
+    rows: Rows
+    languages: Many[str]
     licence: str
     licence_source: str
     citation: str
     duplicates: Duplicates
     is_confidential: bool = False
     keeps_records: bool = False
-    notes: str = field(default="")
+    notes: str = ""
 
     @property
     def parquet(self) -> str:
@@ -127,31 +128,5 @@ def read_entry(path: Path) -> Entry:
     Raises:
         DamagedError: a field is missing, unknown, or has none of its values.
     """
-    text = path.read_text()
-    document = yaml.safe_load(text)
-    known = {f.name for f in fields(Entry)} - {"name", "summary"}
-    wrong = sorted(set(document) - known) or sorted(_NEEDED - set(document))
-    if wrong:
-        raise DamagedError(f"{path} lacks or misnames {wrong[0]}: known are {', '.join(known)}")
-    for key, allowed in _CLOSED.items():
-        if document[key] not in allowed:
-            raise DamagedError(f"{path} has {key} {document[key]!r}: expected one of {allowed}")
-    if "published" not in document["rows"] or set(document["rows"]) - _SAID:
-        raise DamagedError(f"{path} misnames a key of rows: expected {', '.join(sorted(_SAID))}")
-    lists = {k: tuple(v) for k, v in document.items() if isinstance(v, list)}
-    hub = document.get("hub")
-    return Entry(
-        **{
-            **document,
-            **lists,
-            "name": path.stem,
-            "summary": text.partition("\n")[0].lstrip("# "),
-            "hub": HubFiles(**{**hub, "files": tuple(hub["files"])}) if hub else None,
-        }
-    )
-
-
-_NEEDED = {
-    *("title", "use", "forms", "template", "rows", "languages"),
-    *("licence", "licence_source", "citation", "duplicates"),
-}
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return read_form(Entry, path, own={"name": path.stem, "summary": first.lstrip("# ")})

@@ -17,7 +17,7 @@ def registry_table(prepared: Mapping[str, Sequence[str]]) -> str:
         prepared: name of a data set -> its directories on this machine.
     """
     rows = [
-        [entry.name, entry.use, str(entry.rows["published"]), entry.licence, _ready(found)]
+        [entry.name, entry.use, entry.rows.published, entry.licence, _ready(found)]
         for entry, found in ((entries()[name], found) for name, found in prepared.items())
     ]
     return plain_table(["data set", "use", "questions", "licence", "prepared"], rows)
@@ -50,7 +50,7 @@ def incomplete_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield which files are not the published sets, as partial=true lets them be."""
     for name, one in manifest["files"].items():
         if not one["is_complete"]:
-            published = entries()[one["dataset"]].rows["published"]
+            published = entries()[one["dataset"]].rows.published
             yield (
                 f"{name} is not the published set of {one['dataset']}: {one['of']['records']:,}"
                 f" records, {published} as published"

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
-
-import yaml
+from typing import TypeVar
 
 from harness.cli import suggest
 from harness.schema import UsageError
+from harness.typed import Form, Many, read_form
 
 HERE = Path(__file__).parent
 _Any = TypeVar("_Any", "Suite", "Benchmark", "Protocol")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Benchmark:
+class Benchmark(Form):
     """A set of questions.
 
     Attributes:
@@ -33,12 +30,11 @@ class Benchmark:
     title: str
     questions: int
     note: str
-    files: tuple[str, ...] = ()
+    files: Many[str] = ()
     micro_split: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
+class Protocol(Form):
     """How answers are sampled and what counts as right: numbers of two protocols do not mix.
 
     Attributes:
@@ -59,17 +55,16 @@ class Protocol:
     samples: int
     grader: str
     stop_rule: bool
-    stop: tuple[str, ...]
+    stop: Many[str]
     temperature: float
     top_p: float
     top_k: int
     prompt_tokens: int
     response_tokens: int
-    assumed: Mapping[str, str] = field(default_factory=dict)
+    assumed: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suite:
+class Suite(Form):
     """Benchmarks that are run together.
 
     Attributes:
@@ -83,8 +78,8 @@ class Suite:
 
     name: str
     what: str
-    benchmarks: tuple[str, ...] = ()
-    tasks: tuple[str, ...] = ()
+    benchmarks: Many[str] = ()
+    tasks: Many[str] = ()
     prompt_tokens: int = 0
     response_tokens: int = 0
     dtype: str = "auto"
@@ -123,21 +118,4 @@ def _read(kind: str, form: type[_Any], name: str) -> _Any:
     if name not in known:
         raise UsageError(f"unknown {kind} {name!r}: {suggest(name, known)}")
     path = HERE / f"{kind}s" / f"{name}.yaml"
-    return _checked(form, path, {"name": name, **yaml.safe_load(path.read_text())})
-
-
-def _checked(form: type[_Any], path: Path, given: Mapping[str, Any]) -> _Any:
-    keys = {item.name: item for item in fields(form)}
-    lacking = [
-        name
-        for name, item in keys.items()
-        if name not in given and item.default is MISSING and item.default_factory is MISSING
-    ]
-    unknown = [name for name in given if name not in keys]
-    if lacking or unknown:
-        raise UsageError(
-            f"{path} lacks {', '.join(lacking) or 'nothing'} and has the unknown keys"
-            f" {', '.join(unknown) or '(none)'}: expected the keys {', '.join(keys)}"
-        )
-    lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
-    return form(**{**given, **lists})
+    return read_form(form, path, wrong=UsageError, own={"name": name})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,12 +95,12 @@ def adjusted(protocol: Protocol, suite: Suite, samples: int = 0, response: int =
         samples: per question; 0 is the protocol's.
         response: longest response, tokens; 0 is the suite's, else the protocol's.
     """
-    return replace(
-        protocol,
-        samples=samples or protocol.samples,
-        prompt_tokens=suite.prompt_tokens or protocol.prompt_tokens,
-        response_tokens=response or suite.response_tokens or protocol.response_tokens,
-    )
+    changes = {
+        "samples": samples or protocol.samples,
+        "prompt_tokens": suite.prompt_tokens or protocol.prompt_tokens,
+        "response_tokens": response or suite.response_tokens or protocol.response_tokens,
+    }
+    return protocol.model_copy(update=changes)
 
 
 def load_sets(suite: Suite, chosen: Sequence[str], root: Path, most: int = 0) -> tuple[Set, ...]:

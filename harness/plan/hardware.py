@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from harness.cli import suggest
 from harness.schema import UsageError
+from harness.typed import Form, read_form
 
 FILE = Path(__file__).with_name("gpus.yaml")
 NUMBERS = ("memory_gib", "peak_tflops", "hbm_tb_s", "nvlink_gb_s", "network_gb_s", "gpus_per_node")
+
+
+class Number(Form):
+    """A number with the place where it stands."""
+
+    value: float
+    source: str
+
+
+class GpuEntry(Form):
+    """One GPU of gpus.yaml; the units are said there."""
+
+    name: str
+    memory_gib: Number
+    peak_tflops: Number
+    hbm_tb_s: Number
+    nvlink_gb_s: Number
+    network_gb_s: Number
+    gpus_per_node: Number
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Name -> number, those of `NUMBERS`."""
+        return {name: float(getattr(self, name).value) for name in NUMBERS}
+
+
+class _File(Form):
+    gpus: Mapping[str, GpuEntry]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +79,10 @@ def read_gpu(key: str) -> Gpu:
         raise UsageError(
             f"unknown gpu {key!r}: {suggest(key, list(known))} (harness/plan/gpus.yaml)"
         )
-    entry = known[key]
-    value = {number: float(entry[number]["value"]) for number in NUMBERS}
+    value = known[key].numbers
     return Gpu(
         key=key,
-        name=entry["name"],
+        name=known[key].name,
         memory_bytes=value["memory_gib"] * 2**30,
         flops=value["peak_tflops"] * 1e12,
         hbm=value["hbm_tb_s"] * 1e12,
@@ -67,6 +93,6 @@ def read_gpu(key: str) -> Gpu:
 
 
 @cache
-def gpu_entries() -> dict[str, dict[str, Any]]:
-    """Return every entry of gpus.yaml: name, and value and source of each number."""
-    return dict(yaml.safe_load(FILE.read_text(encoding="utf-8"))["gpus"])
+def gpu_entries() -> Mapping[str, GpuEntry]:
+    """Return every entry of gpus.yaml."""
+    return read_form(_File, FILE).gpus

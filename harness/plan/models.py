@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.cli import suggest
 from harness.schema import DamagedError, UsageError
+from harness.typed import Form, Many, read_form
 
 DIMENSIONS = Path(__file__).with_name("models.yaml")
 COUNTS = Path(__file__).with_name("parameters.json")
+
+
+class Dimensions(Form):
+    """The words of a model's config.json that make its size."""
+
+    model_type: str
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int | None = None
+    intermediate_size: int
+    vocab_size: int
+    tie_word_embeddings: bool
+
+
+class ModelEntry(Form):
+    """One model of models.yaml."""
+
+    source: str
+    aliases: Many[str]
+    config: Dimensions
+
+
+class _File(Form):
+    models: Mapping[str, ModelEntry]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +96,7 @@ def read_model(name: str) -> Model:
         DamagedError: its parameters were not counted.
     """
     entries = model_entries()
-    names = {alias: key for key, entry in entries.items() for alias in (key, *entry["aliases"])}
+    names = {alias: key for key, entry in entries.items() for alias in (key, *entry.aliases)}
     if name not in names:
         raise UsageError(
             f"no dimensions of the model {name!r} are stored: {suggest(name, list(names))}; add its"
@@ -79,25 +105,25 @@ def read_model(name: str) -> Model:
     key = names[name]
     if key not in counted()["models"]:
         raise DamagedError(f"{COUNTS.name} has no count of {key}: run scripts/count_parameters.py")
-    config, count = entries[key]["config"], counted()["models"][key]
-    head = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    config, count = entries[key].config, counted()["models"][key]
+    head = config.head_dim or config.hidden_size // config.num_attention_heads
     return Model(
         name=name,
-        layers=config["num_hidden_layers"],
-        hidden=config["hidden_size"],
-        intermediate=config["intermediate_size"],
-        vocab=config["vocab_size"],
-        attention_width=head * config["num_attention_heads"],
-        kv_width=head * config["num_key_value_heads"],
-        is_tied=config["tie_word_embeddings"],
+        layers=config.num_hidden_layers,
+        hidden=config.hidden_size,
+        intermediate=config.intermediate_size,
+        vocab=config.vocab_size,
+        attention_width=head * config.num_attention_heads,
+        kv_width=head * config.num_key_value_heads,
+        is_tied=config.tie_word_embeddings,
         **count,
     )
 
 
 @cache
-def model_entries() -> dict[str, dict[str, Any]]:
+def model_entries() -> Mapping[str, ModelEntry]:
     """Return every entry of models.yaml."""
-    return dict(yaml.safe_load(DIMENSIONS.read_text(encoding="utf-8"))["models"])
+    return read_form(_File, DIMENSIONS).models
 
 
 @cache

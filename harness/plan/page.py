@@ -137,7 +137,7 @@ def page(example: Request, calibration: Calibration, command: str, picture: str)
             "Sources, and what they leave unsaid:",
             _sources(),
             "Published costs that are not used, and why:",
-            "\n".join(f"- {what}: {why}." for what, why in document()["unused"].items()),
+            "\n".join(f"- {what}: {why}." for what, why in document().unused.items()),
             "## GPUs",
             _gpus(),
             "## Models",
@@ -167,9 +167,9 @@ def _without_calibration(text: str) -> str:
 
 def _sources() -> str:
     lines = []
-    for name, raw in document()["runs"].items():
-        taken = "; ".join(f"{key} ({why})" for key, why in raw["assumed"].items())
-        lines.append(f"- {name}: {raw['source']}." + (f" Assumed: {taken}." if taken else ""))
+    for name, run in document().runs.items():
+        taken = "; ".join(f"{key} ({why})" for key, why in run.assumed.items())
+        lines.append(f"- {name}: {run.source}." + (f" Assumed: {taken}." if taken else ""))
     return "\n".join(lines)
 
 
@@ -182,7 +182,7 @@ def _gpus() -> str:
         )
     )
     rows = [
-        [f"`{key}`", entry["name"], *(f"{entry[number]['value']:g}" for number in NUMBERS)]
+        [f"`{key}`", entry.name, *(f"{number:g}" for number in entry.numbers.values())]
         for key, entry in gpu_entries().items()
     ]
     table = markdown_table(["gpu", "name", *units.values()], rows, "<<" + ">" * len(NUMBERS))

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from harness.paths import PAPER
@@ -19,6 +18,7 @@ from harness.plan.models import Model, read_model
 from harness.plan.recipe import Recipe, Trained
 from harness.plan.steps import Load, Work, concurrency, step_work
 from harness.references.paper import Paper, read_paper
+from harness.typed import Form, Many, keyed, read_form
 
 FILE = Path(__file__).with_name("published.yaml")
 
@@ -27,6 +27,44 @@ LOOKS = 24
 
 CACHE_SHARE = 0.6
 """Of a GPU's memory for weights and cache of the rollout engine of a published run: not stated."""
+
+
+class Phase(Form):
+    """A part of a published run; `response_tokens` is a mean or the name of a published curve."""
+
+    steps: int
+    gpus: int
+    prompts: int
+    samples: int
+    max_response: int
+    prompt_tokens: float
+    response_tokens: float | str
+    tensor_parallel: int
+    max_num_seqs: int
+    test_freq: int
+    evaluation_responses: int
+
+
+class PublishedRun(Form):
+    """A run of published.yaml; the fields are explained there and at `Published`."""
+
+    name: str
+    source: str
+    family: str
+    model: str
+    gpu: str
+    gpu_hours: float
+    has_critic: bool
+    has_reference: bool
+    assumed: Mapping[str, str]
+    phases: Many[Phase]
+
+
+class Document(Form):
+    """The file: runs that calibrate the model, and why other published costs do not."""
+
+    runs: Annotated[Mapping[str, PublishedRun], keyed("name")]
+    unused: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +98,13 @@ class Published:
 @cache
 def published_runs() -> tuple[Published, ...]:
     """Return the runs that calibrate the time model, in the order of the file."""
-    return tuple(_read(name, raw) for name, raw in document()["runs"].items())
+    return tuple(_work_of(run) for run in document().runs.values())
 
 
 @cache
-def document() -> dict[str, Any]:
+def document() -> Document:
     """Return published.yaml."""
-    return dict(yaml.safe_load(FILE.read_text(encoding="utf-8")))
+    return read_form(Document, FILE)
 
 
 @cache
@@ -75,11 +113,11 @@ def paper() -> Paper:
     return read_paper(PAPER)
 
 
-def _read(name: str, raw: Mapping[str, Any]) -> Published:
-    model, gpu = read_model(raw["model"]), read_gpu(raw["gpu"])
+def _work_of(run: PublishedRun) -> Published:
+    model, gpu = read_model(run.model), read_gpu(run.gpu)
     work = np.zeros(3)
-    for phase in raw["phases"]:
-        recipe = _recipe(model, gpu, raw, phase)
+    for phase in run.phases:
+        recipe = _recipe(model, gpu, run, phase)
         means = _means(phase)
         work += (
             recipe.gpus
@@ -87,14 +125,14 @@ def _read(name: str, raw: Mapping[str, Any]) -> Published:
             * (recipe.steps)
         )
     return Published(
-        name=name,
-        family=raw["family"],
-        source=raw["source"],
-        model=raw["model"],
-        gpu=raw["gpu"],
-        gpus=tuple(phase["gpus"] for phase in raw["phases"]),
-        gpu_hours=float(raw["gpu_hours"]),
-        assumed=raw["assumed"],
+        name=run.name,
+        family=run.family,
+        source=run.source,
+        model=run.model,
+        gpu=run.gpu,
+        gpus=tuple(phase.gpus for phase in run.phases),
+        gpu_hours=run.gpu_hours,
+        assumed=run.assumed,
         work_s=work,
     )
 
@@ -110,10 +148,8 @@ def summed(works: list[Work]) -> NDArray[np.float64]:
     )
 
 
-def _at_full(
-    recipe: Recipe, gpu: Gpu, phase: Mapping[str, Any], mean: float
-) -> NDArray[np.float64]:
-    prompt = float(phase["prompt_tokens"])
+def _at_full(recipe: Recipe, gpu: Gpu, phase: Phase, mean: float) -> NDArray[np.float64]:
+    prompt = phase.prompt_tokens
     room = CACHE_SHARE * gpu.memory_bytes * recipe.tensor_parallel - 2 * recipe.model.parameters
     load = Load(
         recipe=recipe,
@@ -125,21 +161,21 @@ def _at_full(
     return summed(step_work(load))
 
 
-def _means(phase: Mapping[str, Any]) -> NDArray[np.float64]:
-    tokens = phase["response_tokens"]
+def _means(phase: Phase) -> NDArray[np.float64]:
+    tokens = phase.response_tokens
     if isinstance(tokens, str):
-        means = growth(paper().curves[tokens], phase["steps"], phase["max_response"])
+        means = growth(paper().curves[tokens], phase.steps, phase.max_response)
         looks = np.linspace(0, len(means) - 1, min(LOOKS, len(means))).astype(int)
         return means.take(looks)
-    return np.array([min(float(tokens), MOST_FILLED * phase["max_response"])])
+    return np.array([min(tokens, MOST_FILLED * phase.max_response)])
 
 
-def _recipe(model: Model, gpu: Gpu, raw: Mapping[str, Any], phase: Mapping[str, Any]) -> Recipe:
+def _recipe(model: Model, gpu: Gpu, run: PublishedRun, phase: Phase) -> Recipe:
     trained = Trained(
         micro_tokens=16384,
         sequence_parallel=1,
         weight_bytes=4,
-        shards=phase["gpus"],
+        shards=phase.gpus,
         epochs=1,
         updates=1,
         has_checkpointing=True,
@@ -150,23 +186,23 @@ def _recipe(model: Model, gpu: Gpu, raw: Mapping[str, Any], phase: Mapping[str, 
     )
     return Recipe(
         model=model,
-        gpus=phase["gpus"],
+        gpus=phase.gpus,
         gpus_per_node=gpu.gpus_per_node,
-        steps=phase["steps"],
-        prompts=phase["prompts"],
-        samples=phase["samples"],
+        steps=phase.steps,
+        prompts=phase.prompts,
+        samples=phase.samples,
         max_prompt=2048,
-        max_response=phase["max_response"],
+        max_response=phase.max_response,
         actor=trained,
-        critic=trained if raw["has_critic"] else None,
-        has_reference=raw["has_reference"],
+        critic=trained if run.has_critic else None,
+        has_reference=run.has_reference,
         reference_offloaded=True,
         drops_groups=False,
         recomputes_log_probs=True,
-        tensor_parallel=phase["tensor_parallel"],
-        max_num_seqs=phase["max_num_seqs"],
+        tensor_parallel=phase.tensor_parallel,
+        max_num_seqs=phase.max_num_seqs,
         cache_share=CACHE_SHARE,
         frees_cache=True,
-        test_freq=phase["test_freq"],
-        evaluation_responses=phase["evaluation_responses"],
+        test_freq=phase.test_freq,
+        evaluation_responses=phase.evaluation_responses,
     )

@@ -10,25 +10,25 @@ differ. A report of runs at a scale of the paper has the same table, with what i
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
-import yaml
+from pydantic import model_validator
 
 from harness.paths import PAPER, ROOT
-from harness.schema import DamagedError
 from harness.spec import config as configs
 from harness.spec.shadow import SCALE_PREFIX, read_list
 from harness.text import markdown_table, paragraphs
+from harness.typed import Form, Many, Text, keyed, read_form
 
 FILE = PAPER / "deviations.yaml"
 PAGE = Path("docs", "deviations.md")
 FIRST = "orz_7b"
 """The scale whose values stand first; the paper's ablations were run at it."""
 
-STATUSES = ("same", "differs", "unknown")
-_FIELDS = {"title", "paper", "code", "later", "verl", "keys", "by", "status", "effect"}
+Status = Literal["same", "differs", "unknown"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
 _NOT_SET = "(veRL's default)"
 _NO_CRITIC = "(no critic)"
 _REPLACED = " [shadow]"
@@ -50,8 +50,7 @@ the file that does it.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Form):
     """One setting of the paper's runs.
 
     Attributes:
@@ -60,19 +59,31 @@ class Setting:
         paper, code, later, verl, effect: one line each; None says nothing.
         keys: dotted keys of the composed config that hold what we set.
         by: repository path that does what no key does, "verl" if verl does it unasked, or "".
-        status: one of `STATUSES`.
+        status: ours against the authors' code or later word.
     """
 
     name: str
     title: str
-    paper: str | None
-    code: str | None
-    later: str | None
-    verl: str
-    keys: tuple[str, ...]
-    by: str
-    status: str
-    effect: str
+    paper: Text | None
+    code: Text | None
+    later: Text | None
+    verl: Text
+    keys: Many[str]
+    by: str = ""
+    status: Status
+    effect: Text
+
+    @model_validator(mode="after")
+    def _check_ours(self) -> Setting:
+        if not (self.keys or self.by):
+            raise ValueError("has neither keys nor `by`: say what we do")
+        return self
+
+
+class Deviations(Form):
+    """The file: name -> setting."""
+
+    settings: Annotated[Mapping[str, Setting], keyed("name")]
 
 
 def read_settings(path: Path = FILE) -> list[Setting]:
@@ -81,20 +92,7 @@ def read_settings(path: Path = FILE) -> list[Setting]:
     Raises:
         DamagedError: a field is missing or unknown, or an entry says nothing of what we do.
     """
-    settings = []
-    for name, raw in yaml.safe_load(path.read_text())["settings"].items():
-        wrong = (_FIELDS - {"by"} - set(raw)) | (set(raw) - _FIELDS)
-        if wrong:
-            raise DamagedError(f"setting {name} of {path.name} lacks or misnames {min(wrong)}")
-        if raw["status"] not in STATUSES or not (raw["keys"] or raw.get("by")):
-            raise DamagedError(
-                f"setting {name} of {path.name} has status {raw['status']!r} and neither keys nor"
-                f" `by`: expected one of {', '.join(STATUSES)}, and what we do"
-            )
-        # YAML reads a bare 128 as a number
-        words = {key: raw[key] and str(raw[key]) for key in set(raw) - {"keys"}}
-        settings.append(Setting(name=name, **{"by": "", **words}, keys=tuple(raw["keys"])))
-    return settings
+    return [*read_form(Deviations, path, place=path.name).settings.values()]
 
 
 def recipe_scales() -> list[str]:
@@ -186,7 +184,7 @@ def of_runs(scale: str, arms: Mapping[str, Mapping[str, Any]]) -> str:
     listed = read_list(configs.SHADOW_LIST)
     replaced = (*listed.micro, *listed.divided, *listed.fixed) if recipe != scale else ()
     settings = [
-        replace(item, keys=tuple(_OF_A_REQUEST.get(key, key) for key in item.keys))
+        item.model_copy(update={"keys": tuple(_OF_A_REQUEST.get(k, k) for k in item.keys)})
         for item in read_settings()
     ]
     of_a_shadow = (

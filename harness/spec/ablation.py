@@ -13,24 +13,26 @@ Pure functions of the file as a mapping; `harness.spec.matrix` makes cells of it
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
 
 from harness.cli import suggest
 from harness.schema import UsageError
+from harness.typed import Form, Many, Text, checked
 
 Design = Literal["product", "one_at_a_time"]
-DESIGNS = ("product", "one_at_a_time")
 
-_REQUIRED = ("title", "question", "source", "control", "seeds", "steps", "factors")
-_OPTIONAL = ("design", "consequences", "primary_metrics", "scales", "at")
-_AT = ("control", "factors", "design", "seeds", "steps", "consequences", "primary_metrics")
+Whole = Annotated[int, Field(ge=1)]
+Seeds = Annotated[
+    Whole | tuple[Whole, ...],
+    BeforeValidator(lambda found: tuple(found) if isinstance(found, list) else found),
+]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
+class Level(Form):
     """What one level of a factor changes.
 
     Attributes:
@@ -38,34 +40,89 @@ class Level:
         settings: dotted config key -> value.
     """
 
-    choose: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    choose: Mapping[str, Text] = {}
+    settings: Mapping[str, Any] = Field({}, alias="set")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ablation:
-    """One ablation file, checked.
+class Scales(Form):
+    """At which scales a question makes sense: patterns, and why at no other."""
+
+    only: Many[str]
+    because: str
+
+
+class AtScale(Form):
+    """The keys of an ablation that may be others at a scale."""
+
+    control: Mapping[str, Text] | None = None
+    factors: Mapping[str, Mapping[Text, Level]] | None = None
+    design: Design | None = None
+    seeds: Seeds | None = None
+    steps: Whole | None = None
+    consequences: Many[str] | None = None
+    primary_metrics: Many[str] | None = None
+
+
+class AblationFile(Form):
+    """What stands in an ablation file.
 
     Attributes:
-        name: stem of the file.
         factors: factor -> level name -> level, in file order.
         control: factor -> level of the arm that the others are compared with.
         seeds: of the whole study: how many of the fixed list, or which ones.
         steps: training steps of the whole study.
         consequences: dotted key prefixes that may differ between arms besides the factors' keys.
+        at: name or pattern of a scale -> what is other there.
+    """
+
+    title: str
+    question: str
+    source: str
+    control: Mapping[str, Text]
+    seeds: Seeds
+    steps: Whole
+    factors: Mapping[str, Mapping[Text, Level]]
+    design: Design = "product"
+    consequences: Many[str] = ()
+    primary_metrics: Many[str] = ()
+    scales: Scales | None = None
+    at: Mapping[str, AtScale] = {}
+
+    @model_validator(mode="after")
+    def _check_levels(self) -> AblationFile:
+        if set(self.control) != set(self.factors):
+            raise ValueError(
+                f"names {', '.join(sorted(self.control)) or 'nothing'} in its control: name one"
+                f" level of each factor ({', '.join(self.factors)})"
+            )
+        owners: dict[str, str] = {}
+        for factor, levels in self.factors.items():
+            if len(levels) < 2:
+                raise ValueError(f"has {len(levels)} level(s) of the factor {factor}: give two")
+            if self.control[factor] not in levels:
+                wrong, hint = self.control[factor], suggest(self.control[factor], levels)
+                raise ValueError(f"has the unknown level {wrong!r} in its control: {hint}")
+            keys = (key for level in levels.values() for key in (*level.settings, *level.choose))
+            doubled = next((k for k in keys if owners.setdefault(k, factor) != factor), None)
+            if doubled is not None:
+                raise ValueError(
+                    f"has {doubled} changed by two factors, {owners[doubled]} and {factor}: leave"
+                    " it to one"
+                )
+        return self
+
+
+class Ablation(AblationFile):
+    """One ablation, as it is at a scale.
+
+    Attributes:
+        name: stem of the file.
         has_own_steps: the steps are made for the scale that was asked for, and win over what the
             scale says; else they are made for the micro-world.
         document: the file as read, with what it says of the scale, for verdicts and reports.
     """
 
     name: str
-    factors: Mapping[str, Mapping[str, Level]]
-    control: Mapping[str, str]
-    design: Design
-    seeds: int | tuple[int, ...]
-    steps: int
-    consequences: tuple[str, ...]
-    primary_metrics: tuple[str, ...]
     has_own_steps: bool
     document: Mapping[str, Any]
 
@@ -95,29 +152,20 @@ def read_ablation(name: str, document: Mapping[str, Any], scale: str | None = No
             names no level, two factors set the same key, or the file is not for the scale.
     """
     place = f"ablations/{name}.yaml"
-    _check_keys(place, document)
-    if scale is not None:
-        _check_scale(place, document, scale)
+    checked(AblationFile, document, place, wrong=UsageError)
+    if scale is not None and not is_for(document, scale):
+        raise UsageError(
+            f"{place} is not for scale={scale}: {document['scales']['because']};"
+            f" give a scale of {', '.join(scales_of(document))}"
+        )
     changes = changes_at(document, scale)
     document = {**document, **changes}
-    design = document.get("design", "product")
-    if design not in DESIGNS:
-        raise UsageError(f"unknown design {design!r} in {place}: {suggest(str(design), DESIGNS)}")
-    ablation = Ablation(
-        name=name,
-        factors=_read_factors(place, document["factors"]),
-        control=dict(document["control"]),
-        design=cast(Design, design),
-        seeds=_seeds(place, document["seeds"]),
-        steps=_whole(place, "steps", document["steps"]),
-        consequences=tuple(document.get("consequences") or ()),
-        primary_metrics=tuple(document.get("primary_metrics") or ()),
-        has_own_steps="steps" in changes or "scales" in document,
-        document=document,
-    )
-    _check_control(place, ablation)
-    _check_owners(place, ablation)
-    return ablation
+    own = {
+        "name": name,
+        "has_own_steps": "steps" in changes or "scales" in document,
+        "document": document,
+    }
+    return checked(Ablation, document, place, wrong=UsageError, own=own)
 
 
 def scales_of(document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -136,91 +184,3 @@ def changes_at(document: Mapping[str, Any], scale: str | None) -> dict[str, Any]
         if scale is not None and fnmatchcase(scale, pattern):
             return dict(changes)
     return {}
-
-
-def _check_scale(place: str, document: Mapping[str, Any], scale: str) -> None:
-    if not is_for(document, scale):
-        raise UsageError(
-            f"{place} is not for scale={scale}: {document['scales']['because']};"
-            f" give a scale of {_list(scales_of(document))}"
-        )
-
-
-def _list(words: Sequence[str]) -> str:
-    return ", ".join(words)
-
-
-def _check_keys(place: str, document: Mapping[str, Any]) -> None:
-    for key in _REQUIRED:
-        if key not in document:
-            raise UsageError(f"{place} has no `{key}`: add it")
-    for key in document:
-        if key not in (*_REQUIRED, *_OPTIONAL):
-            hint = suggest(str(key), (*_REQUIRED, *_OPTIONAL))
-            raise UsageError(f"{place} has an unknown key `{key}`: {hint}")
-    for pattern, changes in (document.get("at") or {}).items():
-        for key in changes:
-            if key not in _AT:
-                hint = suggest(str(key), _AT)
-                raise UsageError(f"`at: {pattern}` of {place} has an unknown key `{key}`: {hint}")
-    scales = document.get("scales")
-    if scales is not None and set(scales) != {"only", "because"}:
-        raise UsageError(
-            f"`scales` of {place} has the keys {_list(sorted(scales))}: expected `only`, a list of"
-            " patterns, and `because`, a reason"
-        )
-
-
-def _read_factors(place: str, factors: Mapping[str, Any]) -> dict[str, dict[str, Level]]:
-    result: dict[str, dict[str, Level]] = {}
-    for factor, levels in factors.items():
-        if len(levels) < 2:
-            raise UsageError(f"factor {factor} of {place} has {len(levels)} level(s): give two")
-        result[factor] = {}
-        for name, changes in levels.items():
-            unknown = set(changes) - {"choose", "set"}
-            if unknown:
-                raise UsageError(
-                    f"level {factor}={name} of {place} has an unknown key {min(unknown)!r}:"
-                    " expected `choose` or `set`"
-                )
-            result[factor][str(name)] = Level(
-                choose=changes.get("choose") or {}, settings=changes.get("set") or {}
-            )
-    return result
-
-
-def _check_control(place: str, ablation: Ablation) -> None:
-    if set(ablation.control) != set(ablation.factors):
-        raise UsageError(
-            f"control of {place} names {_list(sorted(ablation.control))}: name one level of each"
-            f" factor ({_list(list(ablation.factors))})"
-        )
-    for factor, level in ablation.control.items():
-        if level not in ablation.factors[factor]:
-            hint = suggest(str(level), list(ablation.factors[factor]))
-            raise UsageError(f"unknown level {level!r} in the control of {place}: {hint}")
-
-
-def _check_owners(place: str, ablation: Ablation) -> None:
-    owners: dict[str, str] = {}
-    for factor, levels in ablation.factors.items():
-        for level in levels.values():
-            for key in (*level.settings, *level.choose):
-                if owners.setdefault(key, factor) != factor:
-                    raise UsageError(
-                        f"{key} is changed by two factors of {place}, {owners[key]} and {factor}:"
-                        " leave it to one"
-                    )
-
-
-def _seeds(place: str, value: Any) -> int | tuple[int, ...]:
-    if isinstance(value, list):
-        return tuple(_whole(place, "seeds", seed) for seed in value)
-    return _whole(place, "seeds", value)
-
-
-def _whole(place: str, key: str, value: Any) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise UsageError(f"{key}={value!r} in {place} is not a whole number from 1: correct it")
-    return value

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import yaml
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -22,6 +21,7 @@ from harness.paths import ABLATIONS, CONF
 from harness.schema import UsageError
 from harness.spec import shadow
 from harness.spec.composing import composed, plain
+from harness.typed import read_yaml
 
 """The checkout: ablations, baselines and paper are found from here."""
 
@@ -94,11 +94,7 @@ def load_ablation(name: str, directory: Path = ABLATIONS) -> dict[str, Any]:
     if path is None:
         names = ", ".join(ablation_files(directory))
         raise UsageError(f"unknown ablation {name!r}: choose one of {names} (ablations/*.yaml)")
-    try:
-        document = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"ablations/{name}.yaml is not YAML: {reason}") from error
+    document = read_yaml(path, place=f"ablations/{name}.yaml", wrong=UsageError)
     if not isinstance(document, dict):
         raise UsageError(f"ablations/{name}.yaml holds no mapping: see the other files there")
     return document

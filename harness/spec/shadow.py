@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-import yaml
+from pydantic import Field, model_validator
 
 from harness.schema import UsageError, flatten
+from harness.typed import Form, Many, read_form
 
 SCALE_PREFIX = "shadow_"
 """Begins the name of the scale of every shadow."""
@@ -26,7 +26,6 @@ MARK = "shadow"
 ABSENT = "(absent)"
 """Stands for the value of a key that one side does not have; null is a value."""
 
-_PARTS = {"micro", "divided", "set", "request"}
 _MISSING = object()
 
 
@@ -38,22 +37,35 @@ class Replacement(NamedTuple):
     shadow: Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowList:
+class Division(Form):
+    """By what a value is divided, and what stands where the recipe has null."""
+
+    by: int
+    of_null: int | None = None
+
+
+class ShadowList(Form):
     """What a shadow replaces.
 
     Attributes:
         micro: dotted keys that take the micro-world's value, or lose theirs if it has none; for a
             mapping this holds for all below it.
-        divided: dotted key -> {"by": divisor, "of_null": value where the recipe has null}.
+        divided: dotted key -> how.
         fixed: dotted key -> value.
         request: "steps" and "seeds" of a command line that names none.
     """
 
-    micro: tuple[str, ...]
-    divided: Mapping[str, Mapping[str, int]]
-    fixed: Mapping[str, Any]
-    request: Mapping[str, int]
+    micro: Many[str]
+    divided: Mapping[str, Division]
+    fixed: Mapping[str, Any] = Field(alias="set")
+    request: Mapping[Literal["steps", "seeds"], int]
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> ShadowList:
+        twice = sorted(set(self.divided) & set(self.fixed))
+        if twice:
+            raise ValueError(f"both divides and sets {twice[0]}: leave one of them")
+        return self
 
 
 def read_list(path: Path) -> ShadowList:
@@ -62,21 +74,7 @@ def read_list(path: Path) -> ShadowList:
     Raises:
         UsageError: a part is missing or unknown, or a key stands in two parts that both set it.
     """
-    document = yaml.safe_load(path.read_text())
-    if set(document) != _PARTS:
-        wrong = sorted(set(document) ^ _PARTS)[0]
-        raise UsageError(
-            f"{path.name} must have the parts {', '.join(sorted(_PARTS))}: see {wrong}"
-        )
-    twice = sorted(set(document["divided"]) & set(document["set"]))
-    if twice:
-        raise UsageError(f"{path.name} both divides and sets {twice[0]}: leave one of them")
-    return ShadowList(
-        micro=tuple(document["micro"]),
-        divided=document["divided"],
-        fixed=document["set"],
-        request=document["request"],
-    )
+    return read_form(ShadowList, path, place=path.name, wrong=UsageError)
 
 
 def shadow_of(
@@ -118,15 +116,15 @@ def replacements(recipe: Mapping[str, Any], shadow: Mapping[str, Any]) -> list[R
     ]
 
 
-def _divided(key: str, value: Any, how: Mapping[str, int]) -> int:
-    if value is None and "of_null" in how:
-        return how["of_null"]
-    if not isinstance(value, int) or value % how["by"]:
+def _divided(key: str, value: Any, how: Division) -> int:
+    if value is None and how.of_null is not None:
+        return how.of_null
+    if not isinstance(value, int) or value % how.by:
         raise UsageError(
-            f"{key}={value!r} has no shadow: expected a multiple of {how['by']}, by which"
+            f"{key}={value!r} has no shadow: expected a multiple of {how.by}, by which"
             " harness/conf/shadow.yaml divides it"
         )
-    return value // how["by"]
+    return value // how.by
 
 
 def _get(tree: Mapping[str, Any], dotted: str) -> Any:

@@ -18,6 +18,7 @@ _ROOMS = {
     "environments": "",
     "provenance": "environments",
     "cli": "schema",
+    "typed": "schema cli",
     "text": "",
     "plots": "",
     "stats": "",
@@ -30,22 +31,23 @@ _ROOMS = {
     # the world, the published numbers, the pipeline
     "micro": "schema",
     "references": "schema",
-    "spec": "schema paths provenance cli micro",
+    "spec": "schema typed paths provenance cli micro",
     "metrics": "schema",
     "store": "schema provenance metrics",
     "launch": "schema paths cli spec store",
-    "plan": "schema paths cli text plots references spec store",
+    "plan": "schema typed paths cli text plots references spec store",
     "run": "schema paths provenance cli text spec metrics store launch plan",
     "claims": "schema paths provenance cli text stats spec metrics store",
-    "report": "schema paths cli text plots stats spec metrics store claims",
+    "report": "schema typed paths cli text plots stats spec metrics store claims",
     "evaluate": (
-        "schema paths provenance cli text plots stats graders rewards micro spec metrics store"
+        "schema typed paths provenance cli text plots stats graders rewards micro spec metrics "
+        "store"
     ),
-    "baseline": "schema provenance text metrics store report evaluate",
+    "baseline": "schema typed provenance text metrics store report evaluate",
     "compare": "schema paths cli text plots stats metrics store report evaluate",
     # the side doors
     "grade": "schema text plots graders micro metrics store",
-    "data": "schema cli text micro store",
+    "data": "schema typed cli text micro store",
     "profile": "schema text",
     "trace": "schema paths provenance metrics",
     "docs": "schema paths cli text plots spec metrics store plan claims report",
@@ -57,7 +59,7 @@ _ROOMS = {
     "power": "schema paths cli stats store",
     # beside the harness
     "paper": (
-        "schema paths cli text plots stats micro references spec "
+        "schema typed paths cli text plots stats micro references spec "
         "metrics store claims report baseline"
     ),
     "scripts": "schema cli text stats spec store report profile",
@@ -89,6 +91,8 @@ COMMANDS = ("cells", "deviations", "doctor", "mine", "power")
 """Commands of one module; like a `__main__`, they are imported by nobody."""
 
 PACKAGES: dict[str, set[str]] = {
+    "pydantic": {"typed", "spec", "report", "baseline", "paper"},
+    "pydantic_core": {"typed"},
     "hydra": {"spec", "plugins"},
     "omegaconf": {"spec"},
     "torch": {"plugins", "algorithms", "extensions"},

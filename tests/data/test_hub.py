@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,7 +58,7 @@ def test_a_training_set_is_fetched_with_its_evaluation_sets(root: Path, capsys) 
 def test_what_is_written_down_is_what_a_fetch_takes() -> None:
     entry = find_entry("math500")
     assert entry.hub
-    written = replace(entry, hub=replace(entry.hub, revision="abc"))
+    written = entry.model_copy(update={"hub": entry.hub.model_copy(update={"revision": "abc"})})
     for one in (entry, written):
         assert fetch(one, HUB).commit == COMMIT
     assert HUB.asked == [("HuggingFaceH4/MATH-500", None), ("HuggingFaceH4/MATH-500", "abc")]

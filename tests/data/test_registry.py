@@ -40,7 +40,7 @@ def test_the_evaluation_sets_are_those_that_the_recipe_reads_and_counts(name: st
     assert recipe["dataset"]["name"] == name
     sets = recipe_evaluations(find_entry(name))
     assert recipe["verl"]["data"]["val_files"] == [f"@data/{one.parquet}" for one in sets]
-    assert protocol["evaluation"]["questions"] == {one.split: one.rows["most"] for one in sets}
+    assert protocol["evaluation"]["questions"] == {one.split: one.rows.most for one in sets}
 
 
 def test_the_page_is_what_the_registry_makes() -> None:
@@ -51,11 +51,14 @@ def test_the_page_is_what_the_registry_makes() -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"use": "testing"}, "has use 'testing'"),
-        ({"licence": None}, "lacks or misnames licence"),
-        ({"colour": "red"}, "lacks or misnames colour"),
-        ({"rows": {"at_least": 3}}, "misnames a key of rows"),
-        ({"duplicates": "drop"}, "has duplicates 'drop'"),
+        ({"use": "testing"}, "`use` of .* is 'testing': choose one of training, evaluation"),
+        ({"licence": None}, "has no `licence`"),
+        ({"colour": "red"}, "unknown key `colour`"),
+        (
+            {"rows": {"at_least": 3}},
+            "`rows` of .* unknown key `at_least`: did you mean least",
+        ),
+        ({"duplicates": "drop"}, "`duplicates` of .* is 'drop'"),
     ],
 )
 def test_a_wrong_entry_is_refused(change: dict, error: str, tmp_path: Path) -> None:

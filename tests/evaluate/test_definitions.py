@@ -58,7 +58,7 @@ def test_an_unknown_name_and_an_unknown_key_are_refused(
     (tmp_path / "suites" / "odd.yaml").write_text("what: it\nbenchmark: [a]\n")
     (tmp_path / "suites" / "short.yaml").write_text("tasks: [a]\n")
     monkeypatch.setattr(definitions, "HERE", tmp_path)
-    with pytest.raises(UsageError, match="unknown keys benchmark"):
+    with pytest.raises(UsageError, match="unknown key `benchmark`: did you mean benchmarks"):
         suite_of("odd")
-    with pytest.raises(UsageError, match="lacks what"):
+    with pytest.raises(UsageError, match="has no `what`"):
         suite_of("short")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from harness.evaluate.questions import find_file, load_set
 from harness.micro.template import render_prompt
 from harness.schema import DamagedError, HarnessError, UsageError
 
-BENCHMARK = replace(benchmark_of("aime2024"), questions=2)
+BENCHMARK = benchmark_of("aime2024").model_copy(update={"questions": 2})
 
 
 def row(problem: str, answer: str = "7", **changes: Any) -> dict[str, Any]:

@@ -72,4 +72,4 @@ def test_the_published_costs_of_the_paper_and_of_its_peers_are_in() -> None:
 
 def test_every_run_has_a_source_and_every_unused_cost_a_reason() -> None:
     assert all(run.source for run in published_runs())
-    assert all(len(why) > 20 for why in document()["unused"].values())
+    assert all(len(why) > 20 for why in document().unused.values())

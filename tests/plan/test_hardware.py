@@ -2,30 +2,21 @@ import re
 
 import pytest
 
-from harness.plan.hardware import NUMBERS, gpu_entries, read_gpu
-from harness.schema import UsageError
-
-
-def unsourced(entries: dict[str, dict[str, object]]) -> list[str]:
-    """Name the numbers that have no source."""
-    return [
-        f"{key}.{number}"
-        for key, entry in entries.items()
-        for number in NUMBERS
-        if not (
-            isinstance(entry.get(number), dict) and str(entry[number].get("source", "")).strip()
-        )
-    ]
+from harness.plan.hardware import NUMBERS, GpuEntry, gpu_entries, read_gpu
+from harness.schema import DamagedError, UsageError
+from harness.typed import checked
 
 
 def test_every_number_of_a_gpu_has_a_source() -> None:
     assert set(gpu_entries()) == {"h100", "h800", "a100", "h20"}
-    assert unsourced(gpu_entries()) == []
+    entries = [entry.model_dump() for entry in gpu_entries().values()]
+    assert all(entry[number]["source"].strip() for entry in entries for number in NUMBERS)
 
 
-def test_a_number_without_source_is_found() -> None:
-    entries = {"x": {**gpu_entries()["h100"], "hbm_tb_s": {"value": 3.35}}}
-    assert unsourced(entries) == ["x.hbm_tb_s"]
+def test_a_number_without_source_is_refused() -> None:
+    entry = {**gpu_entries()["h100"].model_dump(), "hbm_tb_s": {"value": 3.35}}
+    with pytest.raises(DamagedError, match=r"`hbm_tb_s` of gpus.yaml has no `source`: add it"):
+        checked(GpuEntry, entry, "gpus.yaml")
 
 
 def test_units_are_those_of_the_formulas() -> None:

@@ -24,12 +24,12 @@ def by_hand(config: dict[str, Any]) -> int:
 def test_counts_agree_with_the_dimensions_and_with_the_model_cards(size: str) -> None:
     name = f"Qwen/Qwen2.5-{size}"
     model = read_model(name)
-    assert model.parameters == by_hand(model_entries()[name]["config"])
+    assert model.parameters == by_hand(model_entries()[name].config.model_dump())
     assert model.parameters == pytest.approx(REPORTED[size], rel=0.01)
 
 
 def test_other_dimensions_give_another_count() -> None:
-    config = {**model_entries()["Qwen/Qwen2.5-7B"]["config"], "num_hidden_layers": 27}
+    config = {**model_entries()["Qwen/Qwen2.5-7B"].config.model_dump(), "num_hidden_layers": 27}
     assert by_hand(config) != read_model("Qwen/Qwen2.5-7B").parameters
 
 
@@ -51,7 +51,7 @@ def test_a_model_without_dimensions_is_refused() -> None:
 
 
 def test_every_model_has_a_source() -> None:
-    assert all("config.json" in entry["source"] for entry in model_entries().values())
+    assert all("config.json" in entry.source for entry in model_entries().values())
     assert set(counted()["models"]) == set(model_entries())
 
 

@@ -106,10 +106,10 @@ def test_what_does_a_setting_is_there() -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"effect": None}, "lacks or misnames effect"),
-        ({"status": "fine"}, "has status 'fine'"),
+        ({"effect": None}, "`settings.discount` of deviations.yaml has no `effect`"),
+        ({"status": "fine"}, "`settings.discount.status` of deviations.yaml is 'fine'"),
         ({"keys": []}, "neither keys nor"),
-        ({"sort": 1}, "misnames sort"),
+        ({"sort": 1}, "unknown key `sort`"),
     ],
 )
 def test_an_entry_that_says_too_little_is_refused(change: dict, error: str, tmp_path: Path) -> None:

@@ -30,14 +30,17 @@ def test_a_good_file_is_read() -> None:
     ("changes", "message"),
     [
         ({"desing": "product"}, "unknown key `desing`: did you mean design"),
-        ({"design": "grid"}, "unknown design 'grid'"),
-        ({"control": {"kl": "nonne"}}, "unknown level 'nonne' in the control"),
+        ({"design": "grid"}, "`design` of ablations/x.yaml is 'grid': choose one of product"),
+        ({"control": {"kl": "nonne"}}, "unknown level 'nonne' in its control: did you mean none"),
         ({"control": {}}, "name one level of each factor"),
-        ({"seeds": 0}, "seeds=0 in ablations/x.yaml"),
-        ({"seeds": [4, "5"]}, "seeds='5' in ablations/x.yaml"),
-        ({"steps": "60"}, "steps='60' in ablations/x.yaml"),
+        ({"seeds": 0}, "`seeds` of ablations/x.yaml is 0: expected 1 or more"),
+        ({"seeds": [4, "5"]}, "`seeds[1]` of ablations/x.yaml is '5': expected a whole number"),
+        ({"steps": "60"}, "`steps` of ablations/x.yaml is '60': expected a whole number"),
         ({"factors": {"kl": {"none": {}}}}, "1 level"),
-        ({"factors": {"kl": {"none": {"sett": {}}, "loss": {}}}}, "unknown key 'sett'"),
+        (
+            {"factors": {"kl": {"none": {"sett": {}}, "loss": {}}}},
+            "`factors.kl.none` of ablations/x.yaml has an unknown key `sett`: did you mean set",
+        ),
     ],
 )
 def test_a_bad_file_is_one_sentence(changes: dict[str, Any], message: str) -> None:
@@ -91,7 +94,7 @@ def test_what_is_other_at_a_scale(
 def test_the_levels_of_another_scale_are_checked_like_those_of_the_file() -> None:
     given = document(at={"orz_*": {"control": {"kl": "nonne"}}})
     read_ablation("x", given, "micro")
-    with pytest.raises(UsageError, match="unknown level 'nonne' in the control"):
+    with pytest.raises(UsageError, match="unknown level 'nonne' in its control"):
         read_ablation("x", given, "orz_7b")
 
 
@@ -110,8 +113,11 @@ def test_a_scale_at_which_a_question_makes_no_sense_is_refused_in_one_sentence()
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"at": {"orz_*": {"rule": {}}}}, "`at: orz_*` of ablations/x.yaml has an unknown key"),
-        ({"scales": {"only": ["orz_*"]}}, "has the keys only: expected `only`"),
+        (
+            {"at": {"orz_*": {"rule": {}}}},
+            "`at.orz_*` of ablations/x.yaml has an unknown key `rule`",
+        ),
+        ({"scales": {"only": ["orz_*"]}}, "`scales` of ablations/x.yaml has no `because`: add it"),
     ],
 )
 def test_a_scale_part_of_another_form_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -20,11 +20,14 @@ MICRO: dict[str, Any] = {
     "environment": {"VERL_PLATFORM": "cpu"},
     "verl": {"lr": 3e-4, "batch": 8, "dtype": "float32", "threads": 1},
 }
-LIST = ShadowList(
-    micro=("model", "dataset", "environment", "verl.dtype", "verl.gpu.offload", "verl.none.there"),
-    divided={"verl.batch": {"by": 8}, "dataset.train_size": {"by": 4, "of_null": 512}},
-    fixed={"verl.save": -1},
-    request={"steps": 2, "seeds": 1},
+KEYS = ["model", "dataset", "environment", "verl.dtype", "verl.gpu.offload", "verl.none.there"]
+LIST = ShadowList.model_validate(
+    {
+        "micro": KEYS,
+        "divided": {"verl.batch": {"by": 8}, "dataset.train_size": {"by": 4, "of_null": 512}},
+        "set": {"verl.save": -1},
+        "request": {"steps": 2, "seeds": 1},
+    }
 )
 
 
@@ -71,5 +74,5 @@ def test_a_list_that_divides_and_sets_one_key_is_refused(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="both divides and sets a"):
         read_list(path)
     path.write_text("micro: []\nset: {}\nrequest: {}\n")
-    with pytest.raises(UsageError, match="see divided"):
+    with pytest.raises(UsageError, match=r"shadow.yaml has no `divided`: add it"):
         read_list(path)

@@ -201,9 +201,9 @@ def test_a_csv_that_cannot_be_trusted_is_refused(tmp_path: Path, text: str, said
         ("metrics: {x: reward, y: reward}\n", "become reward"),
         ("metrics: {x: {name: reward, scale: 0}}\n", "scale"),
         ("fixed: {seed: first}\n", "whole number"),
-        ("colums: {}\n", "must be a mapping of"),
+        ("colums: {}\n", "unknown key `colums`"),
         ("metrics: [reward]\n", "expected a mapping"),
-        ("a: [\n", "cannot be read"),
+        ("a: [\n", "is not YAML"),
     ],
 )
 def test_a_wrong_mapping_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
