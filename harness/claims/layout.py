@@ -7,75 +7,148 @@ import io
 import json
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.claims.conditions import reach
-from harness.claims.judging import ClaimVerdict, Part
-from harness.claims.rules import ClaimRule
+from harness.claims.deciding import Word
+from harness.claims.judging import DESIGN, ClaimVerdict, Estimate
+from harness.claims.registration import Kind
 from harness.claims.sheet import Line
 from harness.metrics.columns import column_of
-from harness.text import markdown_table, number, plain_table
+from harness.text import NOTHING, markdown_table, number, plain_table
 
 WIDTH = 100
 SMALLEST_P = 0.001
-P_NOTE = (
-    "p (Holm): one-sided, of the test of `reproduced`, corrected over the claims of its ablation."
-    " Above 0.025, what a 95 % interval leaves on either side, `reproduced` holds for its claim"
-    " alone. Of `contradicted` it says nothing."
+NOTE = (
+    "p (Holm): one-sided p value of the word, over all looks, Holm-corrected across the primary"
+    f" claims; above {DESIGN.alpha:g} the word does not survive the correction; {NOTHING} for other"
+    " claims and words. Replication: share of fresh studies of the same size that would say the"
+    " same word. Exploratory: the rule is not known to be older than the numbers."
 )
-_SHORT = 60
+_SHORT = 56
+_CONFIRMATORY = (Kind.TIMESTAMPED, Kind.BY_HISTORY)
+
+
+def reach(scale: str) -> str:
+    """Return how far a verdict at a scale reaches."""
+    if scale == "micro":
+        return "micro scale: no evidence about 7B"
+    return f"scale {scale}: evidence about this scale only"
 
 
 def verdict_text(verdict: ClaimVerdict) -> str:
     """Return the verdict in words."""
-    return str(verdict.word).replace("_", " ")
+    return str(verdict.word)
 
 
-def ours_text(line: Line, scale: str) -> str:
+def is_evidence(line: Line) -> bool:
+    """Return whether a word is confirmatory, of a primary claim, and survives the correction."""
+    standing = line.verdict.standing
+    return (
+        line.claim.role == "primary"
+        and line.verdict.survives
+        and standing is not None
+        and standing.kind in _CONFIRMATORY
+    )
+
+
+def counts(lines: Sequence[Line]) -> str:
+    """Return the headline: what is evidence first, then what is not, by its word."""
+    findings = len({line.claim.finding for line in lines})
+    said = (Word.REPRODUCED, Word.CONTRADICTED)
+    evidence = [line.verdict.word for line in lines if is_evidence(line)]
+    smoke = [x for x in lines if x.claim.role == "smoke test" and x.verdict.word in said]
+    others = [x for x in lines if x.verdict.word in said and not is_evidence(x) and x not in smoke]
+    passed = sum(line.verdict.word is Word.REPRODUCED for line in smoke)
+    parts = [
+        ", ".join(f"{evidence.count(word)} {word}" for word in said) + " as evidence",
+        *([f"{_tally(others)} exploratory, secondary or uncorrected"] if others else []),
+        *([f"{passed} of {len(smoke)} smoke tests passed"] if smoke else []),
+        *(
+            f"{count} {word}"
+            for word in (Word.INCONCLUSIVE, Word.UNTESTABLE, Word.NOT_RUN)
+            if (count := sum(line.verdict.word is word for line in lines))
+        ),
+    ]
+    return f"{len(lines)} claims of {findings} findings: {'; '.join(parts)}"
+
+
+def _tally(lines: Sequence[Line]) -> str:
+    words = [line.verdict.word for line in lines]
+    return ", ".join(
+        f"{words.count(word)} {word}"
+        for word in (Word.REPRODUCED, Word.CONTRADICTED)
+        if word in words
+    )
+
+
+def ours_text(line: Line) -> str:
     """Return our numbers with interval and seeds; a dash if there are none."""
-    rule, verdict = line.claim.rules.get(scale), line.verdict
-    if rule is None or not verdict.parts:
-        return "-"
-    unit = _unit(rule)
-    has_sign = rule.kind in ("difference", "change")
-    values = [_part_text(part, unit, has_sign=has_sign) for part in verdict.parts]
-    seeds = len(verdict.parts[0].seeds)
-    mark = ", exploratory" if verdict.is_exploratory else ""
-    return f"{'; '.join(values)} ({seeds} seeds{mark})"
+    verdict = line.verdict
+    if not verdict.estimates:
+        return NOTHING
+    values = [estimate_text(item) for item in verdict.estimates]
+    return f"{'; '.join(values)} ({len(verdict.seeds)} seeds)"
+
+
+def estimate_text(item: Estimate) -> str:
+    """Return one measured part: arms, point and interval."""
+    quantity = item.measured.part.quantity
+    unit = "1" if quantity.ratio else unit_of(item)
+    has_sign = not quantity.ratio and (bool(quantity.minus) or quantity.measure == "change")
+    point, low, high = (number(value, unit, sign=has_sign) for value in item.interval)
+    arms = quantity.arm
+    if quantity.minus:
+        arms += f" {'over' if quantity.ratio else '-'} {quantity.minus}"
+    return f"{quantity.measure.replace('_', ' ')} of {arms}: {point} [{low}, {high}]"
+
+
+def unit_of(item: Estimate) -> str:
+    """Return the unit of a measured part."""
+    quantity = item.measured.part.quantity
+    if quantity.ratio:
+        return "1"
+    if quantity.measure in ("stable_steps", "first_step", "change_point"):
+        return "steps"
+    return column_of(quantity.metric).unit
+
+
+def standing_text(verdict: ClaimVerdict) -> str:
+    """Return whether the rule is older than the numbers, in a word or two; a dash without runs."""
+    return NOTHING if verdict.standing is None else str(verdict.standing.kind).split(" (")[0]
 
 
 def table(lines: Sequence[Line], scale: str) -> str:
     """Return the sheet for a terminal: one line per claim, the ends of long texts cut."""
-    rows = []
-    for line in lines:
-        seeds = line.verdict.parts[0].seeds if line.verdict.parts else ()
-        rows.append(
-            [
-                line.claim.id,
-                str(line.claim.finding),
-                verdict_text(line.verdict),
-                f"{len(seeds)}{'*' if line.verdict.is_exploratory else ''}",
-                _p(line.verdict.p_holm),
-                textwrap.shorten(line.claim.statement, _SHORT, placeholder=" ..."),
-            ]
-        )
-    heads = ["claim", "finding", "verdict", "seeds", "p (Holm)", "statement"]
+    rows = [
+        [
+            line.claim.id,
+            line.claim.role,
+            verdict_text(line.verdict),
+            standing_text(line.verdict),
+            str(len(line.verdict.seeds)),
+            p_text(line.verdict.p_holm),
+            _share(line.verdict.replication),
+            textwrap.shorten(line.claim.statement, _SHORT, placeholder=" ..."),
+        ]
+        for line in lines
+    ]
+    heads = ["claim", "role", "verdict", "standing", "seeds", "p (Holm)", "repl.", "statement"]
     notes = [
         counts(lines),
-        f"({reach(scale)}; * seeds that decide nothing)",
-        *textwrap.wrap(P_NOTE, WIDTH),
+        f"({reach(scale)})",
+        *textwrap.wrap(NOTE, WIDTH),
         f"more about one: python -m harness.claims scale={scale} claim=<claim>",
     ]
-    return "\n".join([_left_last(plain_table(heads, rows)), "", *notes, *code_notes(lines)])
+    return "\n".join([_left(plain_table(heads, rows)), "", *notes, *code_notes(lines)])
 
 
-def brief(lines: Sequence[Line], scale: str) -> str:
+def brief(lines: Sequence[Line]) -> str:
     """Return verdict, statement, our numbers and the reason of each claim, for a terminal."""
     parts = []
     for line in lines:
         head = f"{line.claim.id}  {verdict_text(line.verdict)}: {line.claim.statement}"
-        reason = f"{line.verdict.reason}; ours: {ours_text(line, scale)}"
+        reason = f"{line.verdict.reason}; ours: {ours_text(line)}"
         parts += textwrap.wrap(head, WIDTH, subsequent_indent="      ")
         parts += textwrap.wrap(reason, WIDTH, initial_indent="      ", subsequent_indent="      ")
     return "\n".join(parts)
@@ -87,33 +160,27 @@ def code_notes(lines: Sequence[Line]) -> list[str]:
     return [f"the runs of {place} were made by {note}" for place, note in places]
 
 
-def counts(lines: Sequence[Line]) -> str:
-    """Return how many claims got which verdict, and how many findings they belong to."""
-    words = [verdict_text(line.verdict) for line in lines]
-    found = [f"{words.count(word)} {word}" for word in dict.fromkeys(sorted(words, reverse=True))]
-    findings = len({line.claim.finding for line in lines})
-    return f"{len(lines)} claims of {findings} findings: {', '.join(found)}"
-
-
 def full_text(line: Line, scale: str) -> str:
     """Return everything about one claim."""
     claim, verdict = line.claim, line.verdict
-    rule = claim.rules.get(scale)
-    since = f" (since {line.origin.commit[:12]}, {line.origin.date})" if line.origin.commit else ""
+    rule, standing = claim.rules.get(scale), verdict.standing
     fields = [
         ("statement", claim.statement),
         ("paper", f"{claim.quantity} [{', '.join(claim.references) or 'words only'}]"),
-        ("passes at", f"{claim.scale}: {claim.pass_rule}"),
-        ("rule", f"{rule.text()}{since}" if rule else f"none for scale {scale}"),
-        ("ours", ours_text(line, scale)),
+        ("role", claim.role),
+        ("rule", rule.text() if rule else claim.no_rule.get(scale, f"none for scale {scale}")),
+        ("ours", ours_text(line)),
+        *([("control", "; ".join(map(estimate_text, verdict.control)))] if verdict.control else []),
         ("verdict", f"{verdict_text(verdict)}: {verdict.reason}"),
-        ("p", f"{_p(verdict.p)}, corrected {_p(verdict.p_holm)} (Holm)"),
-        ("decided by", decided_text(line) or "-"),
-        ("runs", f"{', '.join(verdict.run_ids)} in {line.place}" if verdict.run_ids else "-"),
+        ("standing", f"{standing.kind}: {standing.reason}".rstrip(": ") if standing else NOTHING),
+        ("p", f"{p_text(verdict.p)}, corrected {p_text(verdict.p_holm)} (Holm)"),
+        ("replication", _share(verdict.replication)),
+        ("next", decided_text(line) or NOTHING),
+        ("runs", f"{', '.join(verdict.run_ids)} in {line.place}" if verdict.run_ids else NOTHING),
         *([("code", line.code_note)] if line.code_note else []),
     ]
     width = max(len(name) for name, _ in fields)
-    parts = [f"{claim.id} (finding {claim.finding})"]
+    parts = [f"{claim.id} (finding {claim.finding}; {reach(scale)})"]
     for name, text in fields:
         indent = " " * (width + 4)
         wrapped = textwrap.wrap(text, WIDTH - len(indent), break_on_hyphens=False)
@@ -122,28 +189,32 @@ def full_text(line: Line, scale: str) -> str:
 
 
 def decided_text(line: Line) -> str:
-    """Return what would decide the claim; "" if it is decided."""
+    """Return the next look, or what must come first; "" if the claim is decided."""
     if not line.decided_by:
         return line.lacking
     return line.decided_by + (f" (first needs {line.lacking})" if line.lacking else "")
 
 
 def markdown(lines: Sequence[Line], scale: str) -> str:
-    """Return the sheet as a Markdown table, with what its p values mean."""
+    """Return the sheet as a Markdown table, with what its columns mean and how far it reaches."""
     rows = [
         [
             line.claim.id,
             line.claim.statement,
             line.claim.quantity,
-            ours_text(line, scale),
-            verdict_text(line.verdict),
-            _p(line.verdict.p_holm),
-            decided_text(line) or "-",
+            ours_text(line),
+            f"{verdict_text(line.verdict)} ({standing_text(line.verdict)}, {line.claim.role})"
+            if line.verdict.standing
+            else verdict_text(line.verdict),
+            p_text(line.verdict.p_holm),
+            _share(line.verdict.replication),
+            f"{line.verdict.reason}. {decided_text(line)}".strip(),
         ]
         for line in lines
     ]
-    heads = ["claim", "statement", "paper", "ours", "verdict", "p (Holm)", "what would decide it"]
-    return f"{markdown_table(heads, rows, '<<<<<><')}\n\n{P_NOTE}"
+    heads = ["claim", "statement", "paper", "ours", "verdict", "p (Holm)", "replication"]
+    heads.append("why, and the next look")
+    return f"{markdown_table(heads, rows, '<<<<<>><')}\n\n{NOTE} {reach(scale).capitalize()}."
 
 
 def documents(lines: Sequence[Line], scale: str) -> list[dict[str, Any]]:
@@ -162,6 +233,7 @@ def csv_text(lines: Sequence[Line], scale: str) -> str:
     rows: list[dict[str, Any]] = []
     for document in documents(lines, scale):
         parts = document.pop("differences") or [{}]
+        document.pop("control")
         document["seeds"] = " ".join(map(str, document["seeds"]))
         document["references"] = " ".join(document["references"])
         document["run_ids"] = " ".join(document["run_ids"])
@@ -175,10 +247,12 @@ def csv_text(lines: Sequence[Line], scale: str) -> str:
 
 def _document(line: Line, scale: str) -> dict[str, Any]:
     claim, verdict, rule = line.claim, line.verdict, line.claim.rules.get(scale)
+    standing = verdict.standing
     return {
         "row_id": f"{claim.ablation}:{scale}:{claim.id}",
         "id": claim.id,
         "finding": claim.finding,
+        "role": claim.role,
         "claim": claim.statement,
         "paper": claim.quantity,
         "references": list(claim.references),
@@ -186,26 +260,19 @@ def _document(line: Line, scale: str) -> dict[str, Any]:
         "verdict": str(verdict.word),
         "reason": verdict.reason,
         "label": reach(scale),
-        "is_exploratory": verdict.is_exploratory,
-        "exploratory_reason": verdict.reason if verdict.is_exploratory else "",
+        "standing": str(standing.kind) if standing else "",
+        "standing_reason": standing.reason if standing else "",
+        "is_evidence": is_evidence(line),
         "rule": rule.text() if rule else "",
-        "rule_commit": line.origin.commit or None,
-        "rule_date": line.origin.date or None,
-        "metric": rule.metric if rule else claim.metric,
-        "level": rule.level if rule else None,
-        "seeds": list(verdict.parts[0].seeds) if verdict.parts else [],
-        "differences": [
-            {
-                "quantity_name": part.name,
-                "point": _finite(part.interval.point),
-                "low": _finite(part.interval.low),
-                "high": _finite(part.interval.high),
-            }
-            for part in verdict.parts
-        ],
+        "metric": rule.metrics[0] if rule else "",
+        "seeds": list(verdict.seeds),
+        "seeds_at_look": verdict.seeds_at_look,
+        "next_look": verdict.next_look,
+        "differences": [_estimate(item) for item in verdict.estimates],
+        "control": [_estimate(item) for item in verdict.control],
         "p": _finite(verdict.p),
         "p_holm": _finite(verdict.p_holm),
-        "seeds_needed": verdict.seeds_needed,
+        "replication": _finite(verdict.replication),
         "decided_by": line.decided_by,
         "lacking": line.lacking,
         "place": line.place,
@@ -214,25 +281,31 @@ def _document(line: Line, scale: str) -> dict[str, Any]:
     }
 
 
-def _part_text(part: Part, unit: str, *, has_sign: bool) -> str:
-    point, low, high = (number(value, unit, sign=has_sign) for value in part.interval)
-    return f"{part.name}: {point} [{low}, {high}]"
+def _estimate(item: Estimate) -> Mapping[str, Any]:
+    return {
+        "quantity_name": item.measured.part.quantity.name(),
+        "point": _finite(item.interval.point),
+        "low": _finite(item.interval.low),
+        "high": _finite(item.interval.high),
+        "level": item.level,
+        "kind": item.kind,
+    }
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
     """Return a p value; one that is small is not 0."""
     return f"<{SMALLEST_P:g}" if value < SMALLEST_P else number(value)
 
 
-def _unit(rule: ClaimRule) -> str:
-    return "1" if rule.kind == "ratio" else column_of(rule.metric).unit
+def _share(value: float) -> str:
+    return f"{value:.0%}" if math.isfinite(value) else NOTHING
 
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _left_last(text: str) -> str:
+def _left(text: str) -> str:
     """Return a table whose last column is aligned left, as sentences are."""
     lines = text.split("\n")
     edge = len(lines[1].rsplit(" ", 1)[0]) + 1

@@ -1,4 +1,4 @@
-"""What a rule measures in each seed of stored runs: numbers, one per seed."""
+"""From stored runs to what a rule measures: one number per seed and part."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.claims.rules import ClaimRule
-from harness.metrics.columns import column_of
-from harness.metrics.finals import final_values
+from harness.claims.quantities import Curves, values_of
+from harness.claims.rules import ClaimRule, Part
+from harness.metrics.columns import FINAL_TRAINING_STEPS, column_of
 from harness.metrics.tables import Tables
 
 
@@ -32,46 +32,33 @@ class Rows:
     unfinished: Sequence[tuple[str, int]] = ()
     code_note: str = ""
 
+    @property
+    def steps(self) -> int:
+        """Training steps of the runs, the fewest of them; 0 without runs."""
+        return int(self.tables.runs["steps"].min()) if len(self.tables.runs) else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One quantity of a rule, in each seed.
+    """One part of a rule, in each seed.
 
     Attributes:
-        name: what it is, for example "kl=none - kl=loss".
-        values: seed -> value; only seeds whose runs are finished.
+        part: what is measured and where its mean must lie.
+        values: seed -> value, in the order of the seeds, on the scale on which it is measured (of
+            a ratio the logarithm); seeds whose runs are finished in every arm of the part.
+        size: largest number that was subtracted: a spread of its rounding is no noise.
         run_ids: the runs that it rests on.
     """
 
-    name: str
+    part: Part
     values: Mapping[int, float]
+    size: float
     run_ids: tuple[str, ...]
 
 
-def measure(rule: ClaimRule, rows: Rows) -> list[Measured]:
-    """Return the quantities of a rule: one per arm in `minus`, or a single one."""
-    if rule.kind == "difference":
-        mine = _finals(rows.tables, rule.metric, rule.arm)
-        found = []
-        for other in rule.minus:
-            theirs = _finals(rows.tables, rule.metric, other)
-            seeds = sorted(mine.keys() & theirs.keys())
-            found.append(
-                Measured(
-                    name=f"{rule.arm} - {other}",
-                    values={seed: mine[seed] - theirs[seed] for seed in seeds},
-                    run_ids=_runs(rows.tables, (rule.arm, other), seeds),
-                )
-            )
-        return found
-    values = _one_arm(rule, rows.tables)
-    return [
-        Measured(
-            name=f"{rule.kind.replace('_', ' ')} of {rule.arm}",
-            values=values,
-            run_ids=_runs(rows.tables, (rule.arm,), list(values)),
-        )
-    ]
+def measure(parts: Sequence[Part], rows: Rows) -> list[Measured]:
+    """Return what each part measures; without values where an arm has no finished run."""
+    return [_measured(part, rows.tables) for part in parts]
 
 
 def unfinished(rule: ClaimRule, rows: Rows) -> tuple[str, ...]:
@@ -79,70 +66,64 @@ def unfinished(rule: ClaimRule, rows: Rows) -> tuple[str, ...]:
     found = [
         f"{arm} seed {seed}"
         for arm, seed in rows.unfinished
-        if arm in (rule.arm, *rule.minus) and seed not in rule.exploratory_seeds
+        if arm in rule.arms and seed not in rule.exploratory_seeds
     ]
     return tuple(sorted(found))
 
 
-def _one_arm(rule: ClaimRule, tables: Tables) -> dict[int, float]:
-    if rule.kind == "largest_fall":
-        return _falls(tables, rule.metric, rule.arm, rule.window)
-    ends = _finals(tables, rule.metric, rule.arm)
-    if rule.kind == "level":
-        return ends
-    starts = _starts(tables, rule.metric, rule.arm)
-    seeds = sorted(ends.keys() & starts.keys())
-    if rule.kind == "change":
-        return {seed: ends[seed] - starts[seed] for seed in seeds}
-    # a start of 0 has no ratio: undefined, not endless
-    return {seed: ends[seed] / starts[seed] if starts[seed] else float("nan") for seed in seeds}
+def curves_of(tables: Tables, metric: str, arms: Sequence[str]) -> tuple[Curves, tuple[int, ...]]:
+    """Return the curves of arms in the seeds that all of them have finished, and these seeds.
 
+    A step that a run lacks is NaN: it may have fallen there.
 
-def _finals(tables: Tables, metric: str, arm: str) -> dict[int, float]:
-    finals = final_values(tables, [metric])
-    mine = finals[finals["arm"].astype(str) == arm]
-    return dict(zip(mine["seed"].astype(int), mine["value"].astype(float), strict=True))
-
-
-def _starts(tables: Tables, metric: str, arm: str) -> dict[int, float]:
-    first = 1 if column_of(metric).source == "training" else 0
-    curve = _curve(tables, metric, arm)
-    mine = curve[curve["step"] == first]
-    return dict(zip(mine["seed"].astype(int), mine["value"].astype(float), strict=True))
-
-
-def _falls(tables: Tables, metric: str, arm: str, window: int) -> dict[int, float]:
-    """Return per seed the largest distance of the moving mean below its highest value so far.
-
-    NaN for a curve with a step missing or undefined: it may have fallen there.
+    Args:
+        tables: of a study; runs of one length.
+        metric: full name.
+        arms: at least one.
     """
-    steps_of = dict(zip(tables.runs["run_id"].astype(str), tables.runs["steps"], strict=True))
-    found = {}
-    for seed, curve in _curve(tables, metric, arm).groupby("seed"):
-        curve = curve.sort_values("step")
-        asked = steps_of[str(curve["run_id"].iloc[0])]
-        mean = curve["value"].rolling(window).mean().to_numpy()[window - 1 :]
-        is_whole = list(curve["step"]) == list(range(curve["step"].iloc[0], asked + 1))
-        found[int(str(seed))] = (
-            float((np.maximum.accumulate(mean) - mean).max())
-            if mean.size and is_whole and np.isfinite(mean).all()
-            else float("nan")
-        )
-    return found
+    rows = _rows(tables, metric, arms)
+    seeds_of = [set(rows.loc[rows["arm"] == arm, "seed"]) for arm in arms]
+    seeds = tuple(sorted(set.intersection(*seeds_of)))
+    is_training = column_of(metric).source == "training"
+    last = int(tables.runs["steps"].min()) if len(tables.runs) else 0
+    step_T = np.arange(1, last + 1) if is_training else np.array(sorted(set(rows["step"])))
+    value = {
+        arm: rows[rows["arm"] == arm]
+        .pivot(index="seed", columns="step", values="value")
+        .reindex(index=list(seeds), columns=list(step_T))
+        .to_numpy(dtype=float)
+        for arm in arms
+    }
+    first_end = max(last - FINAL_TRAINING_STEPS + 1, 1) if is_training else last
+    start = 1 if is_training else 0
+    return Curves(step_T=step_T, value=value, end=(first_end, last), start=(start, start)), seeds
 
 
-def _curve(tables: Tables, metric: str, arm: str) -> pd.DataFrame:
+def _measured(part: Part, tables: Tables) -> Measured:
+    curves, seeds = curves_of(tables, part.quantity.metric, part.quantity.arms)
+    values = values_of(part.quantity, curves) if seeds else np.empty(0)
+    finite = [np.abs(v[np.isfinite(v)]).max(initial=0.0) for v in curves.value.values()]
+    return Measured(
+        part=part,
+        values=dict(zip(seeds, map(float, values), strict=True)),
+        # of a ratio the logarithms were subtracted
+        size=1.0 if part.quantity.ratio else float(max(finite)),
+        run_ids=_runs(tables, part.quantity.arms, seeds),
+    )
+
+
+def _rows(tables: Tables, metric: str, arms: Sequence[str]) -> pd.DataFrame:
     done = tables.runs.loc[tables.runs["is_included"].astype(bool), "run_id"].astype(str)
     steps = tables.steps
     is_mine = (
         (steps["metric"].astype(str) == metric)
-        & (steps["arm"].astype(str) == arm)
+        & steps["arm"].astype(str).isin(list(arms))
         & steps["run_id"].astype(str).isin(set(done))
     )
-    return steps[is_mine].astype({"seed": int, "step": int})
+    return steps[is_mine].astype({"seed": int, "step": int, "arm": str})
 
 
-def _runs(tables: Tables, arms: tuple[str, ...], seeds: list[int]) -> tuple[str, ...]:
+def _runs(tables: Tables, arms: Sequence[str], seeds: Sequence[int]) -> tuple[str, ...]:
     runs = tables.runs[tables.runs["is_included"].astype(bool)]
-    is_mine = runs["arm"].astype(str).isin(arms) & runs["seed"].astype(int).isin(seeds)
+    is_mine = runs["arm"].astype(str).isin(list(arms)) & runs["seed"].astype(int).isin(list(seeds))
     return tuple(sorted(runs.loc[is_mine, "run_id"].astype(str)))

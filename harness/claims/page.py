@@ -14,24 +14,24 @@ Made from `baselines/papers/open_reasoner_zero/claims/*.yaml` by `python -m harn
 format=pages`; a test compares.
 
 Each finding of the paper is one or more claims. A claim says what the paper publishes and where it
-stands (`baselines/papers/open_reasoner_zero/tables.yaml`, `curves/curves.yaml`), when it would pass
-at its own scale, and, where the question makes sense in the micro-world, by which rule micro runs
-decide it. `python -m harness.claims` prints the verdicts.
+stands (`baselines/papers/open_reasoner_zero/tables.yaml`, `curves/curves.yaml`), and by which rule
+runs decide it, scale by scale. `python -m harness.claims` prints the verdicts.
 
-- **reproduced / contradicted**: the rule's condition holds for the interval over training seeds.
-- **inconclusive**: neither holds; the sheet says how many seeds would decide if mean and spread
-  stayed as they are.
+- **reproduced**: the interval of every part of the rule lies inside its limits.
+- **contradicted**: the interval of one part lies outside, at an error rate shared by all limits.
+- **inconclusive**: neither; the sheet names the next look.
+- **untestable here**: what the runs show rests on absence (an equivalence, or a contradiction
+  without an effect the other way), and nothing shows that this study could have seen an effect: no
+  control arm, a control without a response, or a world that cannot show it.
 - **not run**: no finished run may decide it; the sheet says which command would.
 
-A rule is older than the runs that it judges: the sheet compares the date of the commit that brought
-the rule's present content with the start of the runs, and calls everything else exploratory: a rule
-that is younger or not committed, runs that began nobody knows when. Seeds that helped to write a
-rule decide nothing, and neither does a study with a run of the rule's arms unfinished or without a
-defined value. Where the commit that made the runs is not in this repository's history, the sheet
-says so. The word of a verdict follows the rule of its claim alone; beside it stands the one-sided p
-value of the test of `reproduced`, corrected by Holm's method over all claims of the same ablation:
-above 0.025, what a 95 % interval leaves on either side, the word holds for its claim alone. Micro
-verdicts say nothing about 7B.
+Seeds may be added at looks written beforehand: at 5, 8 and 12 seeds, whose intervals together err
+in at most 2.5 % on either side; the first look that decides counts. For other numbers of seeds an
+anytime-valid interval is shown, which decides nothing. Holm's correction runs over the primary
+claims of `family.yaml`; secondary claims and smoke tests, which any trainer that works passes, are
+reported and are no evidence. A study with a run of the rule's arms unfinished or without a defined
+value decides nothing. Micro verdicts say nothing about 7B.
+
 """
 
 
@@ -40,19 +40,16 @@ def page(claims: Sequence[Claim]) -> str:
     parts = [_HEAD.rstrip()]
     for claim in claims:
         sources = ", ".join(f"`{name}`" for name in claim.references) or "words only"
-        arms = ", ".join(f"`{arm}`" for arm in claim.arms)
         parts.append(f"## {claim.id}: {claim.statement}")
-        about = f"ablation `{claim.ablation}`, arms {arms}; metric {claim.metric}"
         items = [
-            f"- Finding {claim.finding}; {about} ({claim.direction}).",
-            f"- Paper: {claim.quantity} ({sources}).",
-            f"- Passes at {claim.scale}, {claim.seeds} seeds: {claim.pass_rule}",
+            f"- Finding {claim.finding}, {claim.role}; ablation `{claim.ablation}`.",
+            f"- Paper ({claim.scale}): {claim.quantity} ({sources}).",
         ]
-        if claim.rules:
-            items += [f"- Rule at {scale}: {rule.text()}" for scale, rule in claim.rules.items()]
-        elif "micro" not in claim.meaningful:
+        for scale, rule in claim.rules.items():
+            because = f" Design effect: {rule.because}." if rule.because else ""
+            items.append(f"- Rule at {scale}: {rule.text()}{because}")
+        items += [f"- No rule at {scale}: {why}." for scale, why in claim.no_rule.items()]
+        if "micro" not in claim.meaningful:
             items.append("- Says nothing at micro scale.")
-        else:
-            items.append("- No rule at micro scale yet.")
         parts.append("\n".join(items))
     return paragraphs(*parts) + "\n"

@@ -1,21 +1,18 @@
-"""One claim file: what a paper states, what it rests on, and the rule that decides it.
+"""One claim file: what a paper states, what it rests on, and the rules that decide it.
 
     id: f07a                       unique; the finding's number and a letter
     finding: 7
     statement: ...
-    ablation: kl_penalty           the ablation whose arms speak to it
-    arms: [kl=none, kl=loss]       of that ablation
-    metric: accuracy_easy          what is compared, see docs/metrics.md, or in words
-    direction: higher              of the first arm: higher, lower, same
+    ablation: kl_penalty           the ablation whose arms decide it
     published: {quantity: ..., references: [names of tables and curves]}
     words_only: false              the paper gives no number
-    pass_rule: ...                 at the paper's own scale, in words, with its margins
     scale: orz_7b                  of the published runs
-    seeds: 5                       training seeds that a verdict needs
-    meaningful: [micro, orz_7b]    scales at which the question makes sense
-    rules: {micro: {...}}          see harness/claims/rules.py; none is "not run" at that scale
+    rules: {micro: {...}}          scale -> rule, see harness/claims/rules.py
+    no_rule: {orz_32b: ...}        scales at which it makes sense and runs cannot decide it: why
 
-A rule's content is committed before the runs that it judges.
+`family.yaml` beside the claims names the primary ones, at most eight: the correction for looking at
+several claims runs over them. It names the smoke tests too, which any trainer that works passes and
+which are no evidence; the others are secondary.
 """
 
 from __future__ import annotations
@@ -23,30 +20,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, Literal
 
 from harness.claims.rules import ClaimRule, read_claim_rule
-from harness.cli import suggest
 from harness.schema import UsageError
+from harness.typed import Form, Many, Text, read_form, read_yaml
 
-DIRECTIONS = ("higher", "lower", "same")
-_NEEDED = (
-    "id",
-    "finding",
-    "statement",
-    "ablation",
-    "arms",
-    "metric",
-    "direction",
-    "published",
-    "words_only",
-    "pass_rule",
-    "scale",
-    "seeds",
-    "meaningful",
-)
+Role = Literal["primary", "secondary", "smoke test"]
+
+FAMILY = "family.yaml"
+MOST_PRIMARY = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +40,9 @@ class Claim:
         path: of the file.
         quantity: the published number in words.
         references: names of the tables and curves that it was read from.
+        role: "primary" claims are the family that the correction runs over.
         rules: scale -> rule; a scale without a rule has no verdict.
+        no_rule: scale -> why runs at it cannot decide the claim.
         document: the file as read, for the age of its rules.
     """
 
@@ -66,30 +51,71 @@ class Claim:
     finding: int
     statement: str
     ablation: str
-    arms: tuple[str, ...]
-    metric: str
-    direction: str
     quantity: str
     references: tuple[str, ...]
     words_only: bool
-    pass_rule: str
     scale: str
-    seeds: int
-    meaningful: tuple[str, ...]
+    role: Role = "secondary"
     rules: Mapping[str, ClaimRule] = field(default_factory=dict)
+    no_rule: Mapping[str, str] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def meaningful(self) -> tuple[str, ...]:
+        """Scales at which the question makes sense."""
+        return (*self.rules, *self.no_rule)
+
+
+class PublishedForm(Form):
+    """What the paper gives."""
+
+    quantity: Text
+    references: Many[str] = ()
+
+
+class ClaimForm(Form):
+    """A claim file."""
+
+    id: str
+    finding: int
+    statement: str
+    ablation: str
+    published: PublishedForm
+    words_only: bool
+    scale: str
+    rules: Mapping[str, Any] = {}
+    no_rule: Mapping[str, str] = {}
+
+
+class FamilyForm(Form):
+    """The file of the primary claims."""
+
+    primary: Many[str]
+    smoke_tests: Many[str] = ()
+    because: str
+
+    def role(self, claim: str) -> Role:
+        """Return the role of a claim."""
+        if claim in self.primary:
+            return "primary"
+        return "smoke test" if claim in self.smoke_tests else "secondary"
+
+
+NO_FAMILY = FamilyForm(primary=(), because="there is no file")
 
 
 def read_claims(directory: Path) -> list[Claim]:
     """Return the claims of a paper in the order of their ids.
 
     Args:
-        directory: with one YAML file per claim.
+        directory: with one YAML file per claim, and the family's.
 
     Raises:
-        UsageError: a file is wrong, or two have the same id.
+        UsageError: a file is wrong, two have the same id, or the family names what is not there.
     """
-    claims = [read_claim(path) for path in sorted(directory.glob("*.yaml"))]
+    family = read_family(directory)
+    paths = [path for path in sorted(directory.glob("*.yaml")) if path.name != FAMILY]
+    claims = [read_claim(path, family) for path in paths]
     seen: dict[str, Path] = {}
     for claim in claims:
         other = seen.setdefault(claim.id, claim.path)
@@ -97,67 +123,62 @@ def read_claims(directory: Path) -> list[Claim]:
             raise UsageError(
                 f"{claim.path.name} and {other.name} have the id {claim.id}: rename one"
             )
+    named = (*family.primary, *family.smoke_tests)
+    if absent := [name for name in named if name not in seen]:
+        raise UsageError(f"{FAMILY} names the claim {absent[0]}, which no file has")
     return sorted(claims, key=lambda claim: claim.id)
 
 
-def read_claim(path: Path) -> Claim:
+def read_family(directory: Path) -> FamilyForm:
+    """Return the family; without a file all claims are secondary.
+
+    Raises:
+        UsageError: the file is wrong, or names more than `MOST_PRIMARY`.
+    """
+    path = directory / FAMILY
+    if not path.is_file():
+        return NO_FAMILY
+    family = read_form(FamilyForm, path, place=FAMILY, wrong=UsageError)
+    named = (*family.primary, *family.smoke_tests)
+    if len(family.primary) > MOST_PRIMARY or len(set(named)) != len(named):
+        raise UsageError(
+            f"{FAMILY} has {len(family.primary)} primary claims and names {len(named)}: expected at"
+            f" most {MOST_PRIMARY} primary ones, each name once"
+        )
+    return family
+
+
+def read_claim(path: Path, family: FamilyForm = NO_FAMILY) -> Claim:
     """Read and check one claim file.
 
     Raises:
         UsageError: a key is missing or unknown, or a value is of the wrong kind.
     """
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
     where = path.name
-    _check_keys(document, where)
-    published = document["published"]
-    words_only = document["words_only"]
-    references = tuple(published.get("references") or ())
-    if not words_only and not references:
+    form = read_form(ClaimForm, path, place=where, wrong=UsageError)
+    if not form.words_only and not form.published.references:
         raise UsageError(
             f"{where} names no reference: name the tables or curves of its published quantity, or"
             " say words_only: true"
         )
-    if document["direction"] not in DIRECTIONS:
-        raise UsageError(
-            f"{where} has the direction {document['direction']!r}:"
-            f" {suggest(str(document['direction']), DIRECTIONS)}"
-        )
     rules = {
         scale: read_claim_rule(raw, f"rules.{scale} of {where}")
-        for scale, raw in (document.get("rules") or {}).items()
+        for scale, raw in form.rules.items()
     }
-    astray = sorted(set(rules) - set(document["meaningful"]))
-    if astray:
-        raise UsageError(f"{where} has a rule for {astray[0]}, which `meaningful` does not list")
+    if doubled := sorted(set(rules) & set(form.no_rule)):
+        raise UsageError(f"{where} has a rule for {doubled[0]} and says why it has none: keep one")
     return Claim(
         path=path,
-        id=str(document["id"]),
-        finding=int(document["finding"]),
-        statement=str(document["statement"]),
-        ablation=str(document["ablation"]),
-        arms=tuple(document["arms"]),
-        metric=str(document["metric"]),
-        direction=str(document["direction"]),
-        quantity=str(published["quantity"]),
-        references=references,
-        words_only=bool(words_only),
-        pass_rule=str(document["pass_rule"]),
-        scale=str(document["scale"]),
-        seeds=int(document["seeds"]),
-        meaningful=tuple(document["meaningful"]),
+        id=form.id,
+        finding=form.finding,
+        statement=form.statement,
+        ablation=form.ablation,
+        quantity=form.published.quantity,
+        references=tuple(form.published.references),
+        words_only=form.words_only,
+        scale=form.scale,
+        role=family.role(form.id),
         rules=rules,
-        document=document,
+        no_rule=form.no_rule,
+        document=read_yaml(path, wrong=UsageError),
     )
-
-
-def _check_keys(document: Any, where: str) -> None:
-    if not isinstance(document, dict):
-        raise UsageError(f"{where} is no mapping: expected the keys {', '.join(_NEEDED)}")
-    for key in _NEEDED:
-        if document.get(key) is None:
-            raise UsageError(f"{where} has no `{key}`: add it (format: harness/claims/reading.py)")
-    for key in document:
-        if key not in (*_NEEDED, "rules"):
-            raise UsageError(
-                f"{where} has an unknown key `{key}`: {suggest(key, (*_NEEDED, 'rules'))}"
-            )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.claims import layout
-from harness.claims.conditions import reach
 from harness.report.document import arm_rows, metric_heads, warning
 from harness.report.figures import FOLDER, OVERVIEW
 from harness.report.results import Results
@@ -48,4 +47,4 @@ def _claims(results: Results) -> str:
     if not results.claims:
         return ""
     lines, scale = results.claims, results.study.scale
-    return f"{layout.brief(lines, scale)}\n\n{layout.counts(lines)} ({reach(scale)})"
+    return f"{layout.brief(lines)}\n\n{layout.counts(lines)} ({layout.reach(scale)})"

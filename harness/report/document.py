@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from harness.claims import layout
-from harness.claims.conditions import reach
 from harness.metrics.columns import column_of
 from harness.plots import BAND_NOTE
 from harness.report import detail
@@ -103,7 +102,7 @@ def claims_section(results: Results) -> str:
     lines, scale = results.claims, results.study.scale
     return paragraphs(
         f"## {CLAIMS}",
-        f"**{layout.counts(lines)}** ({reach(scale)}).",
+        f"**{layout.counts(lines)}** ({layout.reach(scale)}).",
         layout.markdown(lines, scale),
         "Each by the rule of its own file (docs/claims.md). Source: `verdicts.json`, rows"
         " `<ablation>:<scale>:<claim>`; all about one: `python -m harness.claims claim=<claim>`.",
