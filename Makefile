@@ -34,7 +34,7 @@ PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
 
-setup: ## make .venv with everything in it (2-4 minutes once, then a second; PYTHON=python3.11 ACCELERATOR=cuda DRY=1 DRIVER=later)
+setup: ## make .venv with everything in it (1-4 minutes once, then a second; PYTHON=python3.11 ACCELERATOR=cuda DRY=1 DRIVER=later)
 	@test -n "$(PYTHON)" || { echo "set-up failed: no Python found: install Python 3.11" >&2; exit 2; }
 	@"$(PYTHON)" scripts/setup_env.py $(SETUP)
 

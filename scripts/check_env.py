@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from setup_kinds import CPU, KINDS, Kind
-from setup_state import UNWANTED, Pin, read_pins
+from setup_state import Pin, read_pins
 
 # In this order: an engine that fails is named before those that import it.
 IMPORTS = (
@@ -30,7 +30,7 @@ IMPORTS = (
 # Packages that have not been seen to import in their builds for CUDA where there is no driver.
 NEED_DRIVER = ("vllm", "verl")
 # The only requirements of an installed package that are left open on purpose.
-DECLARED_MISSING = frozenset(UNWANTED)
+DECLARED_MISSING = frozenset(CPU.unwanted)
 
 
 def import_faults(names: tuple[str, ...] = IMPORTS) -> list[str]:
@@ -60,7 +60,7 @@ def cuda_faults(version: str, sees_gpu: bool) -> list[str]:
     return []
 
 
-def unwanted_faults(names: tuple[str, ...] = UNWANTED) -> list[str]:
+def unwanted_faults(names: tuple[str, ...] = CPU.unwanted) -> list[str]:
     """Return a fault for each package that must not be there."""
     return [f"{name} must not be installed" for name in names if importlib.util.find_spec(name)]
 

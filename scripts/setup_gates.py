@@ -9,16 +9,21 @@ import contextlib
 import fcntl
 import importlib.util
 import os
+import re
 import shutil
+import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Iterator, Sequence
 
 import setup_state
 
-NEEDED_GB = 7.0
-NEEDED_TEMPORARY_GB = 2.0
+OLDEST_DRIVER = 580
+"""Major version that CUDA 13 asks for. Source: NVIDIA's table of minor version compatibility."""
+OLDEST_GLIBC = (2, 31)
+"""The newest C library that a wheel of cuda.txt was built against (llguidance)."""
+DRIVER_FILE = Path("/proc/driver/nvidia/version")
+_DRIVER_VERSION = re.compile(r"\b(\d{3,}\.\d+(?:\.\d+)?)\b")
 
 
 class SetupError(Exception):
@@ -79,24 +84,75 @@ def check_disk(folder: Path, needed_gb: float, free_bytes: int | None = None) ->
         )
 
 
-def check_space(
-    root: Path,
-    share: float = 1.0,
-    needed_gb: float = NEEDED_GB,
-    temporary_gb: float = NEEDED_TEMPORARY_GB,
-) -> None:
-    """Refuse when the checkout's disk, or the one for temporary files, cannot take the packages.
+def driver_version(file: Path = DRIVER_FILE, program: str = "nvidia-smi") -> str:
+    """Return the version of the NVIDIA driver, '' if there is none.
 
     Args:
-        root: the checkout.
-        share: which part of the whole is still to be installed, in [0, 1].
-        needed_gb: gigabytes (10^9 bytes) that the whole takes.
-        temporary_gb: gigabytes of temporary files that it takes.
+        file: where the kernel module says its version.
+        program: asked where there is no such file (Windows' Linux has none).
     """
-    check_disk(root, needed_gb * share)
-    temporary = Path(tempfile.gettempdir())
-    if temporary.stat().st_dev != root.stat().st_dev:
-        check_disk(temporary, temporary_gb * share)
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = _ask_driver(program)
+    found = _DRIVER_VERSION.search(text)
+    return found.group(1) if found else ""
+
+
+def _ask_driver(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        return ""
+    command = [path, "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout if answer.returncode == 0 else ""
+
+
+def check_driver(version: str) -> None:
+    """Refuse a machine without the NVIDIA driver; say so when it is older than CUDA 13 asks for.
+
+    Raises:
+        SetupError: there is none.
+    """
+    if not version:
+        raise SetupError(
+            "ACCELERATOR=cuda needs the NVIDIA driver and found none (neither "
+            f"{DRIVER_FILE} nor nvidia-smi): install it, add DRIVER=later where the GPUs are on "
+            "other machines (a login node, the build of a container), or DRY=1 to see what would "
+            "be installed"
+        )
+    if int(version.split(".")[0]) < OLDEST_DRIVER:
+        print(
+            f"set-up: the NVIDIA driver is {version}, CUDA 13 asks for {OLDEST_DRIVER} or newer: "
+            "update it, or install NVIDIA's package cuda-compat-13-0"
+        )
+
+
+def check_cuda_platform(machine: str, libc: Sequence[str]) -> None:
+    """Refuse a machine that the lock has no files for.
+
+    Args:
+        machine: the architecture as ``platform.machine()`` names it.
+        libc: name and version of the C library as ``platform.libc_ver()`` has them.
+
+    Raises:
+        SetupError: another architecture than x86_64, or another or an older C library.
+    """
+    if machine != "x86_64":
+        raise SetupError(
+            f"ACCELERATOR=cuda needs x86_64, found {machine}: requirements/cuda.txt was resolved "
+            "for x86_64 only"
+        )
+    name, version = libc[0], libc[1]
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if name != "glibc" or numbers < OLDEST_GLIBC:
+        raise SetupError(
+            f"ACCELERATOR=cuda needs glibc {OLDEST_GLIBC[0]}.{OLDEST_GLIBC[1]} or newer, found "
+            f"{name or 'another C library'} {version}: use the container of containers/"
+        )
 
 
 @contextlib.contextmanager

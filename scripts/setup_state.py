@@ -1,16 +1,12 @@
-"""What a virtual environment holds, read from its files alone: no import, no pip, milliseconds.
+"""The exact versions of a lock file, and what two small files in .venv say about the environment.
 
-The installed packages are read from their ``*.dist-info`` folders, so that an interrupted set-up
-goes on with what is missing and a damaged one is noticed.
 Standard library only; starts on Python 3.8.
 """
 
 from __future__ import annotations
 
-import enum
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -18,15 +14,14 @@ from pathlib import Path
 from typing import Iterable, NamedTuple
 
 SUPPORTED = ((3, 11), (3, 12))
-UNWANTED = ("torchvision", "torchaudio", "torchcodec")
 DISTRIBUTION = "reasoner-zero-bench"
-REQUIREMENT_FILES = ("build.txt", "torch.txt", "core.txt", "train.txt", "dev.txt", "vllm.txt")
 
 _STATE_FILE = "setup-state.json"
 _STAMP_FILE = "setup-complete"
-_VENV_ENTRIES = {"bin", "lib", "lib64", "include", "share", "pyvenv.cfg", ".gitignore"}
-_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)\s*(?:;\s*([^\\]+?))?\s*(\\)?$")
-_MACHINE_MARKER = re.compile(r"""^platform_machine == ["'](\w+)["']$""")
+_PIN = re.compile(
+    r"""^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)"""
+    r"""(?:\s*;\s*platform_machine == ["'](\w+)["'])?\s*\\?$"""
+)
 
 
 class Pin(NamedTuple):
@@ -34,23 +29,6 @@ class Pin(NamedTuple):
 
     name: str
     version: str
-
-
-class VenvKind(enum.Enum):
-    """What stands where the virtual environment belongs."""
-
-    ABSENT = "absent"
-    USABLE = "usable"
-    BROKEN = "broken"
-    FOREIGN = "foreign"
-
-
-class VenvReport(NamedTuple):
-    """A kind, the reason in words ('' when usable), the version of its Python ('' if unknown)."""
-
-    kind: VenvKind
-    reason: str
-    python_version: str
 
 
 def normalised(name: str) -> str:
@@ -75,99 +53,26 @@ def read_pins(path: Path, machine: str) -> list[Pin]:
             continue
         match = _PIN.match(line)
         if match is None:
-            raise ValueError(f"{path}:{number}: expected name==version, found {line!r}")
-        name, version, marker, _ = match.groups()
-        if marker is not None:
-            wanted = _MACHINE_MARKER.match(marker)
-            if wanted is None:
-                raise ValueError(f"{path}:{number}: expected a platform_machine marker: {marker!r}")
-            if wanted.group(1) != machine:
-                continue
-        pins.append(Pin(normalised(name), version))
+            raise ValueError(
+                f"{path}:{number}: expected name==version, found {line!r} "
+                "(the only marker allowed is platform_machine)"
+            )
+        name, version, wanted = match.groups()
+        if wanted in (None, machine):
+            pins.append(Pin(normalised(name), version))
     return pins
 
 
-def fingerprint(root: Path, python_version: str, files: Iterable[str] = REQUIREMENT_FILES) -> str:
-    """Hash what decides the environment: the lock files, pyproject.toml and the Python version."""
-    digest = hashlib.sha256(python_version.encode())
-    for path in [
-        *(root / "requirements" / name for name in files),
-        root / "pyproject.toml",
-    ]:
+def fingerprint(root: Path, files: Iterable[str]) -> str:
+    """Hash what decides the environment: its files of requirements/ and pyproject.toml."""
+    digest = hashlib.sha256()
+    for path in [*(root / "requirements" / name for name in files), root / "pyproject.toml"]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def site_packages(venv: Path) -> Path | None:
-    """Return the folder where the environment keeps its packages, or None if there is none yet."""
-    return next(iter(sorted((venv / "lib").glob("python3.*/site-packages"))), None)
-
-
-def installed(venv: Path) -> dict[str, set[str]]:
-    """Map each installed distribution's normalised name to its versions (two: a torn update)."""
-    found: dict[str, set[str]] = {}
-    site = site_packages(venv)
-    for entry in os.listdir(site) if site else ():
-        if entry.endswith(".dist-info"):
-            name, _, version = entry[: -len(".dist-info")].partition("-")
-            found.setdefault(normalised(name), set()).add(version)
-    return found
-
-
-def missing(venv: Path, pins: Iterable[Pin]) -> list[Pin]:
-    """Return the pins that are not installed in exactly their version."""
-    present = installed(venv)
-    return [pin for pin in pins if present.get(pin.name) != {pin.version}]
-
-
-def unwanted(venv: Path, names: Iterable[str] = UNWANTED) -> list[str]:
-    """Return which of some packages, those that break a ``+cpu`` torch, are installed."""
-    present = installed(venv)
-    return [name for name in names if name in present]
-
-
-def remove_torn_installs(venv: Path) -> list[str]:
-    """Forget packages whose installation was cut off, so that pip installs them again.
-
-    pip lists its own ``INSTALLER`` file in ``RECORD`` as the last act of an installation; metadata
-    without that line would count as installed although files are missing.
-
-    Returns:
-        The names of the removed entries, sorted.
-    """
-    site = site_packages(venv)
-    removed = []
-    for entry in sorted(site.iterdir()) if site else ():
-        if entry.name.startswith("~"):
-            torn = True
-        elif entry.name.endswith(".dist-info"):
-            record = entry / "RECORD"
-            torn = not record.is_file() or "/INSTALLER," not in record.read_text(
-                encoding="utf-8", errors="replace"
-            )
-        else:
-            continue
-        if torn:
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-            removed.append(entry.name)
-    return removed
-
-
-def _replace_text(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new one, never half of it."""
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
-
-
 def read_state(venv: Path) -> dict[str, str]:
-    """Return the record of finished steps; an absent or damaged record is an empty one."""
+    """Return "root" and "accelerator" of a set-up that was begun; {} without a readable record."""
     try:
         state = json.loads((venv / _STATE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -175,66 +80,68 @@ def read_state(venv: Path) -> dict[str, str]:
     return state if isinstance(state, dict) else {}
 
 
-def record_step(venv: Path, **entries: str) -> None:
-    """Add entries to the record of finished steps."""
-    state = {**read_state(venv), **entries}
-    _replace_text(venv / _STATE_FILE, json.dumps(state, indent=2, sort_keys=True) + "\n")
-
-
-def write_stamp(venv: Path, value: str) -> None:
-    """Mark the environment as complete for one fingerprint; the very last act of a set-up."""
-    _replace_text(venv / _STAMP_FILE, value + "\n")
-
-
 def read_stamp(venv: Path) -> str:
-    """Return the fingerprint of the last completed set-up, '' if none was completed."""
+    """Return the fingerprint of the last set-up that came to its end, '' if none did."""
     try:
         return (venv / _STAMP_FILE).read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 
 
-def remove_stamp(venv: Path) -> None:
-    """Take back the mark of completion before anything is changed."""
-    if (venv / _STAMP_FILE).exists():
-        (venv / _STAMP_FILE).unlink()
+def begin(venv: Path, root: Path, accelerator: str) -> None:
+    """Note that packages are about to change, for which checkout and for which accelerator."""
+    stamp = venv / _STAMP_FILE
+    if stamp.exists():
+        stamp.unlink()
+    state = {"root": str(root), "accelerator": accelerator}
+    (venv / _STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
 
 
-def ask_python(python: Path) -> str:
-    """Return the version a Python answers with, '' if it does not start."""
-    code = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
-    try:
-        answer = subprocess.run(
-            [str(python), "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
+def finish(venv: Path, value: str) -> None:
+    """Mark the environment as whole for one fingerprint; the very last act of a set-up."""
+    (venv / _STAMP_FILE).write_text(value + "\n", encoding="utf-8")
 
 
-def inspect_venv(venv: Path, root: Path) -> VenvReport:
-    """Say whether the folder holds a virtual environment that can be gone on with.
+def is_foreign(venv: Path) -> bool:
+    """Return whether something else than an environment stands in its place."""
+    if not venv.is_dir():
+        return venv.exists()
+    own = (venv / "pyvenv.cfg", venv / _STATE_FILE)
+    return any(venv.iterdir()) and not any(file.is_file() for file in own)
+
+
+def fault(venv: Path, root: Path) -> str:
+    """Say why an environment must be made anew, '' if it can be gone on with.
 
     Args:
-        venv: the folder of the environment; need not exist.
+        venv: a folder that is not foreign; need not exist.
         root: the checkout it must have been made for (its scripts hold absolute paths).
     """
-    if not os.path.lexists(venv):
-        return VenvReport(VenvKind.ABSENT, "there is none yet", "")
-    if not venv.is_dir():
-        return VenvReport(VenvKind.FOREIGN, "is not a folder", "")
-    if not (venv / "pyvenv.cfg").is_file():
-        strangers = {entry.name for entry in venv.iterdir()} - _VENV_ENTRIES
-        strangers = {name for name in strangers if not name.startswith("setup-")}
-        if strangers:
-            return VenvReport(VenvKind.FOREIGN, f"holds other files ({sorted(strangers)[0]})", "")
-        return VenvReport(VenvKind.BROKEN, "was left half made", "")
-    version = ask_python(venv / "bin" / "python")
-    if not version:
-        return VenvReport(VenvKind.BROKEN, "has a Python that does not start", "")
-    if tuple(int(part) for part in version.split(".")[:2]) not in SUPPORTED:
-        return VenvReport(VenvKind.BROKEN, f"was made with Python {version}", version)
-    made_for = read_state(venv).get("root", str(root))
+    state = read_state(venv)
+    made_for = state.get("root", str(root))
     if made_for != str(root):
-        return VenvReport(VenvKind.BROKEN, f"was made for the folder {made_for}", version)
-    return VenvReport(VenvKind.USABLE, "", version)
+        return f"was made for the folder {made_for}"
+    if state and not read_stamp(venv):
+        # An installer that was cut off leaves packages that look whole and lack files.
+        return "was left half made"
+    if not _has_supported_python(venv):
+        return "has no Python 3.11 or 3.12 that starts"
+    return ""
+
+
+def _has_supported_python(venv: Path) -> bool:
+    command = [str(venv / "bin" / "python"), "-I", "-c", "import sys; print(sys.version_info[:2])"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return answer.stdout.strip() in map(str, SUPPORTED)
+
+
+def clear(venv: Path) -> None:
+    """Empty the folder but for the record, so that an interrupted clearing is known for one."""
+    for entry in venv.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(str(entry))
+        elif entry.name != _STATE_FILE:
+            entry.unlink()

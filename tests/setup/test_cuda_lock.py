@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -114,25 +113,12 @@ def test_what_both_environments_pin_alike_meets_what_it_asks_for() -> None:
     assert wrong == []
 
 
-def uv_program(tmp_path: Path) -> str:
-    """uv from the PATH, else from PyPI into a throw-away environment."""
-    found = shutil.which("uv")
-    if found:
-        return found
-    venv = tmp_path / "uv"
-    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "-q", "uv"]
-    if subprocess.run(pip, capture_output=True, check=False).returncode:
-        pytest.skip("uv is neither on the PATH nor to be had from pip's sources")
-    return str(venv / "bin" / "uv")
-
-
 @pytest.mark.slow
 def test_uv_resolves_the_lock_to_itself_from_metadata_alone(tmp_path: Path) -> None:
     constraints = [part for file in CUDA.files for part in ("-c", str(FOLDER / file))]
     platform = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_31"]
     output = ["--no-header", "--no-annotate", "--quiet", "-o", str(tmp_path / "lock.txt")]
-    command = [uv_program(tmp_path), "pip", "compile", str(FOLDER / "cuda.in")]
+    command = [str(Path(sys.prefix) / "bin" / "uv"), "pip", "compile", str(FOLDER / "cuda.in")]
     done = subprocess.run(
         [*command, *constraints, *platform, *output], capture_output=True, text=True, check=False
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from setup_kinds import KINDS, OPTIONAL_FILE, Kind
-from setup_state import REQUIREMENT_FILES, UNWANTED, Pin, normalised, read_pins
+from setup_kinds import CPU, KINDS, OPTIONAL_FILE, Kind
+from setup_state import Pin, normalised, read_pins
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "requirements"
@@ -15,7 +15,7 @@ FIRST_TRANSITIVE = "# --- brought along by the ones above"
 
 
 def all_pins() -> list[Pin]:
-    return [pin for name in REQUIREMENT_FILES for pin in read_pins(FOLDER / name, "x86_64")]
+    return [pin for name in CPU.files for pin in read_pins(FOLDER / name, "x86_64")]
 
 
 def uncommented(text: str) -> list[str]:
@@ -51,7 +51,7 @@ def test_no_package_is_locked_twice(kind: Kind) -> None:
 
 
 def test_the_packages_that_break_a_cpu_torch_are_not_locked() -> None:
-    assert not {pin.name for pin in all_pins()} & set(UNWANTED)
+    assert not {pin.name for pin in all_pins()} & set(CPU.unwanted)
 
 
 def test_torch_is_asked_for_with_its_cpu_label() -> None:

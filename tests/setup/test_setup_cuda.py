@@ -4,17 +4,20 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import check_env
 import pytest
-import setup_cuda
 import setup_env
 import setup_state
-import setup_steps
-from setup_cuda import check_cuda_platform, check_driver, driver_version
-from setup_gates import SetupError
-from setup_kinds import CPU, CUDA, KINDS, Options, check_same_kind, choose_kind, read_options
-from setup_pip import PipResult
-from setup_steps import Environment
+import setup_uv
+from setup_gates import SetupError, check_cuda_platform, check_driver, driver_version
+from setup_kinds import (
+    CPU,
+    CUDA,
+    Environment,
+    Options,
+    check_same_kind,
+    choose_kind,
+    read_options,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 OPEN_MODULE = (
@@ -49,7 +52,7 @@ def test_an_environment_stays_what_it_is(tmp_path: Path) -> None:
     assert choose_kind("", tmp_path) == CPU
     assert choose_kind("cuda", tmp_path) == CUDA
     check_same_kind(CUDA, tmp_path)
-    setup_state.record_step(tmp_path, root="r", accelerator="cuda")
+    setup_state.begin(tmp_path, tmp_path, "cuda")
     assert choose_kind("", tmp_path) == CUDA
     check_same_kind(CUDA, tmp_path)
     with pytest.raises(SetupError, match=r"for cuda and ACCELERATOR=cpu .*clean-venv"):
@@ -57,7 +60,7 @@ def test_an_environment_stays_what_it_is(tmp_path: Path) -> None:
 
 
 def test_an_environment_from_before_the_choice_is_for_cpus(tmp_path: Path) -> None:
-    setup_state.record_step(tmp_path, root="r")
+    (tmp_path / "setup-state.json").write_text('{"root": "r"}')
     assert choose_kind("", tmp_path) == CPU
     with pytest.raises(SetupError, match="holds the environment for cpu"):
         check_same_kind(CUDA, tmp_path)
@@ -114,12 +117,22 @@ def test_a_machine_that_the_lock_has_no_files_for_is_refused(
         check_cuda_platform(machine, libc)
 
 
-def test_later_skips_the_gate_of_the_driver_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup_cuda, "driver_version", lambda: "")
+def test_later_skips_the_gate_of_the_driver_only(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[Options] = []
+    monkeypatch.setattr(setup_env, "driver_version", lambda: "")
     monkeypatch.setattr(setup_env.platform, "machine", lambda: "x86_64")
-    setup_env.check_cuda_machine(Options("cuda", is_driver_later=True))
+    monkeypatch.setattr(setup_env, "is_complete", lambda env: False)
+    monkeypatch.setattr(setup_env, "build", lambda env, options: built.append(options))
+    setup_env.set_up(env, Options("cuda", is_driver_later=True))
+    assert len(built) == 1
     with pytest.raises(SetupError, match="found none"):
-        setup_env.check_cuda_machine(Options("cuda"))
+        setup_env.set_up(env, Options("cuda"))
+    monkeypatch.setattr(setup_env.platform, "machine", lambda: "aarch64")
+    with pytest.raises(SetupError, match="needs x86_64"):
+        setup_env.set_up(env, Options("cuda", is_driver_later=True))
+    assert len(built) == 1
 
 
 @pytest.fixture
@@ -131,7 +144,7 @@ def env(tmp_path: Path) -> Environment:
 
 def test_the_dry_account_names_every_package_and_changes_nothing(env: Environment) -> None:
     before = sorted(env.root.rglob("*"))
-    text = setup_cuda.dry_account(env)
+    text = setup_env.dry_account(env)
     pins = env.pins(*CUDA.files)
     assert f"{len(pins)} packages" in text
     for pin in [*pins, *env.pins("flash-attn.txt")]:
@@ -144,9 +157,9 @@ def test_the_dry_account_says_what_would_be_refused_here(
     env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for version, is_refused in (("", True), ("580.65.06", False)):
-        monkeypatch.setattr(setup_cuda, "driver_version", lambda given=version: given)
-        assert ("it would be refused here" in setup_cuda.dry_account(env)) is is_refused
-    assert "refused" not in setup_cuda.dry_account(env._replace(kind=CPU))
+        monkeypatch.setattr(setup_env, "driver_version", lambda given=version: given)
+        assert ("it would be refused here" in setup_env.dry_account(env)) is is_refused
+    assert "refused" not in setup_env.dry_account(env._replace(kind=CPU))
 
 
 def test_the_command_prints_it_without_a_driver() -> None:
@@ -157,61 +170,21 @@ def test_the_command_prints_it_without_a_driver() -> None:
     assert "\n  vllm==0.24.0\n" in done.stdout
 
 
-def test_the_steps_install_every_file_of_their_kind() -> None:
-    assert set(setup_env.STEPS) == set(KINDS.values())
-    for kind, steps in setup_env.STEPS.items():
-        assert sorted(name for step in steps for name in step.files) == sorted(kind.files)
-
-
-@pytest.mark.parametrize(("code", "is_there"), [(0, True), (1, False)])
+@pytest.mark.parametrize("is_there", [True, False])
 def test_flash_attention_is_taken_where_there_is_a_wheel(
-    env: Environment,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    code: int,
-    is_there: bool,
+    env: Environment, capsys: pytest.CaptureFixture[str], is_there: bool
 ) -> None:
-    asked: list[list[str]] = []
+    class Sources(setup_uv.Uv):
+        """Sources that have it or not."""
 
-    def pip_install(env: Environment, label: str, pins: object, words: list[str]) -> PipResult:
-        asked.append(words)
-        return PipResult(code, "ERROR: No matching distribution found for flash-attn")
+        def __init__(self) -> None:
+            self.asked: list[str] = []
 
-    monkeypatch.setattr(setup_cuda, "pip_install", pip_install)
-    assert setup_cuda.install_flash_attention(env) is is_there
-    assert asked[0][:2] == ["--only-binary", ":all:"]
+        def install(self, *words: str) -> int:
+            self.asked.append(words[0])
+            return 0 if is_there else 1
+
+    sources = Sources()
+    setup_uv.install_flash_attention(env, sources)
+    assert sources.asked == (["--dry-run", "-r"] if is_there else ["--dry-run"])
     assert ("going on without" in capsys.readouterr().out) is not is_there
-
-
-def test_a_failure_of_the_engines_is_one_line(
-    env: Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    output = "ERROR: No matching distribution found for torch==2.11.0"
-    monkeypatch.setattr(setup_cuda, "pip_install", lambda *_: PipResult(1, output))
-    with pytest.raises(SetupError, match=r"have no torch==2\.11\.0"):
-        setup_cuda.install_cuda(env, env.pins("cuda.txt"))
-
-
-def test_the_shared_step_leaves_out_the_engines_for_cpus(
-    env: Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-
-    def pip_install(env: Environment, label: str, pins: object, words: list[str]) -> PipResult:
-        asked.extend([label, *words])
-        return PipResult(0, "")
-
-    monkeypatch.setattr(setup_steps, "pip_install", pip_install)
-    setup_steps.install_lock(env, env.pins("core.txt"), "1/3")
-    names = [Path(word).name for word in asked if word.endswith(".txt")]
-    assert names == ["build.txt", "core.txt", "dev.txt"]
-
-
-def test_the_import_check_knows_both_environments() -> None:
-    assert check_env.cuda_faults("2.11.0", True) == []
-    assert "expected the build for CUDA" in check_env.cuda_faults("2.11.0+cpu", True)[0]
-    assert "sees no GPU" in check_env.cuda_faults("2.11.0+cu130", False)[0]
-    assert check_env.imports_for(True) == check_env.IMPORTS
-    without = check_env.imports_for(False)
-    assert "torch" in without
-    assert not {name.split(".")[0] for name in without} & {"vllm", "verl"}
