@@ -7,7 +7,7 @@ log; or both are directories of python -m harness.evaluate: two models, paired b
 
   candidate_arm= baseline_arm=  which arm; the only one, the same name or the control by default
   metric=   that is judged; the first accuracy that both sides have by default
-  margin=   loss that would count, in the metric's unit; by default harness/compare/margins.py
+  margin=   loss that would count, in the metric's unit; by default harness/metrics/columns.py
   level=    of the intervals, 0.95 by default
   mapping=  a mapping file, for a candidate that is a log
   out=      directory for COMPARISON.md, comparison.json and figures

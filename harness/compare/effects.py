@@ -10,10 +10,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from harness.compare.margins import Better, convention_of, margin_of
 from harness.compare.pairing import Pairing
 from harness.compare.sides import Side, common_end
-from harness.metrics.columns import column_of
+from harness.metrics.columns import Better, column_of
 from harness.stats.paired import Difference, compare_paired, compare_unpaired
 
 Word = Literal["better", "worse", "higher", "lower", "no difference shown", "cannot tell"]
@@ -32,6 +31,13 @@ class Settings:
     level: float
     margin: float | None
     metric: str
+
+    def margin_of(self, metric: str, baseline_mean: float) -> float | None:
+        """Return the margin of a metric in its unit; None if it has none."""
+        if self.margin is not None and metric == self.metric:
+            return self.margin
+        margin = column_of(metric).margin
+        return None if margin is None else margin.at(baseline_mean)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,15 +126,14 @@ def effect_of(
         # over the pairs that the difference is made of, so that the means differ by it
         is_pair_S = np.isfinite(treat_S) & np.isfinite(control_S)
         means = [_mean(treat_S[is_pair_S]), _mean(control_S[is_pair_S])]
-    given = settings.margin if metric == settings.metric else None
+    column = column_of(metric)
     compare = compare_paired if pairing.is_paired else compare_unpaired
-    difference = compare(
-        treat_S, control_S, level=settings.level, margin=margin_of(metric, means[1], given)
-    )
+    margin = settings.margin_of(metric, means[1])
+    difference = compare(treat_S, control_S, level=settings.level, margin=margin)
     return Effect(
         metric=metric,
-        unit=column_of(metric).unit,
-        better=convention_of(metric).better,
+        unit=column.unit,
+        better=column.better,
         end=end,
         candidate=means[0],
         baseline=means[1],

@@ -10,16 +10,12 @@ import pandas as pd
 from harness.cli import suggest
 from harness.compare.effects import Effect, Settings
 from harness.compare.gate import Gate, judge
-from harness.compare.margins import convention_of, margin_of
 from harness.compare.report import NotComparableError
 from harness.evaluate.folder import differences
-from harness.evaluate.reading import Stored, read_evaluation
+from harness.evaluate.reading import METRICS, Stored, read_evaluation
 from harness.metrics.columns import column_of
 from harness.schema import UsageError
 from harness.stats.paired import compare_paired
-
-METRICS = ("accuracy", "truncated", "unparsable", "format", "response_tokens")
-"""Compared of every benchmark, in this order."""
 
 WHY = {
     "grader": "a change of grader alone has moved a published score by three points",
@@ -132,15 +128,14 @@ def _effect(candidate: Stored, baseline: Stored, metric: str, settings: Settings
     sides = [side.scores.xs(benchmark)[name] for side in (candidate, baseline)]
     both = pd.concat(sides, axis=1, join="inner").to_numpy(dtype=float)
     treat_Q, control_Q = both[:, 0], both[:, 1]
-    given = settings.margin if metric == settings.metric else None
     mean = float(control_Q.mean()) if len(control_Q) else math.nan
-    difference = compare_paired(
-        treat_Q, control_Q, level=settings.level, margin=margin_of(metric, mean, given)
-    )
+    column = column_of(metric)
+    margin = settings.margin_of(metric, mean)
+    difference = compare_paired(treat_Q, control_Q, level=settings.level, margin=margin)
     return Effect(
         metric=metric,
-        unit=column_of(metric).unit,
-        better=convention_of(metric).better,
+        unit=column.unit,
+        better=column.better,
         end=None,
         candidate=float(treat_Q.mean()) if len(treat_Q) else math.nan,
         baseline=mean,

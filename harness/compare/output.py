@@ -127,15 +127,14 @@ def _summaries(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     for curve in comparison.curves:
         for item in curve.summaries:
             point, low, high = item.difference.interval if item.difference else (float("nan"),) * 3
-            unit = "tokens" if item.unit == "steps" else item.unit
             rows.append(
                 [
                     curve.metric,
                     item.name,
-                    number(item.candidate, unit),
-                    number(item.baseline, unit),
-                    number(point, unit, sign=True),
-                    item.note or interval(low, high, unit),
+                    number(item.candidate, item.unit),
+                    number(item.baseline, item.unit),
+                    number(point, item.unit, sign=True),
+                    item.note or interval(low, high, item.unit),
                 ]
             )
     return heads, rows

@@ -15,10 +15,10 @@ from harness.compare.config_diff import RANKS, config_differences
 from harness.compare.costs import updates
 from harness.compare.effects import Effect, Settings
 from harness.compare.gate import judge
-from harness.compare.margins import CONVENTIONS, convention_of, margin_of
 from harness.compare.pairing import PAIRED_KEYS, pair_sides
 from harness.compare.report import Comparison, NotComparableError, compare_sides
 from harness.compare.sides import Side, side_of
+from harness.metrics.columns import EVALUATION, TRAINING
 from harness.paths import ROOT
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.stats.paired import compare_paired
@@ -350,13 +350,15 @@ def test_a_metric_that_one_side_lacks_is_named(loss: Side, none: Side) -> None:
 
 
 def test_margins_are_above_zero_and_relative_ones_follow_the_baseline() -> None:
-    assert all(convention.margin > 0 for convention in CONVENTIONS.values())
-    assert margin_of("accuracy_easy", 0.9) == 0.03
-    assert margin_of("response_length", 40.0) == pytest.approx(4.0)
-    assert margin_of("response_length", 40.0, 1.0) == 1.0
-    assert margin_of("policy_loss", 1.0) is None
-    assert margin_of("response_length", float("nan")) is None
-    assert convention_of("accuracy_hard").better == "higher"
+    given = [c.margin.size for c in (*TRAINING, *EVALUATION) if c.margin is not None]
+    assert len(given) > 10 and min(given) > 0
+    assert SETTINGS.margin_of("accuracy_easy", 0.9) == 0.03
+    assert SETTINGS.margin_of("response_length", 40.0) == pytest.approx(4.0)
+    own = Settings(level=0.95, margin=1.0, metric="response_length")
+    assert own.margin_of("response_length", 40.0) == 1.0
+    assert own.margin_of("accuracy_easy", 0.9) == 0.03
+    assert SETTINGS.margin_of("policy_loss", 1.0) is None
+    assert SETTINGS.margin_of("response_length", float("nan")) is None
 
 
 def test_every_key_of_the_stored_configs_has_a_place_in_the_ranking(none: Side) -> None:
