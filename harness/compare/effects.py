@@ -13,6 +13,7 @@ import pandas as pd
 from harness.compare.pairing import Pairing
 from harness.compare.sides import Side, common_end
 from harness.metrics.columns import Better, column_of
+from harness.schema import UsageError
 from harness.stats.paired import Difference, compare_paired, compare_unpaired
 
 Word = Literal["better", "worse", "higher", "lower", "no difference shown", "cannot tell"]
@@ -31,6 +32,17 @@ class Settings:
     level: float
     margin: float | None
     metric: str
+
+    def __post_init__(self) -> None:
+        """Refuse a level or margin that means nothing.
+
+        Raises:
+            UsageError: the level does not lie between 0 and 1, or the margin is not above 0.
+        """
+        if not 0.0 < self.level < 1.0:
+            raise UsageError(f"level={self.level:g} is no coverage: give a number between 0 and 1")
+        if self.margin is not None and not (math.isfinite(self.margin) and self.margin > 0.0):
+            raise UsageError(f"margin={self.margin:g} is no margin: give a number above 0")
 
     def margin_of(self, metric: str, baseline_mean: float) -> float | None:
         """Return the margin of a metric in its unit; None if it has none."""

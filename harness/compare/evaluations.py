@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pandas as pd
 
 from harness.cli import suggest
+from harness.compare.comparability import Comparability
+from harness.compare.comparison import Comparison
 from harness.compare.effects import Effect, Settings
-from harness.compare.gate import Gate, judge
-from harness.compare.report import NotComparableError
+from harness.compare.gate import judge
 from harness.evaluate.folder import differences
 from harness.evaluate.reading import METRICS, Stored, read_evaluation
 from harness.metrics.columns import column_of
@@ -28,38 +29,9 @@ WHY = {
 """What differs -> what that does to the numbers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationComparison:
-    """A candidate's evaluation against a baseline's.
-
-    Attributes:
-        candidate / baseline: the evaluations.
-        settings: what was asked.
-        reasons: why they are not comparable; with reasons, it was made all the same.
-        notes: what a reader should know.
-        effects: per benchmark and metric over questions, the gate's first.
-        gate: the verdict.
-    """
-
-    candidate: Stored
-    baseline: Stored
-    settings: Settings
-    reasons: tuple[str, ...]
-    notes: tuple[str, ...]
-    effects: tuple[Effect, ...]
-    gate: Gate
-
-    @property
-    def warning(self) -> str:
-        """What every output must carry; "" if the sides are comparable."""
-        if not self.reasons:
-            return ""
-        return f"NOT COMPARABLE, compared all the same: {'; '.join(self.reasons)}"
-
-
 def compare_evaluations(
     candidate: str, baseline: str, settings: Settings, *, is_forced: bool = False
-) -> EvaluationComparison:
+) -> Comparison:
     """Compare two evaluations by the questions that both have.
 
     Args:
@@ -73,22 +45,17 @@ def compare_evaluations(
         HarnessError: a directory is no finished evaluation, or there is no such metric.
     """
     mine, other = read_evaluation(candidate), read_evaluation(baseline)
-    reasons = reasons_against(mine, other)
-    if reasons and not is_forced:
-        listed = "".join(f"\n  {n}. {text}" for n, text in enumerate(reasons, start=1))
-        raise NotComparableError(
-            f"{mine.name} and {other.name} are not comparable:{listed}\ncorrect this, or give"
-            " --anyway: then every output carries the warning"
-        )
+    comparability = Comparability(reasons=reasons_against(mine, other), notes=_notes(mine, other))
+    if not is_forced:
+        comparability.refuse(mine.name, other.name)
     names = _metrics(mine, other, settings.metric)
-    chosen = Settings(level=settings.level, margin=settings.margin, metric=names[0])
+    chosen = replace(settings, metric=names[0])
     effects = tuple(_effect(mine, other, name, chosen) for name in names)
-    return EvaluationComparison(
+    return Comparison(
         candidate=mine,
         baseline=other,
         settings=chosen,
-        reasons=reasons,
-        notes=_notes(mine, other),
+        comparability=comparability,
         effects=effects,
         gate=judge(effects[0], is_same=is_same(mine, other)),
     )
@@ -141,7 +108,8 @@ def _effect(candidate: Stored, baseline: Stored, metric: str, settings: Settings
         baseline=mean,
         seeds=((int(candidate.identity["seed"]),), (int(baseline.identity["seed"]),)),
         rows=(),
-        difference=difference,
+        # the estimator speaks of what it is mostly given
+        difference=replace(difference, note=difference.note.replace("seed", "question")),
     )
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from harness.baseline.sources import load_source
 from harness.compare import __main__ as compare
+from harness.compare.comparability import NotComparableError
 from harness.compare.effects import Settings
 from harness.compare.evaluations import compare_evaluations, reasons_against
-from harness.compare.report import NotComparableError
+from harness.compare.output import comparison_text
 from harness.evaluate import __main__ as evaluate
 from harness.evaluate import grading
 from harness.evaluate.folder import DOCUMENT
@@ -199,6 +200,9 @@ def test_what_was_measured_otherwise_is_not_compared(
         compare_evaluations(other, right, DEFAULTS)
     forced = compare_evaluations(other, right, DEFAULTS, is_forced=True)
     assert forced.warning.startswith("NOT COMPARABLE")
+    assert comparison_text(forced).count(forced.warning) == 2
+    # both answered alike, and what varies there is the question
+    assert "noise between questions" in forced.gate.reason
     assert reasons_against(read_evaluation(right), read_evaluation(right)) == ()
 
 

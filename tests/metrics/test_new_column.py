@@ -14,7 +14,7 @@ FOLLOW = """
 import sys
 from pathlib import Path
 from harness.compare.effects import Settings
-from harness.compare.report import compare_sides
+from harness.compare.comparison import compare_sides
 from harness.compare.output import comparison_text
 from harness.compare.sides import side_of
 from harness.baseline.making import store_bundle
