@@ -12,6 +12,7 @@ from harness.compare.curves import CurveComparison, compare_curves
 from harness.compare.effects import Effect, Settings, effect_of
 from harness.compare.gate import Gate, judge
 from harness.compare.pairing import Pairing, pair_sides
+from harness.compare.questions import QuestionScores, scores_of_sides
 from harness.compare.sides import Side, same_runs, shared_metrics
 from harness.evaluate.reading import Stored
 from harness.metrics.columns import EVALUATION, column_of
@@ -30,6 +31,7 @@ class Comparison:
         settings: what was asked.
         comparability: reasons against it and notes; with reasons, it was made all the same.
         effects: the gate's metric first.
+        questions: scores question by question; none where they are not stored.
         gate: the verdict.
     """
 
@@ -38,6 +40,7 @@ class Comparison:
     settings: Settings
     comparability: Comparability
     effects: tuple[Effect, ...]
+    questions: tuple[QuestionScores, ...]
     gate: Gate
 
     @property
@@ -99,6 +102,7 @@ def compare_sides(
         comparability=comparability,
         pairing=pairing,
         effects=effects,
+        questions=scores_of_sides(candidate, baseline, pairing, settings.level),
         curves=tuple(
             compare_curves(candidate, baseline, pairing, name, settings.level) for name in metrics
         ),

@@ -9,10 +9,14 @@ from harness.compare.comparison import Comparison, StudyComparison
 from harness.compare.costs import Cost
 from harness.compare.curves import CurveComparison
 from harness.compare.effects import Effect
+from harness.compare.questions import QuestionScores
 from harness.compare.sides import Side
 from harness.evaluate.reading import Stored
 from harness.schema import SCHEMA_VERSION
+from harness.stats.intervals import Interval
 from harness.stats.paired import Difference
+from harness.stats.percentile import Pointwise
+from harness.stats.permutation import Permutation
 
 
 def comparison_document(comparison: Comparison, command: str) -> dict[str, Any]:
@@ -40,6 +44,7 @@ def comparison_document(comparison: Comparison, command: str) -> dict[str, Any]:
             "reason": gate.reason,
         },
         "rows": [_effect(effect, is_study=is_study) for effect in comparison.effects],
+        "questions": [_questions(scores) for scores in comparison.questions],
         **(_training(comparison) if isinstance(comparison, StudyComparison) else {}),
     }
 
@@ -91,10 +96,53 @@ def _effect(effect: Effect, *, is_study: bool) -> dict[str, Any]:
         "candidate": _finite(effect.candidate),
         "baseline": _finite(effect.baseline),
         **_difference(effect.difference, "seeds" if is_study else "questions"),
+        **({} if effect.swaps is None else _swaps(effect.swaps)),
         "note": effect.note,
         "superiority": effect.superiority,
         "equivalence": effect.equivalence,
         **(of_runs if is_study else {}),
+    }
+
+
+def _swaps(swaps: Permutation) -> dict[str, Any]:
+    return {
+        "p_swaps": _finite(swaps.p_differs),
+        "p_swaps_smallest": _finite(swaps.smallest_differs),
+        "is_every_swap": swaps.is_exact,
+    }
+
+
+def _questions(scores: QuestionScores) -> dict[str, Any]:
+    (mine, other), improvement = scores.iqm, scores.improvement
+    return {
+        "row_id": f"questions/{scores.metric}",
+        "metric": scores.metric,
+        "candidate_iqm": _bounds(mine.interval),
+        "baseline_iqm": _bounds(other.interval),
+        "improvement": _bounds(improvement.interval),
+        "method": improvement.method,
+        "candidate_seeds": scores.seeds[0],
+        "baseline_seeds": scores.seeds[1],
+        "questions": scores.questions,
+        "left_out": scores.left_out,
+        "note": "; ".join(scores.notes),
+        "profile": [
+            {"above": float(above), "candidate": _bounds(mine), "baseline": _bounds(other)}
+            for above, mine, other in zip(
+                scores.threshold_T, *map(_points, scores.profiles), strict=True
+            )
+        ],
+    }
+
+
+def _points(profile: Pointwise) -> list[Interval]:
+    parts = (profile.point_T, profile.low_T, profile.high_T)
+    return [Interval(*map(float, values)) for values in zip(*parts, strict=True)]
+
+
+def _bounds(interval: Interval) -> dict[str, float | None]:
+    return {
+        name: _finite(value) for name, value in zip(("point", "low", "high"), interval, strict=True)
     }
 
 

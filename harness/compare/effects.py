@@ -13,8 +13,10 @@ import pandas as pd
 from harness.compare.pairing import Pairing
 from harness.compare.sides import Side, common_end
 from harness.metrics.columns import Better, column_of
+from harness.report.effects import effect_seed
 from harness.schema import UsageError
 from harness.stats.paired import Difference, compare_paired, compare_unpaired
+from harness.stats.permutation import Permutation, permutation_paired
 
 Word = Literal["better", "worse", "higher", "lower", "no difference shown", "cannot tell"]
 
@@ -65,6 +67,7 @@ class Effect:
         seeds: (candidate's, baseline's) seeds that are compared.
         rows: row ids of the values, the candidate's first.
         difference: with interval and p values.
+        swaps: the test by swaps of the sides within pairs; None if the sides are not paired.
         lacking: the candidate's seeds, of those compared, that have no value at the end.
         gaps: "" or that the values are not all means of as many steps.
     """
@@ -80,6 +83,12 @@ class Effect:
     difference: Difference
     lacking: tuple[int, ...] = ()
     gaps: str = ""
+    swaps: Permutation | None = None
+
+    @property
+    def p_differs(self) -> float:
+        """Two-sided p of the t test of the difference; NaN without one."""
+        return 2.0 * min(self.difference.p_superior, self.difference.p_inferior)
 
     @property
     def note(self) -> str:
@@ -156,7 +165,14 @@ def effect_of(
             seed for seed, v in zip(pairing.seeds[0], treat_S, strict=True) if not math.isfinite(v)
         ),
         gaps=_gaps(pd.concat(found)),
+        swaps=swaps_of(treat_S, control_S, metric) if pairing.is_paired else None,
     )
+
+
+def swaps_of(treat_S: np.ndarray, control_S: np.ndarray, metric: str) -> Permutation:
+    """Return the permutation test of pairs; more than a few take random swaps, decided by name."""
+    rng = np.random.default_rng(effect_seed(f"swaps/{metric}"))
+    return permutation_paired(treat_S, control_S, rng=rng)
 
 
 def _ends(side: Side, metric: str, end: int | None, seeds: Sequence[int]) -> pd.DataFrame:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from harness.cli import suggest
 from harness.compare.comparability import Comparability
 from harness.compare.comparison import Comparison
-from harness.compare.effects import Effect, Settings
+from harness.compare.effects import Effect, Settings, swaps_of
 from harness.compare.gate import judge
+from harness.compare.questions import QuestionScores, question_scores
 from harness.evaluate.folder import differences
 from harness.evaluate.reading import METRICS, Stored, read_evaluation
 from harness.metrics.columns import column_of
@@ -57,6 +59,9 @@ def compare_evaluations(
         settings=chosen,
         comparability=comparability,
         effects=effects,
+        questions=tuple(
+            _questions(mine, other, name, chosen) for name in names if name.startswith("accuracy_")
+        ),
         gate=judge(effects[0], is_same=is_same(mine, other)),
     )
 
@@ -89,12 +94,24 @@ def _metrics(candidate: Stored, baseline: Stored, metric: str) -> list[str]:
     return list(dict.fromkeys([*([metric] if metric else []), *names]))
 
 
-def _effect(candidate: Stored, baseline: Stored, metric: str, settings: Settings) -> Effect:
+def _scores(candidate: Stored, baseline: Stored, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a metric of both sides on the questions that both have, shape (questions,) each."""
     name = next(name for name in METRICS if metric.startswith(f"{name}_"))
     benchmark = metric.removeprefix(f"{name}_")
     sides = [side.scores.xs(benchmark)[name] for side in (candidate, baseline)]
     both = pd.concat(sides, axis=1, join="inner").to_numpy(dtype=float)
-    treat_Q, control_Q = both[:, 0], both[:, 1]
+    return both[:, 0], both[:, 1]
+
+
+def _questions(
+    candidate: Stored, baseline: Stored, metric: str, settings: Settings
+) -> QuestionScores:
+    treat_Q, control_Q = _scores(candidate, baseline, metric)
+    return question_scores(metric, (treat_Q[None], control_Q[None]), settings.level, "questions")
+
+
+def _effect(candidate: Stored, baseline: Stored, metric: str, settings: Settings) -> Effect:
+    treat_Q, control_Q = _scores(candidate, baseline, metric)
     mean = float(control_Q.mean()) if len(control_Q) else math.nan
     column = column_of(metric)
     margin = settings.margin_of(metric, mean)
@@ -108,6 +125,7 @@ def _effect(candidate: Stored, baseline: Stored, metric: str, settings: Settings
         baseline=mean,
         seeds=((int(candidate.identity["seed"]),), (int(baseline.identity["seed"]),)),
         rows=(),
+        swaps=swaps_of(treat_Q, control_Q, metric),
         # the estimator speaks of what it is mostly given
         difference=replace(difference, note=difference.note.replace("seed", "question")),
     )

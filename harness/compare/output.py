@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from typing import NamedTuple
 from harness.compare.comparison import Comparison, StudyComparison
 from harness.compare.costs import Cost
 from harness.compare.document import comparison_document
+from harness.compare.sides import Side
+from harness.stats.intervals import Interval
 from harness.store.files import write_atomic, write_json
 from harness.text import NOTHING, interval, markdown_table, number, plain_table
 
@@ -81,7 +84,12 @@ def _blocks(comparison: Comparison, style: Style) -> list[str]:
             f"The sides are {comparison.pairing.note}.",
             f"{style.head}At the end of training",
         ]
-    blocks += [style.table(*_effects(comparison)), *_effect_notes(comparison)]
+    blocks += [
+        style.table(*_effects(comparison)),
+        *_effect_notes(comparison),
+        *_swaps(comparison, style),
+        *_questions(comparison, style),
+    ]
     if isinstance(comparison, StudyComparison):
         blocks += _along_training(comparison, style)
     blocks += [f"Note: {note}" for note in comparison.comparability.notes]
@@ -123,6 +131,83 @@ def _effect_notes(comparison: Comparison) -> list[str]:
     return [
         "\n".join([f"Difference: candidate minus baseline, {method}, ends: {where}.", gate, *notes])
     ]
+
+
+def _swaps(comparison: Comparison, style: Style) -> list[str]:
+    """Return the tests by swaps beside those by t, where so few pairs can say anything."""
+    rows: list[list[str]] = []
+    silent: dict[str, list[str]] = {}
+    for effect in comparison.effects:
+        swaps = effect.swaps
+        # without any pair that differs there is nothing to swap, which the effect's note says
+        if swaps is None or not swaps.smallest_differs < 1.0:
+            continue
+        if swaps.smallest_differs <= 1.0 - comparison.settings.level:
+            p_values = (effect.p_differs, swaps.p_differs, swaps.smallest_differs)
+            rows.append([effect.metric, *map(_p_value, p_values)])
+        else:
+            silent.setdefault(_p_value(swaps.smallest_differs), []).append(effect.metric)
+    blocks = []
+    if rows:
+        heads = ["metric", "p by t", "p by swaps", "smallest p by swaps"]
+        said = "Two-sided. Swaps of the sides within pairs need no normal distribution."
+        blocks += [style.table(heads, rows), said]
+    if silent:
+        reach = ", ".join(f"{p} ({', '.join(metrics)})" for p, metrics in silent.items())
+        blocks.append(
+            "Swaps of the sides within so few pairs say nothing at this level: the smallest p that"
+            f" they can reach, two-sided, is {reach}."
+        )
+    return blocks
+
+
+def _questions(comparison: Comparison, style: Style) -> list[str]:
+    heads = ["metric", "candidate IQM", "baseline IQM", "probability of improvement"]
+    rows = [
+        [
+            scores.metric,
+            *(_with_bounds(item.interval) for item in (*scores.iqm, scores.improvement)),
+            " and ".join(map(str, dict.fromkeys(scores.seeds))),
+            str(scores.questions),
+        ]
+        for scores in comparison.questions
+    ]
+    if not rows:
+        return [_why_no_questions(comparison)]
+    return [
+        f"{style.head}Question by question, at the last evaluation",
+        style.table([*heads, "seeds", "questions"], rows),
+        "\n".join(_question_notes(comparison)),
+    ]
+
+
+def _question_notes(comparison: Comparison) -> list[str]:
+    first = comparison.questions[0]
+    level = f"{100 * comparison.settings.level:g} %"
+    who, than = "the candidate", "the baseline"
+    if first.drawn == "seeds":
+        who, than = f"a run of {who}", f"one of {than}"
+    notes = dict.fromkeys(note for scores in comparison.questions for note in scores.notes)
+    score = "IQM: mean of the middle half of all scores; a score is the share of correct samples."
+    wins = (
+        f"Probability of improvement: that {who} scores higher on a question than {than}, a tie"
+        " counting one half; 0.5 is no difference."
+    )
+    method = (
+        f"In brackets: {level} interval, {first.improvement.method} (docs/statistics.md). The gate"
+        " looks at none of these numbers."
+    )
+    return [score, wins, method, *(f"{note[0].upper()}{note[1:]}." for note in notes)]
+
+
+def _why_no_questions(comparison: Comparison) -> str:
+    sides = (comparison.candidate, comparison.baseline)
+    if any(isinstance(side, Side) and side.scores.empty for side in sides):
+        return ""
+    return (
+        "Question by question nothing is compared: such scores are stored of the last step alone,"
+        " and the sides end at different steps or share no question."
+    )
 
 
 def _along_training(comparison: StudyComparison, style: Style) -> list[str]:
@@ -210,6 +295,15 @@ def _differences(comparison: StudyComparison, style: Style) -> list[str]:
 
 def _number(value: float | None, unit: str) -> str:
     return NOTHING if value is None else number(value, unit)
+
+
+def _p_value(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else NOTHING
+
+
+def _with_bounds(interval: Interval) -> str:
+    point, low, high = (number(value, "fraction") for value in interval)
+    return f"{point} [{low}, {high}]" if math.isfinite(interval.low) else point
 
 
 def _whole(value: float, *, sign: bool = False) -> str:

@@ -20,6 +20,7 @@ from harness.evaluate.folder import DOCUMENT
 from harness.evaluate.reading import read_evaluation
 from harness.metrics.tables import read_parquet, write_parquet
 from harness.schema import DamagedError, ExitCode, UsageError, content_hash
+from harness.trace import __main__ as trace
 from tests.evaluate.fake_engine import MICRO, FakeEngine, QuickPool
 
 WORDS = ["model=micro_base", "suite=micro", "protocol=training", "graders=orz", "workers=1"]
@@ -155,6 +156,13 @@ def test_two_evaluations_are_compared_by_question(
     assert code == document["gate"]["exit_code"] == ExitCode.CANNOT_TELL
     assert "![figures/accuracy.svg]" in (tmp_path / "COMPARISON.md").read_text()
     assert (tmp_path / "figures" / "accuracy.png").is_file()
+    assert (tmp_path / "figures" / "accuracy_micro_easy-profile.png").is_file()
+    # worse on two questions, and alike on two, which count one half each
+    questions = document["questions"][0]
+    assert (questions["improvement"]["point"], questions["questions"]) == (0.25, 4)
+    assert "whole questions" in questions["method"]
+    traced = trace.trace_text(tmp_path / "comparison.json", "questions/accuracy_micro_easy")
+    assert "baseline: micro_base (right)" in traced
     # the same request, and not the same answers
     assert not any("the same evaluation" in note for note in document["notes"])
     wide = compare.main([*sides, "margin=0.9", "--gate"])
