@@ -9,7 +9,17 @@ from typing import Literal
 NOTHING = "-"
 """Stands for what is undefined or missing: never 0."""
 
-_DECIMALS = {"fraction": 3, "1": 3, "tokens": 1, "s": 1, "rows": 0, "nats": 4, "tokens/s": 0}
+DECIMALS = {
+    "fraction": 3,
+    "1": 3,
+    "tokens": 1,
+    "s": 1,
+    "steps": 1,
+    "rows": 0,
+    "nats": 4,
+    "tokens/s": 0,
+}
+"""Unit -> decimals. They are the unit's, so that two metrics of one unit read alike."""
 
 Align = Literal["<", ">"]
 
@@ -18,7 +28,7 @@ def number(value: float, unit: str = "1", *, sign: bool = False) -> str:
     """Return a number with the decimals of its unit; a dash if it is not finite."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    text = f"{value:+.{_DECIMALS.get(unit, 3)}f}" if sign else f"{value:.{_DECIMALS.get(unit, 3)}f}"
+    text = f"{value:{'+' if sign else ''}.{DECIMALS.get(unit, 3)}f}"
     # a rounded -0.000 reads like a direction
     return text.replace("-", "", 1) if float(text) == 0 and text.startswith("-") else text
 

@@ -127,7 +127,7 @@ def refuse_queued(study: Study, store: RunStore) -> None:
 def report(study: Study) -> None:
     """Write the tables and the report of a request, print them, and compare with what is stored."""
     # plotting takes seconds to import, and an unknown ablation should be told at once
-    from harness.compare.band import compare_with_latest, print_comparison
+    from harness.compare.band import compare_with_latest, print_placements
     from harness.report.console import summary
     from harness.report.stored import write_results
 
@@ -136,7 +136,7 @@ def report(study: Study) -> None:
         study.root, study.tables, study.cells, study.ablation.document, command=command
     )
     print(summary(results, study.tables))
-    print_comparison(compare_with_latest(results))
+    print_placements(compare_with_latest(results))
 
 
 def conclude(study: Study, outcome: Outcome) -> int:

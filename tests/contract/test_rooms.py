@@ -255,7 +255,7 @@ def test_an_arrow_against_the_order_is_found() -> None:
         ("harness/micro/x.py", "import torch\n"),
         ("harness/plots.py", "from omegaconf import DictConfig\n"),
         ("harness/report/__main__.py", "import torch\n"),
-        ("harness/report/__main__.py", "from harness.compare.band import Row\n"),
+        ("harness/report/__main__.py", "from harness.compare.band import Placement\n"),
         ("harness/report/x.py", "from paper.series import Series\n"),
         ("harness/report/x.py", "from harness.claims.__main__ import main\n"),
         ("harness/report/x.py", "from harness.claims import __main__\n"),
