@@ -14,9 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli import read_words, run_command, suggest
-from harness.report.deviations import composed, page, read_settings, recipe_scales
 from harness.schema import ExitCode, UsageError
-from harness.spec import config as configs
 from harness.store.files import write_atomic
 
 
@@ -26,6 +24,9 @@ def main(words: Sequence[str]) -> int:
 
 
 def _deviations(words: Sequence[str]) -> int:
+    from harness.report.deviations import composed, page, read_settings, recipe_scales
+    from harness.spec import config as configs
+
     given = read_words(words, {"scale": "", "out": ""})
     scales = recipe_scales()
     if given["scale"]:

@@ -24,26 +24,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.baseline.sources import load_source
 from harness.cli import read_words, run_command
-from harness.compare.band import compare_with_bundle, print_comparison
-from harness.compare.document import comparison_document
-from harness.compare.effects import Settings
-from harness.compare.evaluation_output import evaluation_text, write_evaluation_comparison
-from harness.compare.evaluations import compare_evaluations
-from harness.compare.figures import write_comparison_figures
-from harness.compare.output import comparison_markdown
-from harness.compare.output import comparison_text as sides_text
-from harness.compare.report import Comparison as SideComparison
-from harness.compare.report import NotComparableError, check_settings, compare_sides
-from harness.compare.sides import side_of
-from harness.evaluate.reading import is_evaluation
 from harness.paths import BASELINES
-from harness.report.stored import load_results
 from harness.schema import ExitCode, UsageError
-from harness.store.bundle import find_bundle, read_bundle
 from harness.store.files import write_atomic, write_json
+from harness.text import folded
+
+if TYPE_CHECKING:
+    from harness.compare.effects import Settings
+    from harness.compare.report import Comparison as SideComparison
 
 REQUEST_WORDS = {"scale": "micro", "results_dir": "results", "partial": ""}
 SIDE_WORDS = {
@@ -61,6 +52,10 @@ FLAGS = ("--gate", "--anyway")
 
 def write_comparison(comparison: SideComparison, out: Path, command: str) -> list[Path]:
     """Write COMPARISON.md, comparison.json and the figures; return the paths."""
+    from harness.compare.document import comparison_document
+    from harness.compare.figures import write_comparison_figures
+    from harness.compare.output import comparison_markdown
+
     out.mkdir(parents=True, exist_ok=True)
     figures = write_comparison_figures(comparison, out / "figures")
     names = [str(path.relative_to(out)) for path in figures if path.suffix == ".svg"]
@@ -100,6 +95,11 @@ def _refuse(
 
 
 def _compare_request(given: Mapping[str, str]) -> int:
+    # tables and statistics take a second to import, and --help needs none of them
+    from harness.compare.band import compare_with_bundle, print_comparison
+    from harness.report.stored import load_results
+    from harness.store.bundle import find_bundle, read_bundle
+
     baselines = Path(given["baselines_dir"] or BASELINES)
     name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
     bundle = read_bundle(find_bundle(name, baselines))
@@ -110,6 +110,13 @@ def _compare_request(given: Mapping[str, str]) -> int:
 
 
 def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
+    from harness.baseline.sources import load_source
+    from harness.compare.effects import Settings
+    from harness.compare.output import comparison_text
+    from harness.compare.report import check_settings, compare_sides
+    from harness.compare.sides import side_of
+    from harness.evaluate.folder import is_evaluation
+
     if not given["baseline"]:
         raise UsageError("no baseline was named: give baseline=<name> (harness.baseline list)")
     margin = _number(given, "margin")
@@ -127,7 +134,7 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
     candidate = side_of(new, arm, "candidate", like=given["baseline_arm"])
     baseline = side_of(stored, given["baseline_arm"], "baseline", like=candidate.arm)
     comparison = compare_sides(candidate, baseline, settings, is_forced=bool(given["--anyway"]))
-    print(sides_text(comparison))
+    print(folded(comparison_text(comparison)))
     if given["out"]:
         command = " ".join(["python -m harness.compare", *words])
         written = write_comparison(comparison, Path(given["out"]), command)
@@ -136,6 +143,11 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
 
 
 def _compare_evaluations(given: Mapping[str, str], settings: Settings, words: Sequence[str]) -> int:
+    from harness.compare.evaluation_output import evaluation_text, write_evaluation_comparison
+    from harness.compare.evaluations import compare_evaluations
+    from harness.compare.report import NotComparableError
+    from harness.evaluate.folder import is_evaluation
+
     _refuse(given, ["candidate_arm", "baseline_arm", "mapping"], {}, "an evaluation")
     for role in ("candidate", "baseline"):
         if not is_evaluation(given[role]):
@@ -147,7 +159,7 @@ def _compare_evaluations(given: Mapping[str, str], settings: Settings, words: Se
     comparison = compare_evaluations(
         given["candidate"], given["baseline"], settings, is_forced=is_forced
     )
-    print(evaluation_text(comparison))
+    print(folded(evaluation_text(comparison)))
     if given["out"]:
         command = " ".join(["python -m harness.compare", *words])
         written = write_evaluation_comparison(comparison, Path(given["out"]), command)

@@ -16,7 +16,7 @@ from harness.report.results import Results
 from harness.schema import ExitCode
 from harness.stats.intervals import prediction_interval
 from harness.store.bundle import Bundle, find_bundle, read_bundle, versions
-from harness.text import NOTHING, number, plain_table
+from harness.text import NOTHING, folded, number, plain_table
 
 LEVEL = 0.95
 _MOST_KEYS = 5
@@ -244,4 +244,8 @@ def compare_with_latest(results: Results, baselines: Path = BASELINES) -> Compar
 
 def print_comparison(comparison: Comparison | None) -> None:
     """Print a comparison, or that there is nothing to compare with."""
-    print("no stored study to compare with" if comparison is None else comparison_text(comparison))
+    print(
+        folded(
+            "no stored study to compare with" if comparison is None else comparison_text(comparison)
+        )
+    )

@@ -23,6 +23,7 @@ from harness.schema import ExitCode, flatten
 from harness.spec import config as configs
 from harness.spec.ablation import Ablation, changes_at, read_ablation, scales_of
 from harness.spec.application import unsupported
+from harness.spec.choices import ablation_files, group_choices
 from harness.spec.matrix import arms_of, select_seeds
 from harness.spec.options import first_comment
 from harness.spec.study import make_study
@@ -111,7 +112,7 @@ def read_algorithm(path: Path) -> Algorithm:
 
 def algorithms_page() -> str:
     """Return docs/algorithms.md."""
-    found = [read_algorithm(path) for path in configs.group_choices()["algorithm"].values()]
+    found = [read_algorithm(path) for path in group_choices()["algorithm"].values()]
     rows = [[f"[{a.name}](#{a.name})", a.title] for a in found]
     parts = [_ALGORITHMS.rstrip(), markdown_table(["algorithm", "what it is"], rows, "<<")]
     for algorithm in found:
@@ -134,7 +135,7 @@ def ablations_page() -> str:
     """Return docs/ablations.md."""
     claims = read_claims(CLAIMS)
     parts = [_ABLATIONS.rstrip()]
-    for name in configs.ablation_files():
+    for name in ablation_files():
         document = configs.load_ablation(name)
         parts += [f"## {name}", f"{document['question']} ({document['source']})"]
         items = [f"- Speaks to {_claims_of(name, claims)}."]

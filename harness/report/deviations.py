@@ -17,6 +17,7 @@ from pydantic import model_validator
 
 from harness.paths import PAPER, ROOT
 from harness.spec import config as configs
+from harness.spec.choices import group_choices
 from harness.spec.shadow import SCALE_PREFIX, read_list
 from harness.text import markdown_table, paragraphs
 from harness.typed import Form, Many, Text, keyed, read_form
@@ -97,7 +98,7 @@ def read_settings(path: Path = FILE) -> list[Setting]:
 
 def recipe_scales() -> list[str]:
     """Return the scales of the paper, `FIRST` first."""
-    names = [name for name in configs.group_choices()["scale"] if name.startswith("orz_")]
+    names = [name for name in group_choices()["scale"] if name.startswith("orz_")]
     return sorted(names, key=lambda name: (name != FIRST, name))
 
 

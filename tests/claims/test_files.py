@@ -13,7 +13,8 @@ from harness.paths import CLAIMS, PAPER, ROOT
 from harness.references.paper import read_paper
 from harness.schema import UsageError
 from harness.spec.ablation import read_ablation
-from harness.spec.config import ablation_files, load_ablation
+from harness.spec.choices import ablation_files
+from harness.spec.config import load_ablation
 from harness.spec.matrix import arm_name, arms_of
 
 ALL = read_claims(CLAIMS)

@@ -9,7 +9,7 @@ from harness.paths import ROOT
 from harness.run.__main__ import run
 from harness.schema import UsageError
 from harness.spec.application import refuse_unsupported, run_application, unsupported
-from harness.spec.config import ablation_files, group_choices
+from harness.spec.choices import ablation_files, group_choices
 
 OLD = ("ppo", "grpo", "maxrl")
 """Older than the labels; their comments say the same in other words."""
