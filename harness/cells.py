@@ -1,4 +1,4 @@
-"""`python -m harness.cells [list|reconcile|cancel|requeue] ablation=<name> [...] [cell=<name>]`.
+"""`python -m harness.cells [<verb>] ablation=<name> [...]`: where every cell of a request stands.
 
 Where every cell of a request stands, from what is on disk and in the queue it was handed to:
 waiting, queued, running, done, failed, interrupted, cancelled, lost, unknown. The other words are

@@ -1,4 +1,4 @@
-"""`python -m harness.deviations [scale=<name>] [out=docs/deviations.md]`: where we differ, and why.
+"""`python -m harness.deviations [scale=<name>] [out=<file>]`: where we differ from the paper.
 
 Every training setting of the paper: its text, its authors' code, their later word, what veRL can
 do, what the recipes set, and what that may change. The first four and the last come from

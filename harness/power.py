@@ -1,4 +1,4 @@
-"""`python -m harness.power effect=<x> [baseline=<name>@v<N>] [kind=] [questions=] ...`.
+"""`python -m harness.power effect=<x> [...]`: the seeds that an effect of this size needs.
 
 Where the noise of a stored study comes from, and what it takes to see an effect of a given size in
 a new one: seeds, questions, samples, and the cheapest mixture in cell-hours (hours of one cell).

@@ -1,4 +1,6 @@
-"""`python -m paper.build all | figure=<id> | table=<id> [source=] [format=] [out=]`.
+"""`python -m paper.build all|figure=<id>|table=<id> [...]`: the paper's figures, and ours.
+
+    python -m paper.build all | figure=<id> | table=<id> [source=] [format=] [out=]
 
 Draws the figures and tables of the paper, and our own, each with a table of what is drawn (.csv)
 and its references, runs, gaps, claims and verdicts (.json).

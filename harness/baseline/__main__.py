@@ -1,4 +1,4 @@
-"""`python -m harness.baseline save|list|show|verify|diff|merge|export|import key=value ...`.
+"""`python -m harness.baseline <verb> key=value ...`: stored studies, to be compared with.
 
 A baseline is a stored study, for later runs to be compared with: baselines/runs/<scale>/<study>/
 v<N>/, named `<scale>/<study>@v<N>`. It is never changed: what is new is the next version.

@@ -1,4 +1,6 @@
-"""`python -m harness.claims [scale=micro] [claim=<id>] [format=table|markdown|csv|json|pages]`.
+"""`python -m harness.claims [claim=<id>] [...]`: the paper's findings and our verdicts.
+
+    python -m harness.claims [scale=micro] [claim=<id>] [format=table|markdown|csv|json|pages]
 
 The claim sheet: every finding of the paper, what it publishes, what our stored runs say with
 interval and seeds, the verdict of the rule that was written before them, and for each that is not

@@ -1,4 +1,4 @@
-"""`python -m harness.compare candidate=<results, bundle or log> baseline=<name> [--gate] ...`.
+"""`python -m harness.compare candidate=<place> baseline=<name> [...]`: better, worse or alike?
 
 Says whether a candidate is better or worse than what is stored, or the same within a margin, by
 paired seeds where they match: effects with intervals, curves, cost, and the differences of the

@@ -1,17 +1,17 @@
-"""docs/metrics.md, made from the column list: `python -m harness.docs.metrics`."""
+"""docs/metrics.md, made from the column list."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.metrics.columns import EVALUATION, TRAINING, Column
+from harness.paths import DOCS
 
-PATH = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+PATH = DOCS / "metrics.md"
 
 _HEAD = """# Metrics
 
-Made from `harness/metrics/columns.py` by `python -m harness.docs.metrics`; a test compares.
+Made from `harness/metrics/columns.py` by `python -m harness.docs metrics`; a test compares.
 
 Every number of a table has one of these names. Undefined is NaN, missing has no row; neither is 0.
 "At the end of training" means: for training metrics {training}, for evaluation metrics the
@@ -45,9 +45,3 @@ def _table(read_from: str, columns: Sequence[Column], ending: str) -> str:
     lines = [f"| name | unit | {read_from} | meaning |", "| --- | --- | --- | --- |"]
     lines += [f"| `{c.name}{ending}` | {c.unit} | `{c.path}` | {c.help} |" for c in columns]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(glossary())
-    print(f"wrote {PATH}")

@@ -1,4 +1,4 @@
-"""`python -m harness.evaluate model=<directory> suite=<name> [protocol=reporting|training] ...`.
+"""`python -m harness.evaluate model=<directory> suite=<name> [...]`: a model on benchmarks.
 
 Samples a model on benchmarks with vLLM, grades every response, and stores rows, table and picture.
 Killed and started again, it asks only the questions that are not finished yet.

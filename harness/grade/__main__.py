@@ -1,4 +1,4 @@
-"""`python -m harness.grade responses=<file or directory> [graders=orz,math_verify,verl] ...`.
+"""`python -m harness.grade responses=<place> [...]`: where graders of responses disagree.
 
 The grader lab: grades stored responses with several graders, and says where they disagree and
 which reward each would have given.

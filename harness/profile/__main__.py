@@ -1,4 +1,4 @@
-"""`python -m harness.profile ablation=<name> [run=<name>] [against=<run directory>] [out=<dir>]`.
+"""`python -m harness.profile ablation=<name> [...]`: where the time of a cell went.
 
 Says where the time of one cell went: wall seconds by phase, CPU seconds by process, and a training
 step against the arithmetic that it cannot do without, from the records of the run. `run=` takes the

@@ -1,4 +1,4 @@
-"""`python -m harness.report [ablation=<name>] [scale=] [results_dir=] [partial=]`: the report.
+"""`python -m harness.report [ablation=<name>] [scale=] [partial=]`: a study's report, again.
 
 Writes claims, figures, REPORT.md and report.html (a self-contained page) of a study again: from its
 runs, or, where they are on another machine, from its tables. `partial=` names a request that is
