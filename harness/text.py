@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 NOTHING = "-"
 """Stands for what is undefined or missing: never 0."""
@@ -20,8 +24,6 @@ DECIMALS = {
     "tokens/s": 0,
 }
 """Unit -> decimals. They are the unit's, so that two metrics of one unit read alike."""
-
-Align = Literal["<", ">"]
 
 
 def number(value: float, unit: str = "1", *, sign: bool = False) -> str:
@@ -78,18 +80,100 @@ def markdown_table(
     return "\n".join([*lines, *(_line(row, widths, sides) for row in cells[1:])])
 
 
-def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return an aligned table for a terminal: the first column left, the others right."""
+def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str = "") -> str:
+    """Return an aligned table for a terminal.
+
+    Args:
+        heads: of the columns.
+        rows: cells as text.
+        sides: one "<" or ">" per column; "" is left for the first, right for the others.
+    """
     cells = [list(heads), *[list(row) for row in rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
-    sides = "<" + ">" * (len(heads) - 1)
+    widths = _fitted(cells)
+    sides = sides or "<" + ">" * (len(heads) - 1)
     rule = ["-" * width for width in widths]
-    return "\n".join(
-        "  ".join(
-            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
-        ).rstrip()
-        for row in (cells[0], rule, *cells[1:])
+    lines = [_columns([row], widths, sides) for row in (heads, rule, *rows)]
+    return "\n".join(lines)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of text in columns, two spaces apart."""
+    widths = _fitted(rows)
+    return _columns(rows, widths, "<" * len(widths))
+
+
+def console_width() -> int | None:
+    """Return the columns of the terminal that is written to; None if it is a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def folded(text: str, *, is_prose: bool = False) -> str:
+    """Return a text whose lines fit the terminal; as it is, if none is written to.
+
+    What follows a line stands below its text: below the explanation in "  key=   explanation".
+
+    Args:
+        text: of lines; a command stays whole, to be copied, and so does a row of a table, which
+            fits as well as it can.
+        is_prose: a line that does not fit flows into the next, as in a paragraph.
+    """
+    width = console_width()
+    if width is None:
+        return text
+    lines = list[str]()
+    left = ""
+    for line, following in itertools.pairwise([*text.split("\n"), ""]):
+        made = _fold(left + line.lstrip() if left else line, width)
+        indent = " " * _hanging(left + line.lstrip() if left else line)
+        flows = is_prose and len(made) > 1 and _hanging(following) == len(indent)
+        flows = flows and following.startswith(indent) and bool(following.strip())
+        left = f"{made.pop()} " if flows else ""
+        lines += made
+    return "\n".join(lines)
+
+
+def _fold(line: str, width: int) -> list[str]:
+    indent = _hanging(line) if _hanging(line) < width // 2 else 0
+    is_row = "  " in line[indent:].strip()
+    if len(line) <= width or is_row or line.lstrip().startswith("python -m "):
+        return [line]
+    lines = textwrap.wrap(
+        line[indent:], width - indent, break_on_hyphens=False, break_long_words=False
     )
+    return [line[:indent] + lines[0], *(" " * indent + more for more in lines[1:])]
+
+
+def _hanging(line: str) -> int:
+    """Return how many letters stand before a line's text: spaces, or a key and its spaces."""
+    start = re.match(r"\s*(?:\S+(?: \S+)?\s{2,})?", line)
+    return len(start[0]) if start else 0
+
+
+def _fitted(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return widths of columns that fit the terminal; the full ones if a word had to be broken."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    least = [max(len(w) for cell in column for w in [*cell.split(), ""]) for column in columns]
+    room = (console_width() or sys.maxsize) - 2 * (len(widths) - 1)
+    if sum(least) > room:
+        return widths
+    while sum(widths) > room:
+        widths[max(range(len(widths)), key=lambda i: widths[i] * (widths[i] > least[i]))] -= 1
+    return widths
+
+
+def _columns(rows: Sequence[Sequence[str]], widths: Sequence[int], sides: str) -> str:
+    """Return rows with cells broken into lines where they are wider than their column."""
+    lines = []
+    for row in rows:
+        cells = [
+            [cell] if len(cell) <= width else textwrap.wrap(cell, width, break_on_hyphens=False)
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        for parts in itertools.zip_longest(*cells, fillvalue=""):
+            padded = (f"{p:{s}{w}}" for p, s, w in zip(parts, sides, widths, strict=True))
+            lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
 
 
 def paragraphs(*parts: str) -> str:
@@ -113,13 +197,3 @@ def _line(cells: Sequence[str], widths: Sequence[int], sides: str) -> str:
         f"{cell:{side}{width}}" for cell, side, width in zip(cells, sides, widths, strict=True)
     ]
     return "| " + " | ".join(padded) + " |"
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of text in columns, two spaces apart."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`python -m paper.page`: prints docs/paper.md, all ids and what cannot be drawn again, and why."""
+"""`python -m paper.page`: docs/paper.md: all that can be drawn, and what cannot."""
 
 from __future__ import annotations
 

@@ -10,15 +10,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from harness.claims.conditions import Word, reach
 from harness.claims.layout import counts, ours_text, verdict_text
 from harness.claims.sheet import Line
-from harness.claims.conditions import Word, reach
 from harness.metrics.columns import column_of
 from harness.metrics.finals import final_values
 from harness.paths import BASELINES, ROOT
 from harness.report.deviations import STATUSES, read_settings
 from harness.schema import UsageError
-from harness.spec.config import ablation_files
+from harness.spec.choices import ablation_files
 from harness.store.bundle import Bundle, find_bundle, read_bundle
 from harness.text import duration, number, spread
 from paper.inputs import Inputs, Study

@@ -16,8 +16,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.claims.layout import ours_text, verdict_text
 from harness.claims.conditions import reach
+from harness.claims.layout import ours_text, verdict_text
 from harness.plots import METADATA, save_figure
 from harness.schema import UsageError
 from harness.store.files import write_atomic

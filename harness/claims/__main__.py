@@ -1,4 +1,6 @@
-"""`python -m harness.claims [scale=micro] [claim=<id>] [format=table|markdown|csv|json|pages]`.
+"""`python -m harness.claims [claim=<id>] [...]`: the paper's findings and our verdicts.
+
+    python -m harness.claims [scale=micro] [claim=<id>] [format=table|markdown|csv|json|pages]
 
 The claim sheet: every finding of the paper, what it publishes, what our stored runs say with
 interval and seeds, the verdict of the rule that was written before them, and for each that is not
@@ -11,18 +13,17 @@ runs are stored; the results come first, then the latest baseline.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.claims import layout
-from harness.claims.page import page
-from harness.claims.reading import read_claims
-from harness.claims.rows import claim_sheet, stored_rows
-from harness.claims.sheet import Line
 from harness.cli import read_words, run_command, suggest
 from harness.paths import BASELINES, CLAIMS
 from harness.schema import ExitCode, UsageError
 from harness.store.files import write_atomic
+
+if TYPE_CHECKING:
+    from harness.claims.sheet import Line
 
 WORDS = {
     "scale": "micro",
@@ -32,12 +33,6 @@ WORDS = {
     "baselines_dir": "",
     "out": "",
 }
-FORMATS: Mapping[str, Callable[[Sequence[Line], str], str]] = {
-    "table": layout.table,
-    "markdown": layout.markdown,
-    "csv": layout.csv_text,
-    "json": layout.json_text,
-}
 
 
 def main(words: Sequence[str]) -> int:
@@ -46,12 +41,18 @@ def main(words: Sequence[str]) -> int:
 
 
 def _claims(words: Sequence[str]) -> int:
+    # tables and statistics take a second to import, and --help needs none of them
+    from harness.claims import layout
+    from harness.claims.page import page
+    from harness.claims.reading import read_claims
+    from harness.claims.rows import claim_sheet, stored_rows
+
     given = read_words(words, WORDS)
     if given["format"] == "pages":
         print(page(read_claims(CLAIMS)), end="")
         return ExitCode.OK
-    if given["format"] not in FORMATS:
-        hint = suggest(given["format"], [*FORMATS, "pages"])
+    if given["format"] not in layout.FORMATS:
+        hint = suggest(given["format"], [*layout.FORMATS, "pages"])
         raise UsageError(f"unknown format {given['format']!r}: {hint}")
     scale = given["scale"]
     baselines = Path(given["baselines_dir"] or BASELINES)
@@ -60,7 +61,7 @@ def _claims(words: Sequence[str]) -> int:
     if given["claim"] and given["format"] == "table":
         print("\n\n".join(layout.full_text(line, scale) for line in shown))
     else:
-        print(FORMATS[given["format"]](shown, scale))
+        print(layout.FORMATS[given["format"]](shown, scale))
     if given["out"]:
         for path in write_sheet(lines, scale, Path(given["out"])):
             print(f"wrote {path}", file=sys.stderr)
@@ -81,6 +82,8 @@ def _chosen(lines: Sequence[Line], wanted: str) -> list[Line]:
 
 def write_sheet(lines: Sequence[Line], scale: str, out: Path) -> list[Path]:
     """Write the sheet in three forms; return the files."""
+    from harness.claims import layout
+
     out.mkdir(parents=True, exist_ok=True)
     parts = [
         f"# Claims at scale {scale}",

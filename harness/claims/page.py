@@ -10,8 +10,8 @@ from harness.text import paragraphs
 _HEAD = """\
 # Claims
 
-Made from `baselines/papers/open_reasoner_zero/claims/*.yaml` by `python -m harness.claims
-format=pages`; a test compares.
+Made from `baselines/papers/open_reasoner_zero/claims/*.yaml` by `python -m harness.docs
+claims`; a test compares.
 
 Each finding of the paper is one or more claims. A claim says what the paper publishes and where it
 stands (`baselines/papers/open_reasoner_zero/tables.yaml`, `curves/curves.yaml`), and by which rule

@@ -1,4 +1,4 @@
-"""`python -m harness.compare candidate=<results, bundle or log> baseline=<name> [--gate] ...`.
+"""`python -m harness.compare candidate=<place> baseline=<name> [...]`: better, worse or alike?
 
 Says whether a candidate is better or worse than what is stored, or the same within a margin, by
 paired seeds where they match: effects with intervals, curves, cost, and the differences of the
@@ -24,21 +24,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.baseline.sources import load_source
 from harness.cli import read_words, run_command
-from harness.compare.band import compare_with_bundle, print_placements
-from harness.compare.comparability import NotComparableError
-from harness.compare.comparison import Comparison, compare_sides
-from harness.compare.effects import Settings
-from harness.compare.evaluations import compare_evaluations
-from harness.compare.output import comparison_text, write_comparison
-from harness.compare.sides import side_of
-from harness.evaluate.reading import is_evaluation
 from harness.paths import BASELINES
-from harness.report.stored import load_results
 from harness.schema import ExitCode, UsageError
-from harness.store.bundle import find_bundle, read_bundle
+
+if TYPE_CHECKING:
+    from harness.compare.comparison import Comparison
+    from harness.compare.effects import Settings
 
 REQUEST_WORDS = {"scale": "micro", "results_dir": "results", "partial": ""}
 SIDE_WORDS = {
@@ -84,6 +78,11 @@ def _refuse(
 
 
 def _compare_request(given: Mapping[str, str]) -> int:
+    # tables and statistics take a second to import, and --help needs none of them
+    from harness.compare.band import compare_with_bundle, print_placements
+    from harness.report.stored import load_results
+    from harness.store.bundle import find_bundle, read_bundle
+
     baselines = Path(given["baselines_dir"] or BASELINES)
     name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
     bundle = read_bundle(find_bundle(name, baselines))
@@ -94,6 +93,10 @@ def _compare_request(given: Mapping[str, str]) -> int:
 
 
 def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
+    from harness.compare.effects import Settings
+    from harness.compare.output import comparison_text, write_comparison
+    from harness.evaluate.folder import is_evaluation
+
     if not given["baseline"]:
         raise UsageError("no baseline was named: give baseline=<name> (harness.baseline list)")
     settings = Settings(
@@ -103,7 +106,7 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
     )
     of_models = is_evaluation(given["candidate"]) or is_evaluation(given["baseline"])
     comparison = (_of_evaluations if of_models else _of_studies)(given, settings)
-    print(comparison_text(comparison))
+    print(folded(comparison_text(comparison)))
     if given["out"]:
         command = " ".join(["python -m harness.compare", *words])
         written = write_comparison(comparison, Path(given["out"]), command)
@@ -112,6 +115,10 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
 
 
 def _of_studies(given: Mapping[str, str], settings: Settings) -> Comparison:
+    from harness.baseline.sources import load_source
+    from harness.compare.comparison import compare_sides
+    from harness.compare.sides import side_of
+
     baselines = Path(given["baselines_dir"] or BASELINES)
     mapping = Path(given["mapping"]) if given["mapping"] else None
     stored = load_source(given["baseline"], baselines=baselines)
@@ -123,6 +130,10 @@ def _of_studies(given: Mapping[str, str], settings: Settings) -> Comparison:
 
 
 def _of_evaluations(given: Mapping[str, str], settings: Settings) -> Comparison:
+    from harness.compare.comparability import NotComparableError
+    from harness.compare.evaluations import compare_evaluations
+    from harness.evaluate.folder import is_evaluation
+
     _refuse(given, ["candidate_arm", "baseline_arm", "mapping"], {}, "an evaluation")
     for role in ("candidate", "baseline"):
         if not is_evaluation(given[role]):

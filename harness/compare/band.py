@@ -19,7 +19,7 @@ from harness.report.results import Results
 from harness.schema import ExitCode
 from harness.stats.intervals import prediction_interval
 from harness.store.bundle import Bundle, find_bundle, read_bundle, versions
-from harness.text import NOTHING, number, plain_table
+from harness.text import NOTHING, folded, number, plain_table
 
 LEVEL = 0.95
 _MOST_KEYS = 5
@@ -247,4 +247,5 @@ def compare_with_latest(results: Results, baselines: Path = BASELINES) -> Placem
 
 def print_placements(placements: Placements | None) -> None:
     """Print the table of places, or that there is nothing to compare with."""
-    print("no stored study to compare with" if placements is None else placements_text(placements))
+    text = "no stored study to compare with" if placements is None else placements_text(placements)
+    print(folded(text))

@@ -1,4 +1,4 @@
-"""docs/metrics.md and the margins of docs/comparing.md: `python -m harness.docs.metrics`."""
+"""docs/metrics.md and the margins of docs/comparing.md, made from the column list."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from harness.text import markdown_table
 
 PATH = DOCS / "metrics.md"
 COMPARING = DOCS / "comparing.md"
-START, END = "<!-- margins: written by python -m harness.docs.metrics -->\n", "\n<!-- end -->"
+START, END = "<!-- margins: written by python -m harness.docs metrics -->\n", "\n<!-- end -->"
 
 _HEAD = """# Metrics
 
-Made from `harness/metrics/columns.py` by `python -m harness.docs.metrics`; a test compares.
+Made from `harness/metrics/columns.py` by `python -m harness.docs metrics`; a test compares.
 
 Every number of a table has one of these names. Undefined is NaN, missing has no row; neither is 0.
 "At the end of training" means: for training metrics {training}, for evaluation metrics the
@@ -71,9 +71,3 @@ def _table(read_from: str, columns: Sequence[Column]) -> str:
 
 def _full_name(column: Column) -> str:
     return f"{column.name}_<split>" if column.source == "evaluation" else column.name
-
-
-if __name__ == "__main__":
-    PATH.write_text(glossary())
-    COMPARING.write_text(with_margins(COMPARING.read_text()))
-    print(f"wrote {PATH} and the margins of {COMPARING}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.evaluate.folder import DOCUMENT, read_document
+from harness.evaluate.folder import read_document
 from harness.evaluate.output import SAMPLES
 from harness.metrics.columns import EVALUATION
 from harness.metrics.evaluation import sample_values
@@ -47,11 +47,6 @@ class Stored:
     def benchmarks(self) -> tuple[str, ...]:
         """Names, in the order of the suite."""
         return tuple(self.measured["questions"])
-
-
-def is_evaluation(text: str) -> bool:
-    """Return whether a path is the directory of an evaluation."""
-    return (Path(text) / DOCUMENT).is_file()
 
 
 def read_evaluation(text: str) -> Stored:

@@ -1,4 +1,4 @@
-"""`python -m harness.deviations [scale=<name>] [out=docs/deviations.md]`: where we differ, and why.
+"""Where the recipes differ from the paper, and why.
 
 Every training setting of the paper: its text, its authors' code, their later word, what veRL can
 do, what the recipes set, and what that may change. The first four and the last come from
@@ -17,6 +17,7 @@ from pydantic import model_validator
 
 from harness.paths import PAPER, ROOT
 from harness.spec import config as configs
+from harness.spec.choices import group_choices
 from harness.spec.shadow import SCALE_PREFIX, read_list
 from harness.text import markdown_table, paragraphs
 from harness.typed import Form, Many, Text, keyed, read_form
@@ -41,7 +42,7 @@ _SAYS_NOTHING = "-"
 _HEAD = """\
 # Where the recipes differ from Open-Reasoner-Zero
 
-Made by `python -m harness.deviations out=docs/deviations.md` of
+Made by `python -m harness.docs deviations` of
 baselines/papers/open_reasoner_zero/deviations.yaml and of the composed recipes `scale=orz_*`; a
 test compares. Paper is v1 (arXiv:2503.24290v1), v2 where it says so; code is the authors'
 repository at 3fdd9a0; later is what they said in issues and the README. A dash: says nothing. What
@@ -97,7 +98,7 @@ def read_settings(path: Path = FILE) -> list[Setting]:
 
 def recipe_scales() -> list[str]:
     """Return the scales of the paper, `FIRST` first."""
-    names = [name for name in configs.group_choices()["scale"] if name.startswith("orz_")]
+    names = [name for name in group_choices()["scale"] if name.startswith("orz_")]
     return sorted(names, key=lambda name: (name != FIRST, name))
 
 

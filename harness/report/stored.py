@@ -13,8 +13,6 @@ from harness.claims.sheet import Line
 from harness.metrics.streams import RunFiles
 from harness.metrics.tables import Tables, build_tables, read_parquet, write_parquet
 from harness.report.document import document
-from harness.report.figures import write_figures
-from harness.report.page.writing import write_study_page
 from harness.report.results import Results, arm_order, assemble
 from harness.report.study import FILE, read_study, study_of, write_study
 from harness.schema import SCHEMA_VERSION, CellSpec, RunRecord, UsageError
@@ -71,6 +69,10 @@ def write_report(results: Results, root: Path, out: Path) -> Results:
         root: `results_dir/scale/ablation`.
         out: directory of the tables.
     """
+    # figures and the page take a second to import, and who only compares needs neither
+    from harness.report.figures import write_figures
+    from harness.report.page.writing import write_study_page
+
     results = replace(results, claims=claims_of(results, out))
     write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
     write_json(out / "verdicts.json", verdict_document(results))

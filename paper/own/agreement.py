@@ -11,11 +11,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.claims.conditions import reach
 from harness.claims.layout import verdict_text
 from harness.claims.measuring import measure
 from harness.claims.rules import ClaimRule
 from harness.claims.sheet import Line
-from harness.claims.conditions import reach
 from harness.stats.intervals import Interval, mean_interval
 from paper.findings import Quantity, quantities
 from paper.inputs import Inputs, Study

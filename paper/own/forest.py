@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.claims.conditions import Condition, reach
 from harness.claims.layout import verdict_text
 from harness.claims.rules import ClaimRule
 from harness.claims.sheet import Line
-from harness.claims.conditions import Condition, reach
 from harness.metrics.columns import column_of
 from paper.inputs import Inputs
 from paper.product import Product

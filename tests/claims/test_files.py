@@ -13,7 +13,8 @@ from harness.paths import CLAIMS, PAPER, ROOT
 from harness.references.paper import read_paper
 from harness.schema import UsageError
 from harness.spec.ablation import read_ablation
-from harness.spec.config import ablation_files, load_ablation
+from harness.spec.choices import ablation_files
+from harness.spec.config import load_ablation
 from harness.spec.matrix import arm_name, arms_of
 
 ALL = read_claims(CLAIMS)
@@ -62,9 +63,7 @@ def test_a_claim_about_arms_that_there_are_not_is_found() -> None:
 
 def test_the_page_is_made_from_the_files() -> None:
     text = (ROOT / "docs/claims.md").read_text()
-    assert text == page(ALL), (
-        "write it again: python -m harness.claims format=pages > docs/claims.md"
-    )
+    assert text == page(ALL), "write it again: python -m harness.docs claims"
 
 
 VALID = (CLAIMS / "f07a_no_kl_is_more_accurate.yaml").read_text()

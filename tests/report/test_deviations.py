@@ -44,7 +44,7 @@ def test_the_table_has_every_setting() -> None:
 def test_the_page_is_what_the_recipes_make() -> None:
     with configs.session():
         made = page(read_settings(), composed(recipe_scales()))
-    assert made == (ROOT / PAGE).read_text(), "python -m harness.deviations out=" + str(PAGE)
+    assert made == (ROOT / PAGE).read_text(), "python -m harness.docs deviations"
 
 
 def test_what_we_set_is_read_from_the_recipe() -> None:

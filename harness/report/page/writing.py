@@ -15,7 +15,8 @@ from harness.report.page.markdown import blocks_of
 from harness.report.page.page import NAME, Page, render
 from harness.report.page.studies import Budget, read_study
 from harness.schema import UsageError
-from harness.spec.config import ablation_files, group_choices, load_ablation
+from harness.spec.choices import ablation_files, group_choices
+from harness.spec.config import load_ablation
 from harness.store.files import write_atomic
 
 NO_CLAIMS = (
