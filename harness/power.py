@@ -18,8 +18,8 @@ a new one: seeds, questions, samples, and the cheapest mixture in cell-hours (ho
   seed_hours    cost of training one arm with one seed (from the stored runs, without start-up)
   sample_hours  cost of one evaluated sample (from the stored runs)
 
-"at 80 %" plans with a noise between seeds that is no larger than that with 80 % certainty: a spread
-known from three seeds is known badly.
+"at 80 %" plans with noise whose every part is no larger than that with 80 % certainty ("up to"): a
+spread known from three seeds is known badly, and one that is estimated 0 is not known to be 0.
 """
 
 from __future__ import annotations
@@ -104,11 +104,7 @@ def describe(split: VarianceSplit, goal: Goal, costs: Costs) -> str:
     """Return the lines on one pair of arms: its noise, and the designs that reach the goal."""
     stored = Design(seeds=split.seeds, questions=split.questions, samples=round(split.samples))
     lines = [
-        "  noise (standard deviations): "
-        + ", ".join(
-            f"{name.replace('_', ' ')} {np.sqrt(getattr(split, name)):.3f}"
-            for name in ("training", "question", "training_by_question", "sampling")
-        ),
+        f"  noise (standard deviations): {_noise(split)}",
         f"  the stored {_words(stored)} see {detectable_effect(split, goal, stored):.3g}",
     ]
     if split.note:
@@ -124,11 +120,21 @@ def describe(split: VarianceSplit, goal: Goal, costs: Costs) -> str:
     return "\n".join(lines)
 
 
+def _noise(split: VarianceSplit) -> str:
+    """Return each part of the noise with its upper 80 % bound."""
+    most = pessimistic(split)
+    return ", ".join(
+        f"{name.replace('_', ' ')} {np.sqrt(getattr(split, name)):.3f}"
+        f" (up to {np.sqrt(getattr(most, name)):.3f})"
+        for name in ("training", "question", "training_by_question", "sampling")
+    )
+
+
 def scores_of(bundle: Bundle, arm: str, split: str) -> np.ndarray:
     """Return the last evaluation of an arm as 0 and 1, shape (seeds, questions, samples).
 
     Seeds and questions are those of the whole bundle, in order, so that arms align; what an arm
-    does not have is NaN.
+    does not have is NaN. A bundle holds counts of right answers: samples of two arms do not align.
     """
     scores = bundle.scores[bundle.scores["split"] == split]
     seeds, questions = (np.sort(scores[name].astype(object).unique()) for name in _KEYS)
