@@ -18,8 +18,8 @@ a new one: seeds, questions, samples, and the cheapest mixture in cell-hours (ho
   seed_hours    cost of training one arm with one seed (from the stored runs, without start-up)
   sample_hours  cost of one evaluated sample (from the stored runs)
 
-"at 80 %" plans with a noise between seeds that is no larger than that with 80 % certainty: a spread
-known from three seeds is known badly.
+"at 80 %" plans with noise whose every part is no larger than that with 80 % certainty ("up to"): a
+spread known from three seeds is known badly, and one that is estimated 0 is not known to be 0.
 """
 
 from __future__ import annotations
@@ -109,11 +109,7 @@ def describe(split: VarianceSplit, goal: Goal, costs: Costs) -> str:
     q, k, s = split.questions, round(split.samples), split.seeds
     stored = power.Design(seeds=s, questions=q, samples=k)
     lines = [
-        "  noise (standard deviations): "
-        + ", ".join(
-            f"{name.replace('_', ' ')} {math.sqrt(getattr(split, name)):.3f}"
-            for name in ("training", "question", "training_by_question", "sampling")
-        ),
+        f"  noise (standard deviations): {_noise(split)}",
         f"  the stored {_words(stored)} see {power.detectable_effect(split, goal, stored):.3g}",
     ]
     if split.note:
@@ -127,6 +123,18 @@ def describe(split: VarianceSplit, goal: Goal, costs: Costs) -> str:
             f" or {_or_none(samples)} samples; cheapest: {_plan(cheapest(planned, goal, costs))}"
         )
     return "\n".join(lines)
+
+
+def _noise(split: VarianceSplit) -> str:
+    """Return each part of the noise with its upper 80 % bound."""
+    from harness.stats.planning import pessimistic
+
+    most = pessimistic(split)
+    return ", ".join(
+        f"{name.replace('_', ' ')} {math.sqrt(getattr(split, name)):.3f}"
+        f" (up to {math.sqrt(getattr(most, name)):.3f})"
+        for name in ("training", "question", "training_by_question", "sampling")
+    )
 
 
 def read_goal(given: Mapping[str, str]) -> Goal:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 from harness.cli import read_words, run_command
 from harness.paths import BASELINES
 from harness.schema import ExitCode, UsageError
+from harness.text import folded
 
 if TYPE_CHECKING:
     from harness.compare.comparison import Comparison

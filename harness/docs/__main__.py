@@ -1,7 +1,7 @@
 """`python -m harness.docs [<page> ...]`: writes the pages of docs/ that are made of other files.
 
-Pages: algorithms, ablations, metrics, comparing (its margins), costs, planning (with its picture), deviations, claims; all
-of them if none is named. Tests compare each with what it is made of.
+Pages: algorithms, ablations, metrics, comparing (its margins), costs, planning (with its picture),
+deviations, claims; all of them if none is named. Tests compare each with what it is made of.
 """
 
 from __future__ import annotations
