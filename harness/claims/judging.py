@@ -20,8 +20,8 @@ from harness.stats.multiplicity import holm
 
 DESIGN = Design(alpha=0.02)
 """Looks at 5, 8 and 12 seeds. Either word errs in 2 % of studies over all of them if noise is
-normal, and in less than 5 % with the noise of stored runs (`harness.claims.linting`); at 2.5 % it did
-not keep that."""
+normal, and in less than 5 % with the noise of stored runs (`harness.claims.linting`); at 2.5 % it
+did not keep that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,15 +41,15 @@ def verdict_text(verdict: ClaimVerdict) -> str:
     return str(verdict.word)
 
 
+def is_confirmatory(verdict: ClaimVerdict) -> bool:
+    """Return whether the rule is known to be older than the numbers."""
+    return verdict.standing is not None and verdict.standing.kind in _CONFIRMATORY
+
+
 def is_evidence(line: Line) -> bool:
     """Return whether a word is confirmatory, of a primary claim, and survives the correction."""
-    standing = line.verdict.standing
-    return (
-        line.claim.role == "primary"
-        and line.verdict.survives
-        and standing is not None
-        and standing.kind in _CONFIRMATORY
-    )
+    is_tested = line.claim.role == "primary" and line.verdict.survives
+    return is_tested and is_confirmatory(line.verdict)
 
 
 def counts(lines: Sequence[Line]) -> str:

@@ -29,10 +29,9 @@ runs decide it, scale by scale. `python -m harness.claims` prints the verdicts.
 Seeds may be added at looks written beforehand: at 5, 8 and 12 seeds, whose intervals together err
 in 2 % on either side if noise is normal; the first look that decides counts. For other numbers of
 seeds an anytime-valid interval is shown, which decides nothing. Holm's correction runs over the
-primary claims of `family.yaml`; secondary claims and smoke tests, which any trainer that works passes, are
-reported and are no evidence. A study with a run of the rule's arms unfinished or without a defined
-value decides nothing. Micro verdicts say nothing about 7B.
-
+primary claims of `family.yaml`; secondary claims and smoke tests, which any trainer that works
+passes, are reported and are no evidence. A study with a run of the rule's arms unfinished or
+without a defined value decides nothing. Micro verdicts say nothing about 7B.
 """
 
 

@@ -37,7 +37,7 @@ _ROOMS = {
     "launch": "schema paths cli spec store",
     "plan": "schema typed paths cli text plots references spec store",
     "run": "schema paths provenance cli text spec metrics store launch plan",
-    "claims": "schema paths provenance cli text stats spec metrics store",
+    "claims": "schema paths typed provenance cli text stats spec metrics store",
     "report": "schema typed paths cli text plots stats spec metrics store claims",
     "evaluate": (
         "schema typed paths provenance cli text plots stats graders rewards micro spec metrics "
@@ -93,7 +93,7 @@ COMMANDS = ("__main__", "cells", "deviations", "doctor", "mine", "power")
 """Commands of one module; like a `__main__`, they are imported by nobody."""
 
 PACKAGES: dict[str, set[str]] = {
-    "pydantic": {"typed", "spec", "report", "baseline", "paper"},
+    "pydantic": {"typed", "claims", "spec", "report", "baseline", "paper"},
     "pydantic_core": {"typed"},
     "hydra": {"spec", "plugins"},
     "omegaconf": {"spec"},
@@ -104,7 +104,7 @@ PACKAGES: dict[str, set[str]] = {
     "tensordict": {"plugins"},
     "transformers": {"plugins"},
     "ray": {"plugins"},
-    "scipy": {"stats"},
+    "scipy": {"stats", "claims"},
     "matplotlib": {"plots", "profile", "plan", "paper", "evaluate", "compare"},
     "seaborn": {"plots", "paper"},
     "duckdb": {"store", "metrics"},
