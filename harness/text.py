@@ -9,6 +9,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 NOTHING = "-"
 """Stands for what is undefined or missing: never 0."""
@@ -57,6 +58,61 @@ def duration(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 60} min {whole % 60:02d} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table.
+
+    Attributes:
+        text: what is shown; `code` and **strong** words are marked as in Markdown.
+        sort: the number that it stands for; NaN is none, so that it is sorted by its text.
+        kind: what sort of word it is, as classes of the page ("verdict reproduced"), or "".
+    """
+
+    text: str
+    sort: float = math.nan
+    kind: str = ""
+
+
+Row = Sequence[Cell | str]
+"""Cells of a table; a plain string is sorted by its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as a value, before it is Markdown, HTML or text of a terminal.
+
+    Attributes:
+        heads: of the columns.
+        rows: in order.
+        sides: one "<" or ">" per column; "" is left for the first, right for the others.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[Row]
+    sides: str = ""
+
+    def cells(self) -> list[list[Cell]]:
+        """Return the rows with every cell as a `Cell`."""
+        return [[Cell(c) if isinstance(c, str) else c for c in row] for row in self.rows]
+
+    def texts(self) -> list[list[str]]:
+        """Return the rows as they are shown."""
+        return [[cell.text for cell in row] for row in self.cells()]
+
+    def markdown(self) -> str:
+        """Return the table as Markdown."""
+        return markdown_table(self.heads, self.texts(), self.sides or None)
+
+    def plain(self) -> str:
+        """Return the table for a terminal."""
+        return plain_table(self.heads, self.texts(), self.sides)
+
+
+def numeric(value: float, unit: str = "1", *, sign: bool = False) -> Cell:
+    """Return the cell of a number."""
+    return Cell(number(value, unit, sign=sign), value)
 
 
 def markdown_table(

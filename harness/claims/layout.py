@@ -15,7 +15,17 @@ from harness.claims.judging import DESIGN, ClaimVerdict, Estimate
 from harness.claims.registration import Kind
 from harness.claims.sheet import Line
 from harness.metrics.columns import column_of
-from harness.text import NOTHING, console_width, folded, markdown_table, number, plain_table
+from harness.text import (
+    NOTHING,
+    Cell,
+    Row,
+    Table,
+    console_width,
+    folded,
+    markdown_table,
+    number,
+    plain_table,
+)
 
 WIDTH = 100
 SMALLEST_P = 0.001
@@ -315,3 +325,26 @@ def _share(value: float) -> str:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def sheet_table(lines: Sequence[Line]) -> Table:
+    """Return the sheet as a table that a report or a page shows."""
+    heads = ["claim", "statement", "paper", "ours", "verdict", "p (Holm)", "replication"]
+    rows = [_sheet_row(line) for line in lines]
+    return Table([*heads, "why, and the next look"], rows, "<<<<<>><")
+
+
+def _sheet_row(line: Line) -> Row:
+    verdict = line.verdict
+    word = verdict_text(verdict)
+    role = f" ({standing_text(verdict)}, {line.claim.role})" if verdict.standing else ""
+    return [
+        line.claim.id,
+        line.claim.statement,
+        line.claim.quantity,
+        ours_text(line),
+        Cell(f"{word}{role}", kind=f"verdict {word.replace(' ', '-')}"),
+        Cell(p_text(verdict.p_holm), verdict.p_holm),
+        Cell(_share(verdict.replication), verdict.replication),
+        f"{verdict.reason}. {decided_text(line)}".strip(),
+    ]

@@ -16,10 +16,11 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import model_validator
 
 from harness.paths import PAPER, ROOT
+from harness.report.sections import Block, Paragraph
 from harness.spec import config as configs
 from harness.spec.choices import group_choices
 from harness.spec.shadow import SCALE_PREFIX, read_list
-from harness.text import markdown_table, paragraphs
+from harness.text import Table
 from harness.typed import Form, Many, Text, keyed, read_form
 
 FILE = PAPER / "deviations.yaml"
@@ -140,11 +141,11 @@ def page(settings: Sequence[Setting], recipes: Mapping[str, Mapping[str, Any]]) 
             "",
             "## What differs, or is unknown",
             "",
-            markdown_table(("setting", "what we set", "expected effect"), short, "<<<"),
+            Table(("setting", "what we set", "expected effect"), short, "<<<").markdown(),
             "",
             "## All settings",
             "",
-            table(settings, recipes),
+            table(settings, recipes).markdown(),
             "",
         ]
     )
@@ -154,8 +155,8 @@ def table(
     settings: Sequence[Setting],
     recipes: Mapping[str, Mapping[str, Any]],
     replaced: Collection[str] = (),
-) -> str:
-    """Return every setting as a Markdown table; the arguments are those of `what_we_set`."""
+) -> Table:
+    """Return every setting; the arguments are those of `what_we_set`."""
     rows = [
         [
             item.title,
@@ -166,22 +167,22 @@ def table(
         ]
         for item in settings
     ]
-    return markdown_table(_HEADS, rows, "<" * len(_HEADS))
+    return Table(_HEADS, rows, "<" * len(_HEADS))
 
 
-def of_runs(scale: str, arms: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return what a report says of the deviations of its runs, as Markdown without a title.
+def of_runs(scale: str, arms: Mapping[str, Mapping[str, Any]]) -> list[Block]:
+    """Return what a report says of the deviations of its runs.
 
     Args:
         scale: of the runs; that of a shadow begins with `harness.spec.shadow.SCALE_PREFIX`.
         arms: name -> config of its cells, the control first.
 
     Returns:
-        "" at a scale that is none of the paper's.
+        Nothing at a scale that is none of the paper's.
     """
     recipe = scale.removeprefix(SCALE_PREFIX)
     if recipe not in recipe_scales():
-        return ""
+        return []
     listed = read_list(configs.SHADOW_LIST)
     replaced = (*listed.micro, *listed.divided, *listed.fixed) if recipe != scale else ()
     settings = [
@@ -193,33 +194,35 @@ def of_runs(scale: str, arms: Mapping[str, Mapping[str, Any]]) -> str:
         " value that harness/conf/shadow.yaml put in place of the recipe's; status and effect are"
         " the recipe's."
     )
-    return paragraphs(
-        f"{_summary(settings)} What we set is read from the runs, veRL's keys without `verl.`: the"
-        " values of the control, and of other arms where they differ. A dash: says nothing.",
-        of_a_shadow if replaced else "",
+    return [
+        Paragraph(
+            f"{_summary(settings)} What we set is read from the runs, veRL's keys without `verl.`:"
+            " the values of the control, and of other arms where they differ. A dash: says nothing."
+        ),
+        *([Paragraph(of_a_shadow)] if replaced else []),
         table(settings, arms, replaced),
-        f"Source: the configs of the runs and {FILE.relative_to(ROOT)}; the recipes of all"
-        f" scales: {PAGE}.",
-    )
+        Paragraph(
+            f"Source: the configs of the runs and {FILE.relative_to(ROOT)}; the recipes of all"
+            f" scales: {PAGE}."
+        ),
+    ]
 
 
-def of_recipe(scale: str) -> str:
-    """Return the deviations of one recipe without runs, as Markdown without a title.
-
-    Args:
-        scale: any; "" is returned for one that is none of the paper's.
-    """
+def of_recipe(scale: str) -> list[Block]:
+    """Return the deviations of one recipe without runs; nothing at a scale that has none."""
     if scale not in recipe_scales():
-        return ""
+        return []
     settings = read_settings()
     with configs.session():
         recipes = composed([scale])
-    return paragraphs(
-        f"{_summary(settings)} What we set is read from the recipe, veRL's keys without `verl.`. A"
-        " dash: says nothing.",
+    return [
+        Paragraph(
+            f"{_summary(settings)} What we set is read from the recipe, veRL's keys without"
+            " `verl.`. A dash: says nothing."
+        ),
         table(settings, recipes),
-        f"Source: `scale={scale}` and {FILE.relative_to(ROOT)}; all scales: {PAGE}.",
-    )
+        Paragraph(f"Source: `scale={scale}` and {FILE.relative_to(ROOT)}; all scales: {PAGE}."),
+    ]
 
 
 def _summary(settings: Sequence[Setting]) -> str:

@@ -265,3 +265,6 @@ def _write_row(figure: Figure, row: Row, top: float, wide: Widths) -> None:
     write_text(figure, left, top + 0.03, verdict, fontsize=8, color=VERDICT_WORDS[verdict])
     if row.intervals:
         write_text(figure, left, top + 0.15, f"n={row.seeds}", fontsize=6.8, color=GREY)
+
+
+FIGURES = {"own2": ("The paper's numbers and ours, finding by finding, with margins", agreement)}

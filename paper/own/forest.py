@@ -209,3 +209,6 @@ def _write_row(figure: Figure, row: Row, top: float, width: float) -> None:
     write_text(figure, right, top + 0.05, numbers, fontsize=8)
     colour = VERDICT_WORDS[verdict] if row.unit else GREY
     write_text(figure, right + 1.72, top + 0.05, verdict, fontsize=8, color=colour)
+
+
+FIGURES = {"own1": ("Effects of all claims, with intervals and verdicts", forest)}

@@ -112,7 +112,6 @@ PACKAGES: dict[str, set[str]] = {
     "psutil": {"launch"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
-    "markdown_it": {"report"},
 }
 """Package -> rooms that may import it when they are imported themselves."""
 
