@@ -163,7 +163,7 @@ def test_what_has_no_meaning_is_refused() -> None:
     with pytest.raises(ValueError, match="studies"):
         replication_chance(SEEN, RULE, rng=rng(), studies=10)
     with pytest.raises(ValueError, match="models"):
-        replication_chance(SEEN, RULE, rng=rng(), model="guess")  # type: ignore[arg-type]
+        replication_chance(SEEN, RULE, rng=rng(), model="guess")
     with pytest.raises(ValueError, match="4 seeds"):
         split_check(SEEN[:3], RULE)
     with pytest.raises(ValueError, match="pass rng"):
