@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.baseline.archive import export_bundle, import_archive, is_archive
-from harness.baseline.checks import verify_bundle
+from harness.baseline.checks import name_of, verify_bundle
 from harness.baseline.diffing import diff_text
 from harness.baseline.listing import code_notes, list_text, show_text
 from harness.baseline.logs.study import Origin
@@ -88,7 +88,7 @@ def _show(given: Given, baselines: Path) -> None:
 def _verify(given: Given, baselines: Path) -> None:
     for name in [given["name"]] if given["name"] else bundle_names(baselines):
         directory = find_bundle(name, baselines)
-        stored = f"{directory.parent.parent.name}/{directory.parent.name}@{directory.name}"
+        stored = name_of(directory)
         bundle = verify_bundle(directory, stored)
         seeds = ", ".join(map(str, bundle.manifest["seeds"]))
         print(f"{stored}  {len(bundle.manifest['arms'])} arms, seeds {seeds}: intact")

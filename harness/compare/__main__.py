@@ -10,6 +10,7 @@ log; or both are directories of python -m harness.evaluate: two models, paired b
   margin=   loss that would count, in the metric's unit; by default harness/compare/margins.py
   level=    of the intervals, 0.95 by default
   mapping=  a mapping file, for a candidate that is a log
+  allow_partial=true  compares a candidate that lacks seeds or steps of the baseline; cannot pass
   out=      directory for COMPARISON.md, comparison.json and figures
   --gate    ends with 0 not worse by the margin, 10 worse, 11 cannot tell, 12 not comparable
   --anyway  compares what is not comparable; every output then carries the warning
@@ -53,6 +54,7 @@ SIDE_WORDS = {
     "margin": "",
     "level": "",
     "mapping": "",
+    "allow_partial": "",
     "out": "",
 }
 WORDS = {"candidate": "", "ablation": "", "baseline": "", "baselines_dir": ""}
@@ -114,7 +116,10 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
         raise UsageError("no baseline was named: give baseline=<name> (harness.baseline list)")
     margin = _number(given, "margin")
     settings = Settings(
-        level=_number(given, "level") or 0.95, margin=margin, metric=given["metric"]
+        level=_number(given, "level") or 0.95,
+        margin=margin,
+        metric=given["metric"],
+        allow_partial=_is_true(given, "allow_partial"),
     )
     check_settings(settings.level, margin)
     if is_evaluation(given["candidate"]) or is_evaluation(given["baseline"]):
@@ -122,7 +127,7 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
     baselines = Path(given["baselines_dir"] or BASELINES)
     mapping = Path(given["mapping"]) if given["mapping"] else None
     stored = load_source(given["baseline"], baselines=baselines)
-    new = load_source(given["candidate"], baselines=baselines, mapping=mapping)
+    new = load_source(given["candidate"], baselines=baselines, mapping=mapping, is_judged=True)
     arm = given["candidate_arm"]
     candidate = side_of(new, arm, "candidate", like=given["baseline_arm"])
     baseline = side_of(stored, given["baseline_arm"], "baseline", like=candidate.arm)
@@ -136,7 +141,8 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
 
 
 def _compare_evaluations(given: Mapping[str, str], settings: Settings, words: Sequence[str]) -> int:
-    _refuse(given, ["candidate_arm", "baseline_arm", "mapping"], {}, "an evaluation")
+    refused = ["candidate_arm", "baseline_arm", "mapping", "allow_partial"]
+    _refuse(given, refused, {}, "an evaluation")
     for role in ("candidate", "baseline"):
         if not is_evaluation(given[role]):
             raise NotComparableError(
@@ -153,6 +159,12 @@ def _compare_evaluations(given: Mapping[str, str], settings: Settings, words: Se
         written = write_evaluation_comparison(comparison, Path(given["out"]), command)
         print("\nwritten: " + ", ".join(str(path) for path in written))
     return comparison.gate.code if given["--gate"] else ExitCode.OK
+
+
+def _is_true(given: Mapping[str, str], name: str) -> bool:
+    if given[name] not in ("", "true", "false"):
+        raise UsageError(f"{name}={given[name]} is neither true nor false: correct it")
+    return given[name] == "true"
 
 
 def _number(given: Mapping[str, str], name: str) -> float | None:

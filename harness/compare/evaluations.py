@@ -94,7 +94,7 @@ def compare_evaluations(
         reasons=reasons,
         notes=_notes(mine, other),
         effects=effects,
-        gate=judge(effects[0], is_same=is_same(mine, other)),
+        gate=judge(effects[0], is_same=is_same(mine, other), others=effects[1:]),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from harness.compare.costs import Cost
+from harness.compare.gate import Gate
 from harness.compare.report import Comparison
 from harness.text import NOTHING, interval, markdown_table, number, plain_table
 
@@ -63,6 +64,7 @@ def _blocks(comparison: Comparison, style: Style) -> list[str]:
         f"{style.head}At the end of training",
         style.table(*_effects(comparison)),
         _effect_notes(comparison),
+        *_operating(comparison.gate, style),
         f"{style.head}Along training",
         style.table(*_curves(comparison)),
         style.table(*_summaries(comparison)),
@@ -74,6 +76,21 @@ def _blocks(comparison: Comparison, style: Style) -> list[str]:
     ]
     blocks += [f"Note: {note}" for note in comparison.comparability.notes]
     return [block for block in blocks if block]
+
+
+_WHAT_IS_JUDGED = (
+    "The gate judges the first row. Another row makes it worse if its loss is at least its margin,"
+    " and shown after a correction (Holm) for the number of the others; intervals are uncorrected."
+)
+
+
+def _operating(gate: Gate, style: Style) -> list[str]:
+    """Return what a gate with this noise lets through, and how often."""
+    curve = gate.operating
+    if curve is None:
+        return []
+    head = f"{style.head}What this gate lets through"
+    return [head, style.table(*curve.table), curve.sentence]
 
 
 def _effects(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -102,7 +119,7 @@ def _effect_notes(comparison: Comparison) -> str:
     where = ", ".join(f"{metric} at step {end}" for metric, end in ends.items() if end is not None)
     notes = [
         f"Difference: candidate minus baseline, {first.difference.method}, ends: {where}.",
-        "The gate judges the first row; the others are not corrected for their number.",
+        _WHAT_IS_JUDGED,
         *(f"{effect.metric}: {effect.note}." for effect in comparison.effects if effect.note),
     ]
     return "\n".join(notes)

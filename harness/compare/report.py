@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.cli import suggest
 from harness.compare.comparability import Comparability, check_comparability
@@ -11,10 +11,10 @@ from harness.compare.config_diff import ConfigDifference, config_differences
 from harness.compare.costs import Cost, compare_costs
 from harness.compare.curves import CurveComparison, compare_curves
 from harness.compare.effects import Effect, Settings, effect_of
-from harness.compare.gate import Gate, judge
+from harness.compare.gate import Gate
 from harness.compare.pairing import Pairing, pair_sides
-from harness.compare.sameness import same_runs
 from harness.compare.sides import Side, shared_metrics
+from harness.compare.verdict import judge_sides
 from harness.metrics.columns import EVALUATION, column_of
 from harness.schema import ExitCode, HarnessError, UsageError
 
@@ -80,11 +80,11 @@ def compare_sides(
         NotComparableError: they are not, and `is_forced` is False; names every reason.
         UsageError: a side lacks the metric.
     """
-    comparability = check_comparability(candidate, baseline)
+    comparability = check_comparability(candidate, baseline, allow_partial=settings.allow_partial)
     if comparability.reasons and not is_forced:
         raise NotComparableError(refusal(candidate, baseline, comparability))
     metrics = compared_metrics(candidate, baseline, settings.metric)
-    settings = Settings(level=settings.level, margin=settings.margin, metric=metrics[0])
+    settings = replace(settings, metric=metrics[0])
     pairing = pair_sides(candidate, baseline)
     effects = tuple(effect_of(candidate, baseline, pairing, name, settings) for name in metrics)
     return Comparison(
@@ -99,11 +99,7 @@ def compare_sides(
         ),
         costs=compare_costs(candidate, baseline, pairing, settings.level),
         differences=config_differences(candidate.config, baseline.config),
-        gate=judge(
-            effects[0],
-            is_same=same_runs(candidate, baseline),
-            unfinished=candidate.unfinished,
-        ),
+        gate=judge_sides(candidate, baseline, pairing, effects),
     )
 
 
