@@ -156,7 +156,8 @@ def _range(manifest: Mapping[str, Any]) -> str:
     """Return the first number or name of a manifest that cannot be, "" if there is none."""
     protocol, cells = manifest["protocol"], manifest["cells"]
     plan = protocol["evaluation"]
-    counts = [*(plan["questions"] or {}).values(), *filter(None, [plan["samples"]])]
+    samples = [] if plan["samples"] is None else [plan["samples"]]
+    counts = [*(plan["questions"] or {}).values(), *samples]
     if protocol["steps"] < 0 or any(cell.get("last_step", 0) < 0 for cell in cells):
         return "it has a negative number of steps"
     if any(count < 1 for count in counts):
