@@ -49,7 +49,7 @@ def _of_paper(name: str, inputs: Inputs, ours: tuple[str, ...]) -> Figure:
 
 def _agreement(inputs: Inputs) -> Figure:
     scale = find_study(inputs).scale
-    rows = [row for line in inputs.sheets[scale] for row in rows_of(line, scale, inputs)]
+    rows = [row for line in inputs.sheets[scale] for row in rows_of(line, inputs)]
     return draw_rows([row for row in rows if row.intervals], "", WIDTHS)
 
 

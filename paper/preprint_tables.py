@@ -35,7 +35,7 @@ def read_rows(inputs: Inputs, study: Study) -> dict[str, Rows]:
 def _claims(inputs: Inputs, scale: str) -> Rows:
     rows = [["claim", "statement", "paper", "ours", "verdict", "p (Holm)"]]
     for line in inputs.sheets[scale]:
-        ours = ours_text(line, scale)
+        ours = ours_text(line)
         verdict, p = verdict_text(line.verdict), _p(line.verdict.p_holm)
         claim = line.claim
         rows.append([claim.id, claim.statement, claim.quantity, ours, verdict, p])

@@ -10,15 +10,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from harness.claims.layout import counts, ours_text, verdict_text
+from harness.claims.deciding import Word
+from harness.claims.layout import counts, ours_text, reach, verdict_text
 from harness.claims.sheet import Line
-from harness.claims.conditions import Word, reach
 from harness.metrics.columns import column_of
 from harness.metrics.finals import final_values
 from harness.paths import BASELINES, ROOT
 from harness.report.deviations import STATUSES, read_settings
 from harness.schema import UsageError
-from harness.spec.config import ablation_files
+from harness.spec.choices import ablation_files
 from harness.store.bundle import Bundle, find_bundle, read_bundle
 from harness.text import duration, number, spread
 from paper.inputs import Inputs, Study
@@ -111,9 +111,9 @@ def _stored(study: Study, baselines: Path) -> Bundle:
 
 def _of_claims(lines: Sequence[Line], scale: str) -> dict[str, str]:
     words = [line.verdict.word for line in lines]
-    found = {f"{word}_count": str(words.count(word)) for word in Word}
-    decided = [line for line in lines if line.verdict.parts]
-    seeds = {len(line.verdict.parts[0].seeds) for line in decided}
+    found = {f"{word.name.lower()}_count": str(words.count(word)) for word in Word}
+    decided = [line for line in lines if line.verdict.estimates]
+    seeds = {len(line.verdict.seeds) for line in decided}
     return {
         **found,
         "claim_count": str(len(lines)),
@@ -225,7 +225,7 @@ def _claim_values(lines: Mapping[str, Line], scale: str) -> Iterator[tuple[str, 
         yield claim_key(name, "verdict"), verdict_text(verdict)
         yield claim_key(name, "reason"), verdict.reason
         yield claim_key(name, "paper"), line.claim.quantity
-        yield claim_key(name, "ours"), ours_text(line, scale) if verdict.parts else ""
+        yield claim_key(name, "ours"), ours_text(line) if verdict.estimates else ""
 
 
 def arm_ends(study: Study, arm: str, metric: str) -> tuple[str, str]:

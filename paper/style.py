@@ -38,6 +38,7 @@ VERDICTS = {
     "reproduced": "#009E73",
     "contradicted": "#D55E00",
     "inconclusive": "#E69F00",
+    "untestable here": "#CC79A7",
     "not run": "#999999",
 }
 """Verdict -> colour of its marks; the word stands beside it wherever it is used."""
@@ -45,6 +46,7 @@ VERDICT_WORDS = {
     "reproduced": "#00694E",
     "contradicted": "#A84300",
     "inconclusive": "#855700",
+    "untestable here": "#8A3A68",
     "not run": GREY,
 }
 """Verdict -> colour of the word: the same hue, dark enough to read on white."""

@@ -40,7 +40,7 @@ class Row(NamedTuple):
     passes: float
     untold: float
     worse: float
-    stated: tuple[float, float, float]
+    stated: tuple[float, ...]
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -92,13 +92,11 @@ def answers(world: str, seeds: int, loss: float, repeats: int = REPEATS) -> Row:
     else:
         difference_RS = WORLDS[world](rng, shape) - loss * MARGIN
     codes = [_code(difference_S) for difference_S in difference_RS]
-    spread = float(difference_RS.std())
-    stated = gate_chances(
-        np.array([loss * MARGIN]), error=spread / seeds**0.5, dof=seeds - 1.0, margin=MARGIN
-    )
-    found = [codes.count(code) / repeats for code in _CODES]
-    shares = (float(share[0]) for share in stated)
-    return Row(world, seeds, loss, *found, stated=tuple(shares))  # type: ignore[arg-type]
+    passes, untold, worse = (codes.count(code) / repeats for code in _CODES)
+    error = float(difference_RS.std()) / seeds**0.5
+    stated = gate_chances(np.array([loss * MARGIN]), error=error, dof=seeds - 1.0, margin=MARGIN)
+    shares = tuple(float(share[0]) for share in stated)
+    return Row(world, seeds, loss, passes, untold, worse, shares)
 
 
 def table(repeats: int = REPEATS) -> str:

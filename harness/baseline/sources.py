@@ -12,7 +12,7 @@ from harness.baseline.logs.mapping import read_mapping
 from harness.baseline.logs.reading import is_log, read_log
 from harness.baseline.logs.study import Origin, bundle_of_logs
 from harness.baseline.making import bundle_of
-from harness.evaluate.reading import is_evaluation
+from harness.evaluate.folder import is_evaluation
 from harness.report.stored import load_results
 from harness.schema import UsageError
 from harness.store.bundle import MANIFEST, Bundle, check_study, find_bundle

@@ -11,11 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.compare.sameness import same_runs, same_work
 from harness.compare.shortfalls import shortfalls
-from harness.compare.sides import Side
+from harness.compare.sides import Side, same_runs, same_work
+from harness.schema import ExitCode, HarnessError
 
 _SHOWN = 60
+
+
+class NotComparableError(HarnessError):
+    """The two sides do not measure the same thing."""
+
+    exit_code = ExitCode.NOT_COMPARABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,28 @@ class Comparability:
     def is_comparable(self) -> bool:
         """Whether there is no reason against it."""
         return not self.reasons
+
+    @property
+    def warning(self) -> str:
+        """What every output of a comparison must carry; "" if the sides are comparable."""
+        if self.is_comparable:
+            return ""
+        count = f"{len(self.reasons)} reason{'s' if len(self.reasons) > 1 else ''}"
+        return f"NOT COMPARABLE ({count}), compared all the same: {'; '.join(self.reasons)}"
+
+    def refuse(self, candidate: str, baseline: str) -> None:
+        """Refuse to compare if there is a reason against it.
+
+        Raises:
+            NotComparableError: there is; names every one.
+        """
+        if self.is_comparable:
+            return
+        listed = "".join(f"\n  {n}. {text}" for n, text in enumerate(self.reasons, start=1))
+        raise NotComparableError(
+            f"{candidate} and {baseline} are not comparable:{listed}\ncorrect this, or give"
+            " --anyway: then every output carries the warning"
+        )
 
 
 def check_comparability(

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from harness.compare.effects import Effect
 from harness.compare.pairing import Pairing
 from harness.compare.sides import Side
-from harness.stats.gating import gate_chances
+from harness.stats.gating import gate_chances, spread_interval
 from harness.stats.intervals import are_equal
 from harness.text import number
 
@@ -146,7 +145,7 @@ def operating_curve(
         level=level,
         seeds=(len(mine_S), len(other_S)),
         spread=spread,
-        spread_range=_range_of(spread, dof),
+        spread_range=spread_interval(spread, dof),
         basis=basis,
         chances=tuple(chances(LOSSES)),
         caught=next(caught, np.nan),
@@ -175,11 +174,6 @@ def _noise(
     spread = float(stored_S.std(ddof=1))
     error = spread * (1.0 / count + 1.0 / stored_S.size) ** 0.5
     return spread, error, stored_S.size - 1.0, _UNPAIRED
-
-
-def _range_of(spread: float, dof: float) -> tuple[float, float]:
-    low, high = (spread * (dof / special.chdtri(dof, p)) ** 0.5 for p in (0.025, 0.975))
-    return float(low), float(high)
 
 
 def _values(side: Side, metric: str, end: int, seeds: Sequence[int]) -> np.ndarray:

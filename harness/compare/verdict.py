@@ -9,9 +9,9 @@ from harness.compare.effects import Effect
 from harness.compare.gate import Gate, judge
 from harness.compare.operating import operating_curve
 from harness.compare.pairing import Pairing
-from harness.compare.sameness import repeated_metrics, same_runs
+from harness.compare.repeats import repeated_metrics
 from harness.compare.shortfalls import early_end, shortfalls
-from harness.compare.sides import Side
+from harness.compare.sides import Side, same_runs
 
 
 def judge_sides(

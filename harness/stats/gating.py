@@ -75,3 +75,19 @@ def gate_chances(
         worse_LK = below(np.minimum(-half_K, half_K - margin))
     passes_L, worse_L = passes_LK.mean(axis=1), worse_LK.mean(axis=1)
     return GateChances(passes_L, np.maximum(1.0 - passes_L - worse_L, 0.0), worse_L)
+
+
+def spread_interval(spread: float, dof: float, *, level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a standard deviation that was estimated from normal values.
+
+    Args:
+        spread: the estimate, > 0.
+        dof: its degrees of freedom, > 0.
+        level: two-sided coverage, in (0, 1).
+
+    Source:
+        The chi-squared distribution of the sum of squares; any statistics text.
+    """
+    tails = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
+    low, high = (spread * (dof / special.chdtri(dof, tail)) ** 0.5 for tail in tails)
+    return float(low), float(high)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.claims.layout import verdict_text
-from harness.claims.measuring import measure
-from harness.claims.rules import ClaimRule
+from harness.claims import layout
+from harness.claims.judging import Estimate
+from harness.claims.layout import reach, verdict_text
 from harness.claims.sheet import Line
-from harness.claims.conditions import reach
 from harness.stats.intervals import Interval, mean_interval
 from paper.findings import Quantity, quantities
-from paper.inputs import Inputs, Study
-from paper.own.forest import unit_of
+from paper.inputs import Inputs
 from paper.product import Product
 from paper.style import (
     GREY,
@@ -54,7 +53,7 @@ class Row:
 
     Attributes:
         intervals: of ours at `LEVELS`; () if it was not run.
-        margin: (lowest, highest) value that the rule calls reproduced; () if it is of another unit.
+        margin: (lowest, highest) value at which the rule is true; () if it is of another unit.
     """
 
     line: Line
@@ -69,13 +68,13 @@ class Row:
 def agreement(inputs: Inputs) -> Product:
     """Return own2."""
     scale = inputs.scales[0]
-    rows = [row for line in inputs.sheets[scale] for row in rows_of(line, scale, inputs)]
+    rows = [row for line in inputs.sheets[scale] for row in rows_of(line, inputs)]
     silent = sorted({c.id for c in inputs.claims} - {row.line.claim.id for row in rows})
     caption = (
         "Diamonds: published, one training run each, n = 1, no interval; the label says which,"
         " from left to right. Dot and lines: ours, mean over seeds, thin the 95 % and thick the"
-        " 90 % t interval (the 90 % one inside a margin is equivalence at 5 %). Grey area: what the"
-        " rule of the claim calls reproduced, where the rule is in this unit. Lengths are compared"
+        " 90 % t interval (the 90 % one inside a margin is equivalence at 5 %). Grey area: where"
+        " the rule of the claim is true, where the rule is in this unit. Lengths are compared"
         " as ratios, since tokens of two models do not compare. n: seeds of ours. Other"
         " models, tasks and metrics than the paper's:"
         f" {reach(scale)}."
@@ -97,70 +96,56 @@ def agreement(inputs: Inputs) -> Product:
     )
 
 
-def rows_of(line: Line, scale: str, inputs: Inputs) -> list[Row]:
+def rows_of(line: Line, inputs: Inputs) -> list[Row]:
     """Return the rows of a claim: one per comparison of its rule, or one without ours."""
     claim = line.claim
     published = quantities(claim.id, inputs.paper)
     if not published:
         return []
-    rule = claim.rules.get(scale)
     is_ratio = published[0].is_ratio
-    found = ours(line, rule, inputs, is_ratio=is_ratio) if rule and line.verdict.parts else {}
-    names = list(found) or [""] * (1 + max(q.part for q in published))
-    rows = []
-    for part, name in enumerate(names):
-        mine = found.get(name, ((), 0))
-        rows.append(
-            Row(
-                line=line,
-                name=name,
-                is_ratio=is_ratio,
-                paper=tuple(q for q in published if q.part == part),
-                intervals=mine[0],
-                seeds=mine[1],
-                margin=_margin(rule, is_ratio=is_ratio) if name else (),
-            )
+    parts = 1 + max(q.part for q in published)
+    found = [o for e in line.verdict.estimates[:parts] if (o := ours(e, line, is_ratio=is_ratio))]
+    return [
+        Row(
+            line=line,
+            name=found[part].name if found else "",
+            is_ratio=is_ratio,
+            paper=tuple(q for q in published if q.part == part),
+            intervals=found[part].intervals if found else (),
+            seeds=len(line.verdict.seeds) if found else 0,
+            margin=found[part].margin if found else (),
         )
-    return rows
+        for part in range(len(found) or parts)
+    ]
 
 
-def ours(
-    line: Line, rule: ClaimRule, inputs: Inputs, *, is_ratio: bool
-) -> dict[str, tuple[tuple[Interval, ...], int]]:
-    """Return our quantities: name -> intervals at `LEVELS`, and number of seeds.
+class Ours(NamedTuple):
+    """One quantity of ours: its name, intervals at `LEVELS`, and where the rule is true."""
 
-    Lengths that a rule compares by difference are made quotients, seed by seed.
+    name: str
+    intervals: tuple[Interval, ...]
+    margin: tuple[float, ...]
+
+
+def ours(estimate: Estimate, line: Line, *, is_ratio: bool) -> Ours | None:
+    """Return a measured part of a claim in the unit of the paper's number; None in another one.
+
+    A ratio of two arms is turned around: the paper's is the other arm over the first.
     """
-    study = next(s for s in inputs.studies if s.name == line.place)
-    seeds = line.verdict.parts[0].seeds
-    if rule.kind == "difference" and is_ratio:
-        measured = _quotients(rule, study)
-    else:
-        measured = {item.name: dict(item.values) for item in measure(rule, study.rows)}
-    found = {}
-    for name, values in measured.items():
-        value_S = np.array([values[seed] for seed in seeds])
-        intervals = tuple(mean_interval(value_S, level=level) for level in LEVELS)
-        found[name] = (intervals, len(seeds))
-    return found
-
-
-def _quotients(rule: ClaimRule, study: Study) -> dict[str, dict[int, float]]:
-    level = replace(rule, kind="level", minus=())
-    mine = measure(level, study.rows)[0].values
-    found = {}
-    for other in rule.minus:
-        theirs = measure(replace(level, arm=other), study.rows)[0].values
-        shared = sorted(mine.keys() & theirs.keys())
-        found[f"{other} / {rule.arm}"] = {seed: theirs[seed] / mine[seed] for seed in shared}
-    return found
-
-
-def _margin(rule: ClaimRule | None, *, is_ratio: bool) -> tuple[float, ...]:
-    if rule is None or (unit_of(rule) == "ratio") != is_ratio or unit_of(rule) == "tokens":
-        return ()
-    number = rule.reproduced.threshold
-    return (number, np.inf) if rule.reproduced.side == "above" else (-np.inf, number)
+    item, quantity = estimate.measured, estimate.measured.part.quantity
+    if quantity.ratio != is_ratio or layout.unit_of(estimate) == "tokens":
+        return None
+    value_S = np.array([item.values[seed] for seed in line.verdict.seeds])
+    sign = -1.0 if quantity.ratio and quantity.minus else 1.0
+    intervals = [mean_interval(sign * value_S, level=level) for level in LEVELS]
+    low, high = sorted(sign * limit for limit in item.part.limits)
+    if quantity.ratio:
+        intervals = [Interval(*np.exp(interval)) for interval in intervals]
+        low, high = (float(np.exp(limit)) for limit in (low, high))
+    arms = quantity.arm
+    if quantity.minus:
+        arms = f"{quantity.minus} / {arms}" if is_ratio else f"{arms} - {quantity.minus}"
+    return Ours(arms, tuple(intervals), (low, high))
 
 
 def _records(row: Row) -> list[tuple[object, ...]]:
@@ -280,3 +265,6 @@ def _write_row(figure: Figure, row: Row, top: float, wide: Widths) -> None:
     write_text(figure, left, top + 0.03, verdict, fontsize=8, color=VERDICT_WORDS[verdict])
     if row.intervals:
         write_text(figure, left, top + 0.15, f"n={row.seeds}", fontsize=6.8, color=GREY)
+
+
+FIGURES = {"own2": ("The paper's numbers and ours, finding by finding, with margins", agreement)}

@@ -11,11 +11,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.claims.layout import verdict_text
-from harness.claims.rules import ClaimRule
+from harness.claims import layout
+from harness.claims.judging import Estimate
+from harness.claims.layout import reach, verdict_text
 from harness.claims.sheet import Line
-from harness.claims.conditions import Condition, reach
-from harness.metrics.columns import column_of
 from paper.inputs import Inputs
 from paper.product import Product
 from paper.style import (
@@ -34,7 +33,7 @@ from paper.style import (
 UNITS = {"fraction": "fraction or reward", "tokens": "tokens", "ratio": "ratio"}
 COLUMNS = (
     *("claim", "finding", "scale", "quantity", "unit", "point", "low", "high", "level", "n"),
-    *("reproduced_at", "contradicted_at", "verdict", "exploratory", "runs"),
+    *("true_from", "true_to", "verdict", "standing", "runs"),
 )
 _ROW, _TEXT, _AXES, _BETWEEN, _SAID, _TOP = 0.235, 4.1, 2.15, 0.28, 2.75, 0.72
 
@@ -51,23 +50,26 @@ class Row:
     low: float = math.nan
     high: float = math.nan
     seeds: int = 0
+    estimate: Estimate | None = None
 
     @property
-    def rule(self) -> ClaimRule | None:
-        """The rule of the scale."""
-        return self.line.claim.rules.get(self.scale)
+    def limits(self) -> tuple[float, float]:
+        """Where the part of the rule is true, on the scale of its threshold; NaN without one."""
+        if self.estimate is None:
+            return math.nan, math.nan
+        part = self.estimate.measured.part
+        low, high = part.limits
+        return (math.exp(low), math.exp(high)) if part.quantity.ratio else (low, high)
 
 
 def forest(inputs: Inputs) -> Product:
     """Return own1."""
     rows = [row for scale, lines in inputs.sheets.items() for row in rows_of(lines, scale)]
     caption = (
-        "Point and line: mean over seeds with its t interval at the level of the claim's rule"
-        " (95 % unless the table says otherwise); n is the number of seeds. Grey ticks: where the"
-        " rule begins to say reproduced (upper) or contradicted (lower). Each unit has an axis of"
-        " its own. A claim that was not run has no mark. "
-        + "; ".join(reach(scale) for scale in inputs.scales)
-        + "."
+        "Point and line: mean over seeds with the t interval of its look; n is the number of seeds."
+        " Shaded: where the part of the rule is true. Hollow: exploratory, the rule is not known to"
+        " be older than the numbers. Each unit has an axis of its own. A claim that was not run has"
+        " no mark. " + "; ".join(reach(scale) for scale in inputs.scales) + "."
     )
     idle = [row.line.claim.id for row in rows if not row.unit]
     gaps = [f"no numbers of ours for {', '.join(idle)}: not run"] if idle else []
@@ -88,41 +90,35 @@ def rows_of(lines: Sequence[Line], scale: str) -> list[Row]:
     """Return one row per measured quantity of each claim, or one without numbers."""
     rows: list[Row] = []
     for line in lines:
-        parts = line.verdict.parts
-        if not parts:
+        if not line.verdict.estimates:
             rows.append(Row(line=line, scale=scale))
-        for part in parts:
+        for estimate in line.verdict.estimates:
             rows.append(
                 Row(
                     line=line,
                     scale=scale,
-                    quantity=part.name,
-                    unit=unit_of(line.claim.rules[scale]),
-                    point=part.interval.point,
-                    low=part.interval.low,
-                    high=part.interval.high,
-                    seeds=len(part.seeds),
+                    quantity=estimate.measured.part.quantity.name(),
+                    unit=unit_of(estimate),
+                    point=estimate.interval.point,
+                    low=estimate.interval.low,
+                    high=estimate.interval.high,
+                    seeds=len(line.verdict.seeds),
+                    estimate=estimate,
                 )
             )
     return rows
 
 
-def unit_of(rule: ClaimRule) -> str:
-    """Return the unit of a rule's quantity: fraction (of rewards too), tokens, ratio, or other."""
-    if rule.kind == "ratio":
+def unit_of(estimate: Estimate) -> str:
+    """Return the unit of an axis: fraction (of rewards too), tokens, ratio, or other."""
+    if estimate.measured.part.quantity.ratio:
         return "ratio"
-    unit = column_of(rule.metric).unit
+    unit = layout.unit_of(estimate)
     return "fraction" if unit == "1" else unit
 
 
-def threshold(condition: Condition | None) -> float:
-    """Return the number that a condition asks for; NaN without one."""
-    return math.nan if condition is None else condition.threshold
-
-
 def _record(row: Row) -> list[object]:
-    rule, verdict = row.rule, row.line.verdict
-    has_rule = rule is not None and bool(row.unit)
+    verdict = row.line.verdict
     return [
         row.line.claim.id,
         row.line.claim.finding,
@@ -132,12 +128,11 @@ def _record(row: Row) -> list[object]:
         row.point,
         row.low,
         row.high,
-        rule.level if has_rule and rule else math.nan,
+        row.estimate.level if row.estimate else math.nan,
         row.seeds,
-        threshold(rule.reproduced if has_rule and rule else None),
-        threshold(rule.contradicted if has_rule and rule else None),
+        *row.limits,
         verdict_text(verdict),
-        verdict.is_exploratory,
+        layout.standing_text(verdict),
         " ".join(verdict.run_ids),
     ]
 
@@ -184,18 +179,24 @@ def _draw_unit(axes: Axes, rows: Sequence[Row], unit: str) -> None:
         colour = VERDICTS[verdict_text(row.line.verdict)]
         (line,) = axes.plot([row.low, row.high], [place, place], color=colour, linewidth=1.8)
         line.set_gid(f"interval:{row.line.claim.id}:{row.quantity}")
-        face = "white" if row.line.verdict.is_exploratory else colour
+        face = colour if layout.is_confirmatory(row.line.verdict) else "white"
         axes.plot([row.point], [place], "o", color=colour, markerfacecolor=face, markersize=5.5)
-        if row.rule is not None:
-            ticks = (threshold(row.rule.reproduced), threshold(row.rule.contradicted))
-            for number, rise in zip(ticks, (-0.42, 0.42), strict=True):
-                axes.plot([number, number], [place, place + rise], color=GREY, linewidth=1.4)
+    _shade(axes, [row for row in rows if row.unit == unit], rows)
+
+
+def _shade(axes: Axes, mine: Sequence[Row], rows: Sequence[Row]) -> None:
+    """Shade where each part of a rule is true, inside what the axis shows."""
+    left, right = axes.get_xlim()
+    for row in mine:
+        place = rows.index(row)
+        low, high = (min(max(limit, left), right) for limit in row.limits)
+        axes.fill_betweenx([place - 0.42, place + 0.42], low, high, color=GREY, alpha=0.18, lw=0)
+    axes.set_xlim(left, right)
 
 
 def _write_row(figure: Figure, row: Row, top: float, width: float) -> None:
     claim, verdict = row.line.claim, verdict_text(row.line.verdict)
-    metric = row.rule.metric if row.rule is not None else ""
-    said = f"{metric}, {row.quantity}" if row.quantity else claim.statement
+    said = row.quantity or claim.statement
     short = textwrap.shorten(f"{claim.id}: {said}", 60, placeholder=" ...")
     write_text(figure, MARGIN, top + 0.05, short, fontsize=8)
     right = width - _SAID + 0.1
@@ -208,3 +209,6 @@ def _write_row(figure: Figure, row: Row, top: float, width: float) -> None:
     write_text(figure, right, top + 0.05, numbers, fontsize=8)
     colour = VERDICT_WORDS[verdict] if row.unit else GREY
     write_text(figure, right + 1.72, top + 0.05, verdict, fontsize=8, color=colour)
+
+
+FIGURES = {"own1": ("Effects of all claims, with intervals and verdicts", forest)}

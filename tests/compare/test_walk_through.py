@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from harness.compare import __main__ as compare
+from harness.compare.comparison import compare_sides
 from harness.compare.effects import Settings
-from harness.compare.report import compare_sides
 from harness.compare.sides import side_of
 from harness.metrics.tables import protocol_items
 from harness.paths import CONF, ROOT

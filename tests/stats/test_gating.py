@@ -6,7 +6,7 @@ import pytest
 from harness.compare.effects import Effect
 from harness.compare.gate import judge
 from harness.schema import ExitCode
-from harness.stats.gating import gate_chances
+from harness.stats.gating import gate_chances, spread_interval
 from harness.stats.paired import compare_paired
 
 MARGIN = 0.03
@@ -86,3 +86,11 @@ def test_numbers_outside_their_range_are_refused(wrong: dict[str, float]) -> Non
     gate_chances(np.array([0.0]), **good)
     with pytest.raises(ValueError):
         gate_chances(np.array([0.0]), **{**good, **wrong})
+
+
+def test_the_interval_of_a_spread_covers_as_often_as_it_says() -> None:
+    spreads = np.random.default_rng(5).normal(0.0, 2.0, (4000, 5)).std(axis=1, ddof=1)
+    covered = [low < 2.0 < high for low, high in (spread_interval(s, 4.0) for s in spreads)]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.012)
+    narrow = [low < 2.0 < high for low, high in (spread_interval(s, 40.0) for s in spreads)]
+    assert np.mean(narrow) < 0.8
