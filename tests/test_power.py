@@ -116,10 +116,14 @@ def test_what_cannot_be_planned_from_is_told(bundle: Bundle, tmp_path: Path, cap
     assert "no scores of single questions" in capsys.readouterr().err
 
     # each seed is in one arm only, so that nothing is known of the noise of a difference
-    seed, arm = bundle.scores["seed"], bundle.scores["arm"].astype(str)
-    is_kept = ((arm == "kl=none") & (seed == 1)) | ((arm == "kl=loss") & (seed > 1))
-    split = bundle.scores[is_kept | (arm == "kl=reward")].reset_index(drop=True)
-    write_version(tmp_path / "micro" / "apart", own, bundle.curves, split)
+    own["cells"] = [
+        cell
+        for cell in own["cells"]
+        if cell["arm"] == "kl=reward" or (cell["arm"] == "kl=none") == (cell["seed"] == 1)
+    ]
+    kept = {cell["run_id"] for cell in own["cells"]}
+    tables = [t[t["run_id"].astype(str).isin(kept)] for t in (bundle.curves, bundle.scores)]
+    write_version(tmp_path / "micro" / "apart", own, *tables)
     assert main(["effect=0.05", "baseline=micro/apart", place]) == 0
     said = capsys.readouterr().out
     assert "no plan can be made: no pair of seed and question was scored in both arms" in said

@@ -86,13 +86,13 @@ def _show(given: Given, baselines: Path) -> None:
 
 
 def _verify(given: Given, baselines: Path) -> None:
-    from harness.baseline.checks import verify_bundle
+    from harness.baseline.checks import name_of, verify_bundle
     from harness.baseline.listing import code_notes
     from harness.store.bundle import bundle_names, find_bundle
 
     for name in [given["name"]] if given["name"] else bundle_names(baselines):
         directory = find_bundle(name, baselines)
-        stored = f"{directory.parent.parent.name}/{directory.parent.name}@{directory.name}"
+        stored = name_of(directory)
         bundle = verify_bundle(directory, stored)
         seeds = ", ".join(map(str, bundle.manifest["seeds"]))
         print(f"{stored}  {len(bundle.manifest['arms'])} arms, seeds {seeds}: intact")

@@ -10,6 +10,7 @@ log; or both are directories of python -m harness.evaluate: two models, paired b
   margin=   loss that would count, in the metric's unit; by default harness/metrics/columns.py
   level=    of the intervals, 0.95 by default
   mapping=  a mapping file, for a candidate that is a log
+  allow_partial=true  compares a candidate that lacks seeds or steps of the baseline; cannot pass
   out=      directory for COMPARISON.md, comparison.json and figures
   --gate    ends with 0 not worse by the margin, 10 worse, 11 cannot tell, 12 not comparable
   --anyway  compares what is not comparable; every output then carries the warning
@@ -43,6 +44,7 @@ SIDE_WORDS = {
     "margin": "",
     "level": "",
     "mapping": "",
+    "allow_partial": "",
     "out": "",
 }
 WORDS = {"candidate": "", "ablation": "", "baseline": "", "baselines_dir": ""}
@@ -104,6 +106,7 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
         level=_number(given, "level") or 0.95,
         margin=_number(given, "margin"),
         metric=given["metric"],
+        allow_partial=_is_true(given, "allow_partial"),
     )
     of_models = is_evaluation(given["candidate"]) or is_evaluation(given["baseline"])
     comparison = (_of_evaluations if of_models else _of_studies)(given, settings)
@@ -123,7 +126,7 @@ def _of_studies(given: Mapping[str, str], settings: Settings) -> Comparison:
     baselines = Path(given["baselines_dir"] or BASELINES)
     mapping = Path(given["mapping"]) if given["mapping"] else None
     stored = load_source(given["baseline"], baselines=baselines)
-    new = load_source(given["candidate"], baselines=baselines, mapping=mapping)
+    new = load_source(given["candidate"], baselines=baselines, mapping=mapping, is_judged=True)
     arm = given["candidate_arm"]
     candidate = side_of(new, arm, "candidate", like=given["baseline_arm"])
     baseline = side_of(stored, given["baseline_arm"], "baseline", like=candidate.arm)
@@ -135,7 +138,8 @@ def _of_evaluations(given: Mapping[str, str], settings: Settings) -> Comparison:
     from harness.compare.evaluations import compare_evaluations
     from harness.evaluate.folder import is_evaluation
 
-    _refuse(given, ["candidate_arm", "baseline_arm", "mapping"], {}, "an evaluation")
+    refused = ["candidate_arm", "baseline_arm", "mapping", "allow_partial"]
+    _refuse(given, refused, {}, "an evaluation")
     for role in ("candidate", "baseline"):
         if not is_evaluation(given[role]):
             raise NotComparableError(
@@ -145,6 +149,12 @@ def _of_evaluations(given: Mapping[str, str], settings: Settings) -> Comparison:
     return compare_evaluations(
         given["candidate"], given["baseline"], settings, is_forced=bool(given["--anyway"])
     )
+
+
+def _is_true(given: Mapping[str, str], name: str) -> bool:
+    if given[name] not in ("", "true", "false"):
+        raise UsageError(f"{name}={given[name]} is neither true nor false: correct it")
+    return given[name] == "true"
 
 
 def _number(given: Mapping[str, str], name: str) -> float | None:

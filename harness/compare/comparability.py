@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.compare.shortfalls import shortfalls
 from harness.compare.sides import Side, same_runs, same_work
 from harness.schema import ExitCode, HarnessError
 
@@ -168,17 +169,29 @@ class Comparability:
         )
 
 
-def check_comparability(candidate: Side, baseline: Side) -> Comparability:
+def check_comparability(
+    candidate: Side, baseline: Side, *, allow_partial: bool = False
+) -> Comparability:
     """Return every reason not to compare two sides, and what a reader should know.
 
     What one side does not state counts as a reason: nobody can say that it is the same.
+
+    Args:
+        candidate: what is judged.
+        baseline: what it is judged by.
+        allow_partial: other seeds or steps than the baseline's are no reason, and noted.
     """
     sides = (candidate, baseline)
     reasons = [*_unknown(sides), *_inputs(*sides), *_questions(*sides)]
     if candidate.config and baseline.config:
         reasons += [text for rule in KEY_RULES for text in _key_reasons(rule, *sides)]
     reasons += [text for rule in ENGINE_RULES for side in sides for text in _engine(rule, side)]
-    return Comparability(reasons=tuple(dict.fromkeys(reasons)), notes=tuple(_notes(*sides)))
+    partial = shortfalls(candidate, baseline)
+    if partial and not allow_partial:
+        hint = "allow_partial=true compares what there is, and cannot pass"
+        reasons.append(f"seeds and steps: {'; '.join(partial)}; {hint}")
+    notes = [*(f"partial: {text}" for text in partial), *_notes(*sides)]
+    return Comparability(reasons=tuple(dict.fromkeys(reasons)), notes=tuple(notes))
 
 
 def _unknown(sides: Sequence[Side]) -> list[str]:
@@ -287,11 +300,8 @@ def _notes(candidate: Side, baseline: Side) -> list[str]:
     ]
     if candidate.versions and baseline.versions and other:
         notes.append(f"other versions, which may move a result by themselves: {', '.join(other)}")
-    if candidate.steps != baseline.steps:
-        notes.append(
-            f"the candidate trains {candidate.steps} steps, the baseline {baseline.steps}: both are"
-            " compared at the last step that they have in common"
-        )
+    if candidate.reached != baseline.reached:
+        notes.append("both sides are compared at the last step that they have in common")
     if candidate.protocol.get("data") != baseline.protocol.get("data"):
         notes.append("the data sets differ (the evaluation questions are judged by themselves)")
     if same_runs(candidate, baseline):
@@ -308,6 +318,7 @@ def _reservations(side: Side) -> list[str]:
         notes.append(f"the {side.role} has runs that are not done: {', '.join(side.unfinished)}")
     if any(known != side.versions for known in side.all_versions):
         notes.append(f"the {side.role} is merged from runs of different versions")
+    notes += [f"the {side.role} contradicts itself: {doubt}" for doubt in side.doubts]
     if side.because:
         notes.append(f"the {side.role} was stored with a reservation: {side.because}")
     return notes

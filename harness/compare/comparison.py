@@ -10,10 +10,11 @@ from harness.compare.config_diff import ConfigDifference, config_differences
 from harness.compare.costs import Cost, compare_costs
 from harness.compare.curves import CurveComparison, compare_curves
 from harness.compare.effects import Effect, Settings, effect_of
-from harness.compare.gate import Gate, judge
+from harness.compare.gate import Gate
 from harness.compare.pairing import Pairing, pair_sides
 from harness.compare.questions import QuestionScores, scores_of_sides
-from harness.compare.sides import Side, same_runs, shared_metrics
+from harness.compare.sides import Side, shared_metrics
+from harness.compare.verdict import judge_sides
 from harness.evaluate.reading import Stored
 from harness.metrics.columns import EVALUATION, column_of
 from harness.schema import UsageError
@@ -88,7 +89,7 @@ def compare_sides(
         NotComparableError: they are not, and `is_forced` is False; names every reason.
         UsageError: a side lacks the metric.
     """
-    comparability = check_comparability(candidate, baseline)
+    comparability = check_comparability(candidate, baseline, allow_partial=settings.allow_partial)
     if not is_forced:
         comparability.refuse(candidate.name, baseline.name)
     metrics = compared_metrics(candidate, baseline, settings.metric)
@@ -108,11 +109,7 @@ def compare_sides(
         ),
         costs=compare_costs(candidate, baseline, pairing, settings.level),
         differences=config_differences(candidate.config, baseline.config),
-        gate=judge(
-            effects[0],
-            is_same=same_runs(candidate, baseline),
-            unfinished=candidate.unfinished,
-        ),
+        gate=judge_sides(candidate, baseline, pairing, effects),
     )
 
 

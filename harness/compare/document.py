@@ -9,6 +9,7 @@ from harness.compare.comparison import Comparison, StudyComparison
 from harness.compare.costs import Cost
 from harness.compare.curves import CurveComparison
 from harness.compare.effects import Effect
+from harness.compare.operating import OperatingCurve
 from harness.compare.questions import QuestionScores
 from harness.compare.sides import Side
 from harness.evaluate.reading import Stored
@@ -42,6 +43,8 @@ def comparison_document(comparison: Comparison, command: str) -> dict[str, Any]:
             "word": gate.word,
             "exit_code": int(gate.code),
             "reason": gate.reason,
+            "worse": list(gate.worse),
+            "operating_curve": _operating(gate.operating),
         },
         "rows": [_effect(effect, is_study=is_study) for effect in comparison.effects],
         "questions": [_questions(scores) for scores in comparison.questions],
@@ -64,6 +67,34 @@ def _training(comparison: StudyComparison) -> dict[str, Any]:
                 "changes": item.changes or None,
             }
             for item in comparison.differences
+        ],
+    }
+
+
+def _operating(curve: OperatingCurve | None) -> dict[str, Any] | None:
+    if curve is None:
+        return None
+    return {
+        "metric": curve.metric,
+        "margin": curve.margin,
+        "level": curve.level,
+        "candidate_seeds": curve.seeds[0],
+        "baseline_seeds": curve.seeds[1],
+        "spread": curve.spread,
+        "spread_low": _finite(curve.spread_range[0]),
+        "spread_high": _finite(curve.spread_range[1]),
+        "basis": curve.basis,
+        "loss_called_worse_in_80_percent": _finite(curve.caught * curve.margin),
+        "rows": [
+            {
+                "row_id": f"gate/{item.margins:g}",
+                "true_loss": item.margins * curve.margin,
+                "margins": item.margins,
+                "passes": item.passes,
+                "cannot_tell": item.untold,
+                "worse": item.worse,
+            }
+            for item in curve.chances
         ],
     }
 

@@ -29,11 +29,13 @@ class Settings:
         level: two-sided coverage of the intervals, in (0, 1).
         margin: for the gate's metric, in its unit; None takes the convention.
         metric: that the gate judges.
+        allow_partial: compare a candidate that lacks seeds or steps of the baseline.
     """
 
     level: float
     margin: float | None
     metric: str
+    allow_partial: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a level or margin that means nothing.

@@ -62,7 +62,7 @@ def compare_evaluations(
         questions=tuple(
             _questions(mine, other, name, chosen) for name in names if name.startswith("accuracy_")
         ),
-        gate=judge(effects[0], is_same=is_same(mine, other)),
+        gate=judge(effects[0], is_same=is_same(mine, other), others=effects[1:]),
     )
 
 

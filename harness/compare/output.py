@@ -10,6 +10,7 @@ from typing import NamedTuple
 from harness.compare.comparison import Comparison, StudyComparison
 from harness.compare.costs import Cost
 from harness.compare.document import comparison_document
+from harness.compare.gate import Gate
 from harness.compare.sides import Side
 from harness.stats.intervals import Interval
 from harness.store.files import write_atomic, write_json
@@ -88,12 +89,28 @@ def _blocks(comparison: Comparison, style: Style) -> list[str]:
         style.table(*_effects(comparison)),
         *_effect_notes(comparison),
         *_swaps(comparison, style),
+        *_operating(comparison.gate, style),
         *_questions(comparison, style),
     ]
     if isinstance(comparison, StudyComparison):
         blocks += _along_training(comparison, style)
     blocks += [f"Note: {note}" for note in comparison.comparability.notes]
     return [block for block in blocks if block]
+
+
+_WHAT_IS_JUDGED = (
+    "The gate judges the first row. Another row makes it worse if its loss is at least its margin,"
+    " and shown after a correction (Holm) for the number of the others; intervals are uncorrected."
+)
+
+
+def _operating(gate: Gate, style: Style) -> list[str]:
+    """Return what a gate with this noise lets through, and how often."""
+    curve = gate.operating
+    if curve is None:
+        return []
+    head = f"{style.head}What this gate lets through"
+    return [head, style.table(*curve.table), curve.sentence]
 
 
 def _effects(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -118,19 +135,16 @@ def _effects(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
 
 
 def _effect_notes(comparison: Comparison) -> list[str]:
-    gate = "The gate judges the first row; the others are not corrected for their number."
     effects = comparison.effects
     if not isinstance(comparison, StudyComparison):
         # many benchmarks share few notes
         shared = dict.fromkeys(effect.note.capitalize() for effect in effects if effect.note)
-        return [gate, "\n".join(shared)]
+        return [_WHAT_IS_JUDGED, "\n".join(shared)]
     ends = {effect.metric: effect.end for effect in effects}
     where = ", ".join(f"{metric} at step {end}" for metric, end in ends.items() if end is not None)
     method = effects[0].difference.method
-    notes = [f"{effect.metric}: {effect.note}." for effect in effects if effect.note]
-    return [
-        "\n".join([f"Difference: candidate minus baseline, {method}, ends: {where}.", gate, *notes])
-    ]
+    known = [_WHAT_IS_JUDGED, *(f"{e.metric}: {e.note}." for e in effects if e.note)]
+    return ["\n".join([f"Difference: candidate minus baseline, {method}, ends: {where}.", *known])]
 
 
 def _swaps(comparison: Comparison, style: Style) -> list[str]:
