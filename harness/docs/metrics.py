@@ -10,7 +10,7 @@ from harness.text import markdown_table
 
 PATH = DOCS / "metrics.md"
 COMPARING = DOCS / "comparing.md"
-START, END = "<!-- margins: written by python -m harness.docs metrics -->\n", "\n<!-- end -->"
+START, END = "<!-- margins: written by `python -m harness.docs comparing` -->\n", "\n<!-- end -->"
 
 _HEAD = """# Metrics
 

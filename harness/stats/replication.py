@@ -97,8 +97,7 @@ def replication_chance(
             which knows no value beyond the observed ones and is too sure with fewer than 8.
 
     Returns:
-        The chance with its Monte-Carlo error. It says nothing of a fresh study that differs in
-        anything but its seeds.
+        The chance with its Monte-Carlo error, for studies that differ in their seeds alone.
 
     Raises:
         ValueError: not one or two axes, values that are not finite, too few studies, or an unknown

@@ -87,13 +87,10 @@ def monitor_normal(
 ) -> Monitor:
     """Monitor paired differences that are about normal, of unknown spread, by a mixture of t tests.
 
-    The likelihood ratio of the t statistic, averaged over effects drawn from a normal distribution
-    of `effect_scale` spreads, is a fair bet against "the mean is m"; what it does not refute stays
-    inside. Finite from 3 seeds on.
+    The likelihood ratio of t, averaged over effects of `effect_scale` spreads, is a fair bet
+    against "the mean is m"; what it does not refute stays inside. Finite from 3 seeds on.
 
-    It holds for noise that is symmetric and about normal or has longer tails. For skewed noise it
-    does not (`MEASURED`): there use `monitor_bounded`, or level 0.995, which errs in 5 % of studies
-    with exponential noise.
+    It holds for symmetric noise, not for skewed (`MEASURED`): there use `monitor_bounded`.
 
     Args:
         difference_S: treat minus control per seed in the order of arrival, shape (seeds,); NaN is

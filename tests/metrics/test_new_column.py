@@ -33,7 +33,7 @@ last = steps[(steps["metric"] == "digits_easy") & (steps["step"] == 12)]
 own = samples[(samples["split"] == "eval_easy") & (samples["step"] == 12)]
 known = own.groupby("run_id", observed=True)["digits"].mean()
 assert last.set_index("run_id")["value"].to_dict() == known.to_dict()
-assert "digits [1]" in answers_section(results)
+assert "digits [1]" in str(answers_section(results))
 bundle = read_bundle(store_bundle(results, root.parent / "stored"))
 sides = [side_of(bundle, arm, role) for arm, role in
          (("kl=loss", "candidate"), ("kl=none", "baseline"))]
