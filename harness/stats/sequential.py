@@ -106,8 +106,7 @@ def monitor_normal(
         ValueError: not one axis, an infinite value, or a bad level, margin or scale.
 
     Source:
-        Lai 1976, Ann. Statist. 4:265; Wang and Ramdas 2025, Sequential Analysis 44:56
-        (arXiv:2310.03722).
+        Lai 1976, Ann. Statist. 4:265; Wang and Ramdas 2025 (arXiv:2310.03722).
     """
     values_S, missing = _arrived(difference_S, level, margin)
     if not effect_scale > 0.0:
