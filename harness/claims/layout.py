@@ -12,7 +12,6 @@ from typing import Any
 
 from harness.claims.deciding import Word
 from harness.claims.judging import DESIGN, ClaimVerdict, Estimate
-from harness.claims.registration import Kind
 from harness.claims.sheet import Line
 from harness.metrics.columns import column_of
 from harness.text import (
@@ -36,7 +35,6 @@ NOTE = (
     " same word. Exploratory: the rule is not known to be older than the numbers."
 )
 _SHORT = 56
-_CONFIRMATORY = (Kind.TIMESTAMPED, Kind.BY_HISTORY)
 
 
 def reach(scale: str) -> str:
@@ -53,7 +51,7 @@ def verdict_text(verdict: ClaimVerdict) -> str:
 
 def is_confirmatory(verdict: ClaimVerdict) -> bool:
     """Return whether the rule is known to be older than the numbers."""
-    return verdict.standing is not None and verdict.standing.kind in _CONFIRMATORY
+    return verdict.standing is not None and verdict.standing.kind.is_confirmatory
 
 
 def is_evidence(line: Line) -> bool:
@@ -184,7 +182,7 @@ def full_text(line: Line, scale: str) -> str:
         ("ours", ours_text(line)),
         *([("control", "; ".join(map(estimate_text, verdict.control)))] if verdict.control else []),
         ("verdict", f"{verdict_text(verdict)}: {verdict.reason}"),
-        ("standing", f"{standing.kind}: {standing.reason}".rstrip(": ") if standing else NOTHING),
+        ("standing", standing.text() if standing else NOTHING),
         ("p", f"{p_text(verdict.p)}, corrected {p_text(verdict.p_holm)} (Holm)"),
         ("replication", _share(verdict.replication)),
         ("next", decided_text(line) or NOTHING),

@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+
 from harness.claims.deciding import Word
+from harness.claims.history import History
 from harness.claims.judging import DESIGN, ClaimVerdict, Numbers, correct, judge
 from harness.claims.measuring import Rows, measure, unfinished
 from harness.claims.reading import Claim
 from harness.claims.registration import standing_of
 from harness.claims.replicating import replication_of
+from harness.claims.rules import ClaimRule
+from harness.paths import ROOT
 
 RowsOf = Callable[[str], Rows | None]
 """Name of an ablation -> its stored runs at the sheet's scale; None if there are none."""
@@ -44,6 +49,7 @@ def make_sheet(
     rows_of: RowsOf,
     ablations: Mapping[str, Path],
     scales: Sequence[str],
+    root: Path = ROOT,
 ) -> list[Line]:
     """Judge every claim at one scale.
 
@@ -53,9 +59,11 @@ def make_sheet(
         rows_of: finds stored runs.
         ablations: ablations that exist, name -> file.
         scales: scales that exist.
+        root: of the checkout that holds the claims.
     """
+    history = History(root)
     stored = {name: rows_of(name) for name in dict.fromkeys(c.ablation for c in claims)}
-    verdicts = [_judge(claim, scale, stored[claim.ablation]) for claim in claims]
+    verdicts = [_judge(claim, scale, stored[claim.ablation], history) for claim in claims]
     tested = correct(verdicts, [claim.role == "primary" for claim in claims])
     lines = []
     for claim, verdict in zip(claims, tested, strict=True):
@@ -74,7 +82,7 @@ def make_sheet(
     return sorted(lines, key=lambda line: line.claim.id)
 
 
-def _judge(claim: Claim, scale: str, rows: Rows | None) -> ClaimVerdict:
+def _judge(claim: Claim, scale: str, rows: Rows | None, history: History) -> ClaimVerdict:
     rule = claim.rules.get(scale)
     if rule is None:
         reason = claim.no_rule.get(scale) or f"says nothing at scale {scale}"
@@ -90,13 +98,20 @@ def _judge(claim: Claim, scale: str, rows: Rows | None) -> ClaimVerdict:
     verdict = judge(rule, numbers)
     if not verdict.run_ids:
         return verdict
-    runs = rows.tables.runs
-    used = runs[runs["run_id"].astype(str).isin(verdict.run_ids)]
+    used = _deciding(rule, rows)
     return replace(
         verdict,
-        standing=standing_of(claim, scale, used),
+        standing=standing_of(claim, scale, used, history.root, history),
         replication=replication_of(rule, numbers, verdict),
     )
+
+
+def _deciding(rule: ClaimRule, rows: Rows) -> pd.DataFrame:
+    """Return the rows of the runs on which a verdict rests, those of its control among them."""
+    runs = rows.tables.runs
+    arms = {arm for part in (*rule.parts, *rule.control) for arm in part.quantity.arms}
+    is_mine = runs["is_included"].astype(bool) & runs["arm"].astype(str).isin(arms)
+    return runs[is_mine & ~runs["seed"].astype(int).isin(rule.exploratory_seeds)]
 
 
 def _decided_by(
