@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from harness.store.bundle import Bundle, read_manifest, versions
 
 LICENCE = "Apache-2.0"
 _CELL = ("cell_id", "run_id", "arm", "seed", "status", "reason", "attempts", "started")
+_LAUNCH = ("commit", "dirty", "registered", "judge")
+"""What a run recorded at its launch; tables of older runs lack some of it."""
 
 
 def store_bundle(results: Results, folder: Path, *, because: str = "") -> Path:
@@ -105,11 +108,16 @@ def _description(results: Results, name: str) -> dict[str, Any]:
         "seeds": list(results.seeds),
         "metrics": list(results.metrics),
         "protocol": study.protocol,
-        "cells": [{key: row[key] for key in _CELL} for row in runs.to_dict("records")],
+        "cells": [_cell(row) for row in runs.to_dict("records")],
         "versions": machine.get("versions", {}),
         "python": machine.get("python", "absent"),
         "hardware": machine.get("hardware", {}),
     }
+
+
+def _cell(row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    launch = {key: row[key] for key in _LAUNCH if key in row}
+    return {**{key: row[key] for key in _CELL}, **launch}
 
 
 def _question_scores(results: Results) -> pd.DataFrame:

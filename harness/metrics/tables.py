@@ -6,6 +6,7 @@ training and evaluation. `samples`: one row per evaluated sample.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -145,6 +146,7 @@ def _run_row(run: RunFiles, training: Training, samples: Samples) -> dict[str, A
     """Return the row of one cell in `runs`."""
     record, plan = run.record, evaluation_plan(run.spec)
     code = record.provenance.get("code", {})
+    registered = record.provenance.get("registered") or {}
     found = len(samples.rows)
     return {
         "row_id": run.short_id,
@@ -171,6 +173,8 @@ def _run_row(run: RunFiles, training: Training, samples: Samples) -> dict[str, A
         "commit": code.get("commit", "absent"),
         "dirty": code.get("dirty", "absent"),
         "protocol": protocol_hash(run.spec),
+        "registered": json.dumps(registered["rules"], sort_keys=True) if registered else "",
+        "judge": registered.get("judge", ""),
     }
 
 

@@ -70,10 +70,15 @@ def run_cells(study: Study, store: RunStore) -> Outcome:
     if not waiting:
         return Outcome(launched=0, unfinished=(), is_stopped=False)
     check_launch(study, store)
+    # what reads claims and tables takes a second to import, and --help needs none of it
+    from harness.claims.registration import at_launch
+
+    registered = at_launch(waiting[0].ablation, waiting[0].scale, ROOT)
+    provenance = {**collect(ROOT), "registered": registered}
     at_once = min(cells_at_once(study), len(waiting))
     display = Display(len(study.cells), len(waiting), at_once=at_once)
     with catch_stop() as stop:
-        session = _Session(study, store, collect(ROOT), display, stop)
+        session = _Session(study, store, provenance, display, stop)
         launched = sum(_each(session.run, waiting, at_once))
         is_stopped = stop.is_set
     return Outcome(
@@ -150,7 +155,7 @@ class _Session:
                 cell,
                 record,
                 seeds=seeds,
-                provenance=self.provenance,
+                provenance=self._provenance(cell, record),
                 resumed_from=None if checkpoint is None else checkpoint.step,
             )
             try:
@@ -165,6 +170,17 @@ class _Session:
             ended = _finish(store, cell, record, end)
             line.close(ended.status, ended.reason, end.tail, str(end.log))
         return True
+
+    def _provenance(self, cell: CellSpec, record: RunRecord) -> dict[str, Any]:
+        """Return what is recorded of an attempt: the session's, and what was registered before it.
+
+        The rules are those of the session's beginning, as its commit is.
+        """
+        from harness.claims.hashing import config_hash
+        from harness.claims.registration import continued
+
+        now = {**self.provenance["registered"], "config": config_hash(cell.config)}
+        return {**self.provenance, "registered": continued(record, now)}
 
     def _attempt(
         self, cell: CellSpec, path: Path, data: Path, checkpoint: Checkpoint | None, line: CellLine

@@ -29,6 +29,11 @@ CELL: Any = {
     "status": str,
     "reason?": (str, None),
     "last_step?": int,
+    "started?": (str, None),
+    "commit?": str,
+    "dirty?": str,
+    "registered?": str,
+    "judge?": str,
 }
 
 PART: dict[Any, Any] = {

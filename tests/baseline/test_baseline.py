@@ -1,12 +1,13 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.baseline import __main__ as baseline
-from harness.baseline.making import store_bundle
+from harness.baseline.making import bundle_of, store_bundle
 from harness.compare import __main__ as compare
 from harness.compare.band import (
     Placement,
@@ -21,7 +22,7 @@ from harness.report.stored import collect_results
 from harness.schema import DamagedError, ExitCode, Status, UsageError
 from harness.store.bundle import bundle_names, find_bundle, read_bundle, versions
 from harness.store.ledger import RunStore
-from tests.synthetic_runs import DOCUMENT, Shape, make_cells, write_run, write_study
+from tests.synthetic_runs import DOCUMENT, PROVENANCE, Shape, make_cells, write_run, write_study
 
 SHAPE = Shape()
 FILES = ("manifest.json", "curves.parquet", "scores.parquet")
@@ -78,6 +79,22 @@ def test_any_changed_byte_is_found(stored: Path, name: str) -> None:
 
     with pytest.raises(DamagedError, match=name.replace(".", r"\.")):
         read_bundle(stored / "v1")
+
+
+def test_a_bundle_keeps_what_its_runs_registered(
+    study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = {"rules": {"f1": "a"}, "judge": "j", "config": "c"}
+    monkeypatch.setitem(PROVENANCE, "registered", note)
+    new = read_bundle(store_bundle(results_of(tmp_path / "results"), tmp_path / "micro" / "new"))
+    for cell in new.manifest["cells"]:
+        assert (cell["registered"], cell["judge"]) == ('{"f1": "a"}', "j")
+        assert (cell["commit"], cell["dirty"]) == ("a" * 40, "no")
+    # tables of before have no such columns
+    runs = study.tables.runs.drop(columns=["registered", "judge"])
+    old = replace(study, tables=replace(study.tables, runs=runs))
+    cells = bundle_of(old, "old").manifest["cells"]
+    assert not any("registered" in cell for cell in cells)
 
 
 def test_a_missing_file_is_found(stored: Path) -> None:

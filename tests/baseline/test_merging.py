@@ -11,6 +11,7 @@ from harness.baseline import __main__ as baseline
 from harness.baseline.checks import verify_bundle
 from harness.baseline.merging import merge_bundles
 from harness.baseline.writing import write_version
+from harness.claims.launches import launches
 from harness.compare.comparability import check_comparability
 from harness.compare.costs import compare_costs
 from harness.compare.pairing import pair_sides
@@ -64,6 +65,22 @@ def test_the_same_run_with_other_numbers_is_refused(whole: Bundle, tmp_path: Pat
     with pytest.raises(UsageError, match=r"with other numbers, .*kl=none seed 2"):
         merged(part(whole, (1, 2)), other, tmp_path)
     assert not (tmp_path / "micro").exists()
+
+
+def test_a_launch_that_only_one_side_recorded_is_no_difference(
+    whole: Bundle, tmp_path: Path
+) -> None:
+    def recorded(bundle: Bundle, judge: str) -> Bundle:
+        cells = [{**c, "registered": "{}", "judge": judge} for c in bundle.manifest["cells"]]
+        return replace(bundle, manifest={**bundle.manifest, "cells": cells})
+
+    mine, other = part(whole, (1, 2)), recorded(part(whole, (2, 3)), "j")
+    found = merged(mine, other, tmp_path)
+    assert [cell.get("judge", "") for cell in found.manifest["cells"]] == [""] * 6 + ["j"] * 3
+    # the older side is read on with the newer one
+    assert {launch.judge for launch in launches(found.tables.runs)} == {"", "j"}
+    with pytest.raises(UsageError, match="with other numbers"):
+        merged(recorded(mine, "another"), other, tmp_path / "again")
 
 
 def test_other_protocols_stay_two_baselines(whole: Bundle, tmp_path: Path) -> None:

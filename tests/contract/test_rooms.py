@@ -36,8 +36,8 @@ _ROOMS = {
     "store": "schema provenance metrics",
     "launch": "schema paths cli spec store",
     "plan": "schema typed paths cli text plots references spec store",
-    "run": "schema paths provenance cli text spec metrics store launch plan",
     "claims": "schema paths typed provenance cli text stats spec metrics store",
+    "run": "schema paths provenance cli text spec metrics store launch plan claims",
     "report": "schema typed paths cli text plots stats spec metrics store claims",
     "evaluate": (
         "schema typed paths provenance cli text plots stats graders rewards micro spec metrics "

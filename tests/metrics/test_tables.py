@@ -18,6 +18,7 @@ from harness.report.stored import _run_files
 from harness.schema import CellSpec, DamagedError, Status
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document
+from tests import synthetic_runs
 from tests.synthetic_runs import Shape, make_cell, make_cells, write_run, write_study
 
 SHAPE = Shape()
@@ -43,6 +44,21 @@ def test_every_row_has_a_row_id_of_its_own_that_stays(study: Any) -> None:
         assert table["row_id"].is_unique
         pd.testing.assert_frame_equal(table, getattr(second, name))
     assert set(first.steps["row_id"].str[:8]) == {cell.cell_id[:8] for cell in cells}
+
+
+def test_a_run_is_stored_with_the_rules_that_it_registered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = make_cells(seeds=(1, 2), shape=SHAPE)
+    write_study(tmp_path, cells[:3], SHAPE)
+    note = {"rules": {"f2": "b", "f1": "a"}, "judge": "j", "config": "c"}
+    monkeypatch.setitem(synthetic_runs.PROVENANCE, "registered", note)
+    write_study(tmp_path, cells[3:], SHAPE)
+    runs = build_tables(files(tmp_path, cells)).runs
+
+    # a record of before is told by an empty text, one without any rule by an empty mapping
+    assert list(runs["registered"]) == [""] * 3 + ['{"f1": "a", "f2": "b"}'] * 3
+    assert list(runs["judge"]) == [""] * 3 + ["j"] * 3
 
 
 def test_a_failed_run_is_a_row_with_a_reason_and_enters_no_aggregate(tmp_path: Path) -> None:

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from harness.claims.hashing import rule_hash
+from harness.claims.reading import read_claims
+from harness.claims.registration import UNSETTLED
 from harness.launch.local import AttemptEnd
+from harness.paths import CLAIMS
 from harness.run import session as execution
 from harness.run.checks import check_environment, check_request, watchdog_limits
 from harness.run.session import Outcome, run_cells
@@ -67,6 +71,39 @@ def test_every_cell_leaves_its_files(tmp_path: Path, run: Run) -> None:
         assert record["seeds"]["request"] and record["provenance"]["code"]["commit"] == "c"
         command = read_json(directory / "attempt-0" / "command.json")
         assert f"{directory}/attempt-0/metrics.jsonl" in command["environment"].values()
+
+
+def test_a_run_records_the_rules_that_could_judge_it(tmp_path: Path, run: Run) -> None:
+    study = small_study(tmp_path)
+    run(study)
+    claims = [claim for claim in read_claims(CLAIMS) if claim.ablation == "kl_penalty"]
+    wanted = {c.id: rule_hash(c.document, "micro") for c in claims if "micro" in c.rules}
+    assert wanted
+    configs_seen = set()
+    for cell in study.cells:
+        record = read_json(study.root / "runs" / cell.run_name / "record.json")
+        note = record["provenance"]["registered"]
+        assert note["rules"] == wanted
+        assert set(note) == {"rules", "config", "judge", "commit", "dirty"}
+        configs_seen.add(note["config"])
+    assert len(configs_seen) == len(study.cells)
+
+
+def test_a_run_that_goes_on_under_another_rule_loses_its_registration(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, notes = small_study(tmp_path), []
+    before = {"rules": {"f1": "a"}, "judge": "", "commit": "c", "dirty": "no"}
+    for rules in ({"f1": "a"}, {"f1": "b"}):
+        now = {**before, "rules": rules}
+        monkeypatch.setattr("harness.claims.registration.at_launch", lambda *_, now=now: now)
+        run(study, fails=lambda name: True)
+        path = study.root / "runs" / study.cells[0].run_name / "record.json"
+        record = read_json(path)
+        notes.append(record["provenance"]["registered"]["rules"]["f1"])
+        record["attempts"][-1]["last_step"] = 1
+        write_json(path, record)
+    assert notes == ["a", UNSETTLED]
 
 
 def test_cells_run_side_by_side_if_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
