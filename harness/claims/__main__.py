@@ -13,6 +13,10 @@ runs are stored; the results come first, then the latest baseline.
 `lint` simulates every rule with the noise of stored runs before it judges real ones: how often it
 says which word where its sentence is false, where it is true, and at the effect that its file
 states. It ends with 10 if a rule errs in more than 5 % or finds its effect in less than 80 %.
+
+`verify [results_dir=] [baselines_dir=]` says whether rules, records, commits, results tables and
+baselines agree, names every inconsistency, and what it cannot see. It ends with 10 if they do not
+agree, with 11 if the history that would show it is not here.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli import read_words, run_command, suggest
-from harness.paths import BASELINES, CLAIMS
+from harness.paths import BASELINES, CLAIMS, ROOT
 from harness.schema import ExitCode, UsageError
 from harness.store.files import write_atomic
 
@@ -57,6 +61,8 @@ def _claims(words: Sequence[str]) -> int:
 
     if words and words[0] == "lint":
         return _lint(words[1:])
+    if words and words[0] == "verify":
+        return _verify(words[1:])
     given = read_words(words, WORDS)
     if given["format"] == "pages":
         print(page(read_claims(CLAIMS)), end="")
@@ -98,6 +104,18 @@ def _lint(words: Sequence[str]) -> int:
         write_atomic(Path(given["out"]), lint_table.csv_text(rows))
         print(f"wrote {given['out']}")
     return ExitCode.WORSE if any(row.objection for row in rows) else ExitCode.OK
+
+
+def _verify(words: Sequence[str]) -> int:
+    from harness.claims.verifying import remarks_text, verify
+
+    given = read_words(words, {key: WORDS[key] for key in ("results_dir", "baselines_dir")})
+    baselines = Path(given["baselines_dir"] or BASELINES)
+    remarks = verify(ROOT, Path(given["results_dir"]), baselines)
+    print(remarks_text(remarks))
+    if any(remark.is_fault for remark in remarks):
+        return ExitCode.WORSE
+    return ExitCode.CANNOT_TELL if any(remark.is_blind for remark in remarks) else ExitCode.OK
 
 
 def _chosen(lines: Sequence[Line], wanted: str) -> list[Line]:

@@ -34,6 +34,46 @@ passes, are reported and are no evidence. A study with a run of the rule's arms 
 without a defined value decides nothing. Micro verdicts say nothing about 7B.
 """
 
+_REGISTRATION = """\
+## When a verdict is confirmatory
+
+When a run is launched, by any launcher, its record takes the hash of every rule that could judge
+it, of its config, of the code that measures and judges, and the commit that is checked out. The
+results table (`registered`, `judge`) and the cells of a baseline keep them. The hash of a rule is
+of its content as JSON with sorted keys: all of the claim file but what the paper published and what
+stands there for other scales. Comments, blanks and the order of keys do not matter, everything else
+does, to the byte.
+
+- **confirmatory (by this repository's history)**: the rule that judges is the one that every run
+  recorded; it stands in the tree of the commit that the run records, which is an ancestor of the
+  one checked out, and the checkout was clean; of a primary claim, it was primary there, and no
+  claim has left the family since; and no version of the study's results or baselines that was ever
+  committed before it holds the same arm and seed under another rule, or under none known.
+- **confirmatory (timestamped)**: the same, and `<claim>.yaml.tsr` beside the claim file is the
+  RFC 3161 stamp of its bytes at that commit, of before the first run began. `openssl ts` checks it
+  offline against the certificates in the file that HARNESS_TIMESTAMP_CA names: whoever checks says
+  whom to believe. OpenTimestamps files are not counted, since they cannot be checked without the
+  Bitcoin chain.
+- **exploratory**: one of these is not so; the sheet says which. So is every run of before hashes
+  were recorded, one that was resumed under another rule, and one that repeats known seeds.
+- **not checked**: the history that would show it is not here: no git, a shallow clone, a squash
+  that lost the commit.
+
+Dates are shown and decide nothing, but for the stamp's own. A history that was rewritten as a
+whole, commits and records and all, cannot be told from an honest one offline: hence the words "by
+this repository's history". Neither can results that were known and never committed, or committed
+under another study's name, or runs that were left out.
+
+`python -m harness.claims verify` holds every stored study against all this: the rules as they read
+now, records, trees of commits, results tables, baselines. It names each inconsistency and ends with
+10 if there is one, and with 11 if the history is not here.
+
+```
+openssl ts -query -data <claim>.yaml -sha256 -cert -out query.tsq
+curl -H 'Content-Type: application/timestamp-query' --data-binary @query.tsq <authority> \\
+    -o <claim>.yaml.tsr
+```
+"""
 
 _LINT = """\
 ## How often a rule is wrong
@@ -49,7 +89,13 @@ rule over 5 % at either point, or under 80 % power at 12 seeds, is refused by
 
 def page(claims: Sequence[Claim]) -> str:
     """Return the page."""
-    parts = [_HEAD.rstrip(), _LINT, lint_table.markdown(lint_table.stored()), "## The claims"]
+    parts = [
+        _HEAD.rstrip(),
+        _REGISTRATION.rstrip(),
+        _LINT,
+        lint_table.markdown(lint_table.stored()),
+        "## The claims",
+    ]
     for claim in claims:
         sources = ", ".join(f"`{name}`" for name in claim.references) or "words only"
         parts.append(f"### {claim.id}: {claim.statement}")
