@@ -22,7 +22,10 @@ from paper.tabulate import TableSpec, make_table, read_tables
 
 OWN: Mapping[str, tuple[str, Callable[[Inputs], Product]]] = {
     "own1": ("Effects of all claims, with intervals and verdicts", forest),
-    "own2": ("The paper's numbers and ours, finding by finding, with margins", agreement),
+    "own2": (
+        "The paper's numbers and ours, finding by finding, with the limits of the rules",
+        agreement,
+    ),
     "own3": ("Where the noise of an accuracy comes from", variance),
     "own4": ("Width of an interval against the number of seeds", widths),
     "own5": ("Cost against effect, each arm relative to its control", cost),

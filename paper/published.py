@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.claims.conditions import reach
+from harness.claims.layout import reach
 from paper.drawing import Block, Plot, draw
 from paper.inputs import Inputs, Study, missing_study
 from paper.layout import FigureSpec, OursSpec, PanelSpec

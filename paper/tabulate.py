@@ -10,7 +10,7 @@ from typing import Annotated
 
 import pandas as pd
 
-from harness.claims.conditions import reach
+from harness.claims.layout import reach
 from harness.metrics.finals import final_values
 from harness.micro.template import PROMPT_TEMPLATE
 from harness.text import markdown_table

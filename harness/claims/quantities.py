@@ -173,7 +173,7 @@ def _level(quantity: Quantity, curves: Curves, value_ST: np.ndarray) -> np.ndarr
 def _change(quantity: Quantity, curves: Curves, value_ST: np.ndarray) -> np.ndarray:
     first = _mean(curves, value_ST, quantity.since or curves.start)
     last = _mean(curves, value_ST, quantity.at or curves.end)
-    return _log(last) - _log(first) if quantity.ratio else last - first
+    return np.asarray(_log(last) - _log(first) if quantity.ratio else last - first)
 
 
 def _moving(value_ST: np.ndarray, window: int) -> np.ndarray:
@@ -228,7 +228,7 @@ def _slope_break(quantity: Quantity, curves: Curves, value_ST: np.ndarray) -> np
         _slopes(curves.step_T[part_T], value_ST[..., part_T])
         for part_T in (is_before_T, ~is_before_T)
     )
-    return 100 * (after - before)
+    return np.asarray(100 * (after - before))
 
 
 def _change_point(quantity: Quantity, curves: Curves, value_ST: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""own1: what our runs say of every claim, in its own unit, with interval, rule and verdict."""
+"""own1: what our runs say of every claim, in its own unit, with interval, limits and verdict."""
 
 from __future__ import annotations
 
@@ -11,12 +11,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.claims.layout import verdict_text
-from harness.claims.rules import ClaimRule
+from harness.claims.judging import Estimate
+from harness.claims.layout import reach, standing_text, verdict_text
+from harness.claims.rules import Part
 from harness.claims.sheet import Line
-from harness.claims.conditions import Condition, reach
-from harness.metrics.columns import column_of
+from harness.text import number
 from paper.inputs import Inputs
+from paper.own.parts import (
+    UNITS,
+    draw_region,
+    is_confirmatory,
+    level_text,
+    region_of,
+    set_range,
+    unit_of,
+    within_range,
+)
 from paper.product import Product
 from paper.style import (
     GREY,
@@ -31,41 +41,50 @@ from paper.style import (
     write_text,
 )
 
-UNITS = {"fraction": "fraction or reward", "tokens": "tokens", "ratio": "ratio"}
 COLUMNS = (
-    *("claim", "finding", "scale", "quantity", "unit", "point", "low", "high", "level", "n"),
-    *("reproduced_at", "contradicted_at", "verdict", "exploratory", "runs"),
+    *("claim", "finding", "role", "scale", "quantity", "unit", "point", "low", "high", "level"),
+    *("interval", "n", "true_above", "true_below", "verdict", "standing", "p_holm", "runs"),
 )
-_ROW, _TEXT, _AXES, _BETWEEN, _SAID, _TOP = 0.235, 4.1, 2.15, 0.28, 2.75, 0.72
+_ROW, _TEXT, _AXES, _BETWEEN, _NUMBERS, _WORD, _TOP = 0.235, 5.1, 2.15, 0.28, 2.35, 1.75, 0.72
+_LETTERS = 84
+_TITLE = "Effects of all claims"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the plot; a claim without numbers has unit "" and NaN."""
+    """One line of the plot: a measured part of a claim; None for a claim without numbers."""
 
     line: Line
     scale: str
-    quantity: str = ""
-    unit: str = ""
-    point: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    seeds: int = 0
+    estimate: Estimate | None = None
 
     @property
-    def rule(self) -> ClaimRule | None:
-        """The rule of the scale."""
-        return self.line.claim.rules.get(self.scale)
+    def part(self) -> Part | None:
+        """The part of the rule."""
+        return self.estimate.measured.part if self.estimate else None
+
+    @property
+    def quantity(self) -> str:
+        """What was measured, in words."""
+        return self.part.quantity.name() if self.part else ""
+
+    @property
+    def unit(self) -> str:
+        """Of the part."""
+        return unit_of(self.part) if self.part else ""
 
 
 def forest(inputs: Inputs) -> Product:
     """Return own1."""
     rows = [row for scale, lines in inputs.sheets.items() for row in rows_of(lines, scale)]
     caption = (
-        "Point and line: mean over seeds with its t interval at the level of the claim's rule"
-        " (95 % unless the table says otherwise); n is the number of seeds. Grey ticks: where the"
-        " rule begins to say reproduced (upper) or contradicted (lower). Each unit has an axis of"
-        " its own. A claim that was not run has no mark. "
+        "Point and line: mean over seeds (of a ratio the geometric mean) with the t interval that"
+        " decides, at the level that stands beside it; a dashed line is an interval for any number"
+        " of seeds, which decides nothing. n is the number of seeds. Shaded: where the sentence of"
+        " the claim is true, up to the limit of the rule; reproduced needs every interval of the"
+        " claim inside. Hollow: not confirmatory, the rule is not known to be older than the"
+        " numbers. Smoke tests are passed by any trainer that works. Each unit has an axis of its"
+        " own. A claim that was not run has no mark. "
         + "; ".join(reach(scale) for scale in inputs.scales)
         + "."
     )
@@ -74,7 +93,7 @@ def forest(inputs: Inputs) -> Product:
     return Product(
         id="own1",
         place="",
-        title="Effects of all claims",
+        title=_TITLE,
         caption=caption,
         numbers=pd.DataFrame([_record(row) for row in rows], columns=list(COLUMNS)),
         figure=_draw(rows, caption),
@@ -85,59 +104,33 @@ def forest(inputs: Inputs) -> Product:
 
 
 def rows_of(lines: Sequence[Line], scale: str) -> list[Row]:
-    """Return one row per measured quantity of each claim, or one without numbers."""
+    """Return one row per measured part of each claim, or one without numbers."""
     rows: list[Row] = []
     for line in lines:
-        parts = line.verdict.parts
-        if not parts:
-            rows.append(Row(line=line, scale=scale))
-        for part in parts:
-            rows.append(
-                Row(
-                    line=line,
-                    scale=scale,
-                    quantity=part.name,
-                    unit=unit_of(line.claim.rules[scale]),
-                    point=part.interval.point,
-                    low=part.interval.low,
-                    high=part.interval.high,
-                    seeds=len(part.seeds),
-                )
-            )
+        estimates = line.verdict.estimates or (None,)
+        rows += [Row(line=line, scale=scale, estimate=item) for item in estimates]
     return rows
 
 
-def unit_of(rule: ClaimRule) -> str:
-    """Return the unit of a rule's quantity: fraction (of rewards too), tokens, ratio, or other."""
-    if rule.kind == "ratio":
-        return "ratio"
-    unit = column_of(rule.metric).unit
-    return "fraction" if unit == "1" else unit
-
-
-def threshold(condition: Condition | None) -> float:
-    """Return the number that a condition asks for; NaN without one."""
-    return math.nan if condition is None else condition.threshold
-
-
 def _record(row: Row) -> list[object]:
-    rule, verdict = row.rule, row.line.verdict
-    has_rule = rule is not None and bool(row.unit)
+    claim, verdict, item = row.line.claim, row.line.verdict, row.estimate
+    low, high = region_of(row.part) if row.part else (math.nan, math.nan)
     return [
-        row.line.claim.id,
-        row.line.claim.finding,
+        claim.id,
+        claim.finding,
+        claim.role,
         row.scale,
         row.quantity,
         row.unit,
-        row.point,
-        row.low,
-        row.high,
-        rule.level if has_rule and rule else math.nan,
-        row.seeds,
-        threshold(rule.reproduced if has_rule and rule else None),
-        threshold(rule.contradicted if has_rule and rule else None),
+        *(item.interval if item else (math.nan,) * 3),
+        item.level if item else math.nan,
+        item.kind if item else "",
+        len(verdict.seeds),
+        low,
+        high,
         verdict_text(verdict),
-        verdict.is_exploratory,
+        standing_text(verdict),
+        verdict.p_holm,
         " ".join(verdict.run_ids),
     ]
 
@@ -152,13 +145,15 @@ def _runs(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def _draw(rows: Sequence[Row], caption: str) -> Figure:
-    units = [unit for unit in UNITS if any(row.unit == unit for row in rows)] or ["fraction"]
-    width = _TEXT + len(units) * (_AXES + _BETWEEN) + _SAID
+    found = dict.fromkeys(row.unit for row in rows if row.unit)
+    units = [*(unit for unit in UNITS if unit in found), *(u for u in found if u not in UNITS)]
+    units = units or ["fraction"]
+    width = _TEXT + len(units) * (_AXES + _BETWEEN) + _NUMBERS + _WORD
     text = wrapped(caption, width)
     high = _ROW * len(rows)
     with house_style():
         figure = new_figure(width, _TOP + high + 0.6 + caption_height(text))
-        write_text(figure, MARGIN, 0.1, "Effects of all claims", fontsize=11, fontweight="bold")
+        write_text(figure, MARGIN, 0.1, _TITLE, fontsize=11, fontweight="bold")
         for place, unit in enumerate(units):
             left = _TEXT + place * (_AXES + _BETWEEN)
             axes = place_axes(figure, left, _TOP, _AXES, high)
@@ -173,38 +168,50 @@ def _draw_unit(axes: Axes, rows: Sequence[Row], unit: str) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_title(UNITS[unit])
+    axes.grid(visible=False)
+    axes.set_title(UNITS.get(unit, unit))
     axes.set_xlabel(f"effect [{unit}]")
-    axes.axvline(1.0 if unit == "ratio" else 0.0, color=GREY, linewidth=0.8)
-    for place in range(0, len(rows), 2):
-        axes.axhspan(place - 0.5, place + 0.5, color="#F6F6F6", linewidth=0, zorder=0)
-    for place, row in enumerate(rows):
-        if row.unit != unit:
-            continue
-        colour = VERDICTS[verdict_text(row.line.verdict)]
-        (line,) = axes.plot([row.low, row.high], [place, place], color=colour, linewidth=1.8)
-        line.set_gid(f"interval:{row.line.claim.id}:{row.quantity}")
-        face = "white" if row.line.verdict.is_exploratory else colour
-        axes.plot([row.point], [place], "o", color=colour, markerfacecolor=face, markersize=5.5)
-        if row.rule is not None:
-            ticks = (threshold(row.rule.reproduced), threshold(row.rule.contradicted))
-            for number, rise in zip(ticks, (-0.42, 0.42), strict=True):
-                axes.plot([number, number], [place, place + rise], color=GREY, linewidth=1.4)
+    mine = [(place, row) for place, row in enumerate(rows) if row.unit == unit]
+    ends = [
+        end
+        for _, row in mine
+        if row.estimate and row.part
+        for end in (*row.estimate.interval, *region_of(row.part))
+    ]
+    set_range(axes, ends, unit)
+    for place in range(1, len(rows)):
+        axes.axhline(place - 0.5, color="#EEEEEE", linewidth=0.6, zorder=0)
+    for place, row in mine:
+        if row.estimate and row.part:
+            draw_region(axes, region_of(row.part), place)
+            _draw_estimate(axes, row, row.estimate, place)
+
+
+def _draw_estimate(axes: Axes, row: Row, item: Estimate, place: int) -> None:
+    verdict, colour = row.line.verdict, VERDICTS[verdict_text(row.line.verdict)]
+    ends = [within_range(axes, bound) for bound in item.interval[1:]]
+    dash = "-" if item.kind == "look" else (0, (2, 1))
+    (line,) = axes.plot(ends, [place, place], color=colour, linewidth=1.8, linestyle=dash)
+    line.set_gid(f"interval:{row.line.claim.id}:{row.quantity}")
+    face = colour if is_confirmatory(verdict) else "white"
+    (mark,) = axes.plot(
+        [item.interval.point], [place], "o", color=colour, markerfacecolor=face, markersize=5.5
+    )
+    mark.set_gid(f"point:{row.line.claim.id}:{row.quantity}")
 
 
 def _write_row(figure: Figure, row: Row, top: float, width: float) -> None:
     claim, verdict = row.line.claim, verdict_text(row.line.verdict)
-    metric = row.rule.metric if row.rule is not None else ""
-    said = f"{metric}, {row.quantity}" if row.quantity else claim.statement
-    short = textwrap.shorten(f"{claim.id}: {said}", 60, placeholder=" ...")
+    said = f"{claim.id}: {row.quantity or claim.statement}"
+    short = textwrap.shorten(said, _LETTERS, placeholder=" ...")
     write_text(figure, MARGIN, top + 0.05, short, fontsize=8)
-    right = width - _SAID + 0.1
-    numbers = ""
-    if row.unit:
-        digits = 1 if row.unit == "tokens" else 3
-        numbers = (
-            f"{row.point:.{digits}f} [{row.low:.{digits}f}, {row.high:.{digits}f}] n={row.seeds}"
-        )
-    write_text(figure, right, top + 0.05, numbers, fontsize=8)
+    right = width - _NUMBERS - _WORD + 0.1
+    if row.estimate:
+        unit = "1" if row.unit in ("ratio", "fraction") else row.unit.partition(" ")[0]
+        point, low, high = (number(value, unit) for value in row.estimate.interval)
+        level = level_text([row.estimate])
+        numbers = f"{point} [{low}, {high}] {level} n={len(row.line.verdict.seeds)}"
+        write_text(figure, right, top + 0.05, numbers, fontsize=8)
     colour = VERDICT_WORDS[verdict] if row.unit else GREY
-    write_text(figure, right + 1.72, top + 0.05, verdict, fontsize=8, color=colour)
+    words = f"{verdict} ({claim.role})" if row.unit else verdict
+    write_text(figure, right + _NUMBERS - 0.05, top + 0.05, words, fontsize=8, color=colour)

@@ -69,9 +69,10 @@ def test_the_page_says_what_the_report_says_in_order() -> None:
     changes = re.findall(r"\d[\d.]* → [\d.]+ ± [\d.]+", document)
     assert len(changes) == 12  # three arms, four metrics
     rules = json.loads((STORED / "verdicts.json").read_text())
-    commits = [row["rule_commit"][:12] for row in rules["claims"] if row["rule_commit"]]
-    assert commits
-    for text in (*changes, *commits, *set(read_parquet(STORED / "runs.parquet")["commit"])):
+    standings = {row["standing_reason"] for row in rules["claims"] if row["standing_reason"]}
+    assert standings
+    assert '<span class="verdict untestable-here">' in html
+    for text in (*changes, *standings, *set(read_parquet(STORED / "runs.parquet")["commit"])):
         assert text in html
     data = data_of(html)["studies"][0]
     assert [arm["name"] for arm in data["arms"]] == ["kl=none", "kl=loss", "kl=reward"]
