@@ -1,4 +1,4 @@
-"""`python -m harness.cells [list|reconcile|cancel|requeue] ablation=<name> [...] [cell=<name>]`.
+"""`python -m harness.cells [<verb>] ablation=<name> [...]`: where every cell of a request stands.
 
 Where every cell of a request stands, from what is on disk and in the queue it was handed to:
 waiting, queued, running, done, failed, interrupted, cancelled, lost, unknown. The other words are
@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import time
 
-from harness.cli import read_verb
+from harness.cli import read_verb, run_command
 from harness.launch.slurm import Slurm
 from harness.run.budget import make_budget, used_gpu_hours
 from harness.run.checks import check_launch
@@ -31,7 +31,7 @@ from harness.run.launchers import queue_of
 from harness.run.queue import Submitter, cancel, set_right
 from harness.run.session import run_cells
 from harness.run.standing import CellState, Sight, Standing, look, sight_of
-from harness.schema import CellSpec, ExitCode, HarnessError, UsageError
+from harness.schema import CellSpec, ExitCode, UsageError
 from harness.spec.application import run_application
 from harness.spec.study import Study, make_study
 from harness.store.ledger import RunStore
@@ -198,15 +198,12 @@ VERBS: dict[str, Callable[[Study, str], int]] = {
 
 def main(words: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    if {"-h", "--help"} & set(words):
-        print((__doc__ or "").strip())
-        return ExitCode.OK
-    try:
-        has_verb = bool(words) and "=" not in words[0]
-        verb, rest = read_verb(words, list(VERBS)) if has_verb else ("list", words)
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return run_command(words, __doc__ or "", _cells)
+
+
+def _cells(words: Sequence[str]) -> int:
+    has_verb = bool(words) and "=" not in words[0]
+    verb, rest = read_verb(words, list(VERBS)) if has_verb else ("list", words)
     chosen = [word.partition("=")[2] for word in rest if word.startswith("cell=")]
     others = [word for word in rest if not word.startswith("cell=")]
     return run_application(lambda asked: VERBS[verb](make_study(asked), ",".join(chosen)), others)

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import difflib
+import os
+import select
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from harness.schema import ExitCode, HarnessError, UsageError
+from harness.text import folded
 
 _FEW = 12
 
@@ -74,13 +77,44 @@ def run_command(words: Sequence[str], text: str, command: Callable[[Sequence[str
         command: takes the words and returns the exit code; a `HarnessError` is printed.
     """
     if {"-h", "--help"} & set(words):
-        print(text.strip())
-        return ExitCode.OK
+        return guarded(lambda: show_help(text))
+    return guarded(lambda: command(words))
+
+
+def show_help(text: str) -> int:
+    """Print a help text; return the exit code."""
+    print(folded(text.strip(), is_prose=True))
+    return ExitCode.OK
+
+
+def guarded(task: Callable[[], int]) -> int:
+    """Run a task and return its exit code, or that of its error, told in one line.
+
+    Who reads the output may leave before its end, as `head` does: that is no error to tell.
+    """
     try:
-        return command(words)
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        try:
+            code = task()
+        except HarnessError as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = error.exit_code
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        if not _is_left():
+            raise
+        return ExitCode.CLOSED_PIPE
+
+
+def _is_left() -> bool:
+    """Return whether nobody reads the output any more; from then on it goes nowhere."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    if not any(state & (select.POLLERR | select.POLLHUP) for _, state in output.poll(0)):
+        return False
+    # else the interpreter would try again to write what is left, and complain
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""`python -m harness.deviations [scale=<name>] [out=docs/deviations.md]`: where we differ, and why.
+"""`python -m harness.deviations [scale=<name>] [out=<file>]`: where we differ from the paper.
 
 Every training setting of the paper: its text, its authors' code, their later word, what veRL can
 do, what the recipes set, and what that may change. The first four and the last come from
@@ -14,9 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli import read_words, run_command, suggest
-from harness.report.deviations import composed, page, read_settings, recipe_scales
 from harness.schema import ExitCode, UsageError
-from harness.spec import config as configs
 from harness.store.files import write_atomic
 
 
@@ -26,6 +24,9 @@ def main(words: Sequence[str]) -> int:
 
 
 def _deviations(words: Sequence[str]) -> int:
+    from harness.report.deviations import composed, page, read_settings, recipe_scales
+    from harness.spec import config as configs
+
     given = read_words(words, {"scale": "", "out": ""})
     scales = recipe_scales()
     if given["scale"]:

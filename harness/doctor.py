@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness import environments
+from harness.cli import read_words, run_command
 from harness.micro.base_model import base_model_dir, verify_base_model
 from harness.paths import ROOT
 from harness.provenance import ABSENT, code_state, hardware, package_versions
 from harness.schema import ExitCode, HarnessError
-from harness.text import aligned
+from harness.text import aligned, folded
 
 GIB = 1 << 30
 NEEDED_MEMORY = 8 * GIB
@@ -179,19 +180,14 @@ def _imports() -> Check:
 
 def main(words: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    if {"-h", "--help"} & set(words):
-        print((__doc__ or "").strip())
-        return ExitCode.OK
-    results_dir = Path("results")
-    for word in words:
-        if not word.startswith("results_dir="):
-            text = f"error: unknown option {word!r}: expected results_dir=<directory>"
-            print(text, file=sys.stderr)
-            return ExitCode.USAGE
-        results_dir = Path(word.removeprefix("results_dir="))
+    return run_command(words, __doc__ or "", _doctor)
+
+
+def _doctor(words: Sequence[str]) -> int:
+    results_dir = Path(read_words(words, {"results_dir": "results"})["results_dir"])
     checks = examine(os.environ, results_dir)
     print(table(checks))
-    print(f"\n{environment_table(ROOT)}")
+    print(folded(f"\n{environment_table(ROOT)}"))
     return ExitCode.OK if all(check.is_well for check in checks) else ExitCode.USAGE
 
 

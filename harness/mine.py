@@ -1,4 +1,6 @@
-"""`python -m harness.mine runs=<dir>[,<dir>...] data=<file> out=<dir> [fewer_than=4] [of=64]`.
+"""`python -m harness.mine runs=<dir>[,<dir>...] data=<file> out=<dir>`: the hard prompts of a run.
+
+    python -m harness.mine runs=<dir>[,<dir>...] data=<file> out=<dir> [fewer_than=4] [of=64]
 
 Finds the hard prompts of a training run, as the annealing stage of ORZ-32B needs them: those of
 whose responses fewer than `fewer_than` were right, of `of` in all.

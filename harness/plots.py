@@ -82,6 +82,23 @@ class DifferencePanel:
     unit: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLine:
+    """A function that steps, with its band.
+
+    Attributes:
+        name: of the legend.
+        x: where it steps, rising; a value holds from its x to the next.
+        y / low / high: the value and the edges of its band, one per x; NaN is none.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+
+
 def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") -> Figure:
     """Return one metric against step, one line per arm, with title, legend and caption.
 
@@ -121,6 +138,32 @@ def difference_figure(panel: DifferencePanel, title: str, note: str = "") -> Fig
         axes.set_ylabel(f"{panel.label}{unit}")
         _title(figure, title)
         _footnote(figure, f"Line: mean difference. {note}".strip())
+    return figure
+
+
+def step_figure(
+    lines: Sequence[StepLine], axes_labels: tuple[str, str], title: str, note: str
+) -> Figure:
+    """Return functions that step, one above the other, with their bands.
+
+    Args:
+        lines: in the order of their colours.
+        axes_labels: of the horizontal and the vertical axis, with units.
+        title: of the figure.
+        note: of the caption.
+    """
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = _new_figure(1, width=6.4, height=4.3, top=0.42)
+        for line, colour in zip(lines, COLOURS, strict=False):
+            axes.fill_between(
+                line.x, line.low, line.high, step="post", color=colour, alpha=0.15, linewidth=0
+            )
+            axes.step(line.x, line.y, where="post", color=colour, linewidth=1.7, label=line.name)
+        axes.set_xlabel(axes_labels[0])
+        axes.set_ylabel(axes_labels[1])
+        axes.legend(loc="best", fontsize=9)
+        _title(figure, title)
+        _footnote(figure, note.strip())
     return figure
 
 

@@ -1,4 +1,4 @@
-"""`python -m harness.power effect=<x> [baseline=<name>@v<N>] [kind=] [questions=] ...`.
+"""`python -m harness.power effect=<x> [...]`: the seeds that an effect of this size needs.
 
 Where the noise of a stored study comes from, and what it takes to see an effect of a given size in
 a new one: seeds, questions, samples, and the cheapest mixture in cell-hours (hours of one cell).
@@ -18,34 +18,31 @@ a new one: seeds, questions, samples, and the cheapest mixture in cell-hours (ho
   seed_hours    cost of training one arm with one seed (from the stored runs, without start-up)
   sample_hours  cost of one evaluated sample (from the stored runs)
 
-"at 80 %" plans with a noise between seeds that is no larger than that with 80 % certainty: a spread
-known from three seeds is known badly.
+"at 80 %" plans with noise whose every part is no larger than that with 80 % certainty ("up to"): a
+spread known from three seeds is known badly, and one that is estimated 0 is not known to be 0.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args, get_type_hints
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from harness.cli import read_words, run_command, suggest
 from harness.paths import BASELINES
 from harness.schema import ExitCode, UsageError
-from harness.stats.planning import Costs, Plan, cheapest, pessimistic
-from harness.stats.power import (
-    Design,
-    Goal,
-    detectable_effect,
-    questions_needed,
-    samples_needed,
-    seeds_needed,
-)
-from harness.stats.variance import VarianceSplit, split_difference
-from harness.store.bundle import Bundle, find_bundle, read_bundle, scores_of
+from harness.text import folded
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from harness.stats.planning import Costs, Plan
+    from harness.stats.power import Design, Goal
+    from harness.stats.variance import VarianceSplit
+    from harness.store.bundle import Bundle
 
 WORDS = {
     "baseline": "micro/kl_penalty",
@@ -66,6 +63,9 @@ def main(words: Sequence[str]) -> int:
 
 
 def _power(words: Sequence[str]) -> int:
+    # tables and statistics take a second to import, and --help needs none of them
+    from harness.store.bundle import find_bundle, read_bundle, scores_of
+
     given = read_words(words, WORDS, needed=["effect"])
     goal = read_goal(given)
     bundle = read_bundle(find_bundle(given["baseline"], Path(given["baselines_dir"] or BASELINES)))
@@ -88,11 +88,13 @@ def _power(words: Sequence[str]) -> int:
         for other in others:
             arms = [scores_of(bundle, arm, split) for arm in (other, control)]
             print(f"\n{other} minus {control}, {split}")
-            print(_described(arms, goal, costs))
+            print(folded(_described(arms, goal, costs)))
     return ExitCode.OK
 
 
 def _described(arms: Sequence[np.ndarray], goal: Goal, costs: Costs) -> str:
+    from harness.stats.variance import split_difference
+
     try:
         return describe(split_difference(*arms), goal, costs)
     except ValueError as error:
@@ -101,26 +103,38 @@ def _described(arms: Sequence[np.ndarray], goal: Goal, costs: Costs) -> str:
 
 def describe(split: VarianceSplit, goal: Goal, costs: Costs) -> str:
     """Return the lines on one pair of arms: its noise, and the designs that reach the goal."""
-    stored = Design(seeds=split.seeds, questions=split.questions, samples=round(split.samples))
+    from harness.stats import power
+    from harness.stats.planning import cheapest, pessimistic
+
+    q, k, s = split.questions, round(split.samples), split.seeds
+    stored = power.Design(seeds=s, questions=q, samples=k)
     lines = [
-        "  noise (standard deviations): "
-        + ", ".join(
-            f"{name.replace('_', ' ')} {np.sqrt(getattr(split, name)):.3f}"
-            for name in ("training", "question", "training_by_question", "sampling")
-        ),
-        f"  the stored {_words(stored)} see {detectable_effect(split, goal, stored):.3g}",
+        f"  noise (standard deviations): {_noise(split)}",
+        f"  the stored {_words(stored)} see {power.detectable_effect(split, goal, stored):.3g}",
     ]
     if split.note:
         lines.insert(1, f"  note: {split.note}")
     for name, planned in (("as estimated", split), ("at 80 %", pessimistic(split))):
-        q, k, s = stored.questions, stored.samples, stored.seeds
+        seeds = power.seeds_needed(planned, goal, questions=q, samples=k)
+        questions = power.questions_needed(planned, goal, seeds=s, samples=k)
+        samples = power.samples_needed(planned, goal, seeds=s, questions=q)
         lines.append(
-            f"  {name}: {_or_none(seeds_needed(planned, goal, questions=q, samples=k))} seeds,"
-            f" or {_or_none(questions_needed(planned, goal, seeds=s, samples=k))} questions,"
-            f" or {_or_none(samples_needed(planned, goal, seeds=s, questions=q))} samples;"
-            f" cheapest: {_plan(cheapest(planned, goal, costs))}"
+            f"  {name}: {_or_none(seeds)} seeds, or {_or_none(questions)} questions,"
+            f" or {_or_none(samples)} samples; cheapest: {_plan(cheapest(planned, goal, costs))}"
         )
     return "\n".join(lines)
+
+
+def _noise(split: VarianceSplit) -> str:
+    """Return each part of the noise with its upper 80 % bound."""
+    from harness.stats.planning import pessimistic
+
+    most = pessimistic(split)
+    return ", ".join(
+        f"{name.replace('_', ' ')} {math.sqrt(getattr(split, name)):.3f}"
+        f" (up to {math.sqrt(getattr(most, name)):.3f})"
+        for name in ("training", "question", "training_by_question", "sampling")
+    )
 
 
 def read_goal(given: Mapping[str, str]) -> Goal:
@@ -129,6 +143,8 @@ def read_goal(given: Mapping[str, str]) -> Goal:
     Raises:
         UsageError: a word has a value that it cannot have.
     """
+    from harness.stats.power import Goal
+
     choices = {key: get_args(get_type_hints(Goal)[name]) for key, name in _CHOICES.items()}
     for key, allowed in choices.items():
         if given[key] not in allowed:
@@ -154,6 +170,8 @@ def read_costs(bundle: Bundle, given: Mapping[str, str]) -> Costs:
     Raises:
         UsageError: a cost is no number from 0, or the bundle has no times to take it from.
     """
+    from harness.stats.planning import Costs
+
     evaluation = bundle.manifest["protocol"]["evaluation"]
     asked = sum(evaluation["questions"].values()) * evaluation["samples"]
     seconds = {
@@ -164,7 +182,7 @@ def read_costs(bundle: Bundle, given: Mapping[str, str]) -> Costs:
         key: _number(given, key) if given[key] else float(seconds[key]) / 3600.0 for key in seconds
     }
     for key, value in hours.items():
-        if not (np.isfinite(value) and value >= 0.0):
+        if not (math.isfinite(value) and value >= 0.0):
             raise UsageError(f"{key} is {value}: give a number of hours from 0 as {key}=<hours>")
     return Costs(seed=hours["seed_hours"], sample=hours["sample_hours"])
 

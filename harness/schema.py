@@ -30,6 +30,8 @@ class ExitCode(IntEnum):
     CANNOT_TELL = 11
     NOT_COMPARABLE = 12
     CELLS_FAILED = 20
+    # as a shell says of a program that the signal for a closed pipe ended
+    CLOSED_PIPE = 141
 
 
 class HarnessError(Exception):

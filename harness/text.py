@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from dataclasses import dataclass
 
 NOTHING = "-"
 """Stands for what is undefined or missing: never 0."""
 
-_DECIMALS = {"fraction": 3, "1": 3, "tokens": 1, "s": 1, "rows": 0, "nats": 4, "tokens/s": 0}
-
-Align = Literal["<", ">"]
+DECIMALS = {
+    "fraction": 3,
+    "1": 3,
+    "tokens": 1,
+    "s": 1,
+    "steps": 1,
+    "rows": 0,
+    "nats": 4,
+    "tokens/s": 0,
+}
+"""Unit -> decimals. They are the unit's, so that two metrics of one unit read alike."""
 
 
 def number(value: float, unit: str = "1", *, sign: bool = False) -> str:
     """Return a number with the decimals of its unit; a dash if it is not finite."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    text = f"{value:+.{_DECIMALS.get(unit, 3)}f}" if sign else f"{value:.{_DECIMALS.get(unit, 3)}f}"
+    text = f"{value:{'+' if sign else ''}.{DECIMALS.get(unit, 3)}f}"
     # a rounded -0.000 reads like a direction
     return text.replace("-", "", 1) if float(text) == 0 and text.startswith("-") else text
 
@@ -47,6 +60,61 @@ def duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60:02d} s"
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table.
+
+    Attributes:
+        text: what is shown; `code` and **strong** words are marked as in Markdown.
+        sort: the number that it stands for; NaN is none, so that it is sorted by its text.
+        kind: what sort of word it is, as classes of the page ("verdict reproduced"), or "".
+    """
+
+    text: str
+    sort: float = math.nan
+    kind: str = ""
+
+
+Row = Sequence[Cell | str]
+"""Cells of a table; a plain string is sorted by its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as a value, before it is Markdown, HTML or text of a terminal.
+
+    Attributes:
+        heads: of the columns.
+        rows: in order.
+        sides: one "<" or ">" per column; "" is left for the first, right for the others.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[Row]
+    sides: str = ""
+
+    def cells(self) -> list[list[Cell]]:
+        """Return the rows with every cell as a `Cell`."""
+        return [[Cell(c) if isinstance(c, str) else c for c in row] for row in self.rows]
+
+    def texts(self) -> list[list[str]]:
+        """Return the rows as they are shown."""
+        return [[cell.text for cell in row] for row in self.cells()]
+
+    def markdown(self) -> str:
+        """Return the table as Markdown."""
+        return markdown_table(self.heads, self.texts(), self.sides or None)
+
+    def plain(self) -> str:
+        """Return the table for a terminal."""
+        return plain_table(self.heads, self.texts(), self.sides)
+
+
+def numeric(value: float, unit: str = "1", *, sign: bool = False) -> Cell:
+    """Return the cell of a number."""
+    return Cell(number(value, unit, sign=sign), value)
+
+
 def markdown_table(
     heads: Sequence[str], rows: Sequence[Sequence[str]], aligns: str | None = None
 ) -> str:
@@ -68,18 +136,100 @@ def markdown_table(
     return "\n".join([*lines, *(_line(row, widths, sides) for row in cells[1:])])
 
 
-def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return an aligned table for a terminal: the first column left, the others right."""
+def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str = "") -> str:
+    """Return an aligned table for a terminal.
+
+    Args:
+        heads: of the columns.
+        rows: cells as text.
+        sides: one "<" or ">" per column; "" is left for the first, right for the others.
+    """
     cells = [list(heads), *[list(row) for row in rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
-    sides = "<" + ">" * (len(heads) - 1)
+    widths = _fitted(cells)
+    sides = sides or "<" + ">" * (len(heads) - 1)
     rule = ["-" * width for width in widths]
-    return "\n".join(
-        "  ".join(
-            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
-        ).rstrip()
-        for row in (cells[0], rule, *cells[1:])
+    lines = [_columns([row], widths, sides) for row in (heads, rule, *rows)]
+    return "\n".join(lines)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of text in columns, two spaces apart."""
+    widths = _fitted(rows)
+    return _columns(rows, widths, "<" * len(widths))
+
+
+def console_width() -> int | None:
+    """Return the columns of the terminal that is written to; None if it is a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def folded(text: str, *, is_prose: bool = False) -> str:
+    """Return a text whose lines fit the terminal; as it is, if none is written to.
+
+    What follows a line stands below its text: below the explanation in "  key=   explanation".
+
+    Args:
+        text: of lines; a command stays whole, to be copied, and so does a row of a table, which
+            fits as well as it can.
+        is_prose: a line that does not fit flows into the next, as in a paragraph.
+    """
+    width = console_width()
+    if width is None:
+        return text
+    lines = list[str]()
+    left = ""
+    for line, following in itertools.pairwise([*text.split("\n"), ""]):
+        made = _fold(left + line.lstrip() if left else line, width)
+        indent = " " * _hanging(left + line.lstrip() if left else line)
+        flows = is_prose and len(made) > 1 and _hanging(following) == len(indent)
+        flows = flows and following.startswith(indent) and bool(following.strip())
+        left = f"{made.pop()} " if flows else ""
+        lines += made
+    return "\n".join(lines)
+
+
+def _fold(line: str, width: int) -> list[str]:
+    indent = _hanging(line) if _hanging(line) < width // 2 else 0
+    is_row = "  " in line[indent:].strip()
+    if len(line) <= width or is_row or line.lstrip().startswith("python -m "):
+        return [line]
+    lines = textwrap.wrap(
+        line[indent:], width - indent, break_on_hyphens=False, break_long_words=False
     )
+    return [line[:indent] + lines[0], *(" " * indent + more for more in lines[1:])]
+
+
+def _hanging(line: str) -> int:
+    """Return how many letters stand before a line's text: spaces, or a key and its spaces."""
+    start = re.match(r"\s*(?:\S+(?: \S+)?\s{2,})?", line)
+    return len(start[0]) if start else 0
+
+
+def _fitted(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return widths of columns that fit the terminal; the full ones if a word had to be broken."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    least = [max(len(w) for cell in column for w in [*cell.split(), ""]) for column in columns]
+    room = (console_width() or sys.maxsize) - 2 * (len(widths) - 1)
+    if sum(least) > room:
+        return widths
+    while sum(widths) > room:
+        widths[max(range(len(widths)), key=lambda i: widths[i] * (widths[i] > least[i]))] -= 1
+    return widths
+
+
+def _columns(rows: Sequence[Sequence[str]], widths: Sequence[int], sides: str) -> str:
+    """Return rows with cells broken into lines where they are wider than their column."""
+    lines = []
+    for row in rows:
+        cells = [
+            [cell] if len(cell) <= width else textwrap.wrap(cell, width, break_on_hyphens=False)
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        for parts in itertools.zip_longest(*cells, fillvalue=""):
+            padded = (f"{p:{s}{w}}" for p, s, w in zip(parts, sides, widths, strict=True))
+            lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
 
 
 def paragraphs(*parts: str) -> str:
@@ -103,13 +253,3 @@ def _line(cells: Sequence[str], widths: Sequence[int], sides: str) -> str:
         f"{cell:{side}{width}}" for cell, side, width in zip(cells, sides, widths, strict=True)
     ]
     return "| " + " | ".join(padded) + " |"
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of text in columns, two spaces apart."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines)

@@ -1,4 +1,6 @@
-"""`python -m paper.build all | figure=<id> | table=<id> [source=] [format=] [out=]`.
+"""`python -m paper.build all|figure=<id>|table=<id> [...]`: the paper's figures, and ours.
+
+    python -m paper.build all | figure=<id> | table=<id> [source=] [format=] [out=]
 
 Draws the figures and tables of the paper, and our own, each with a table of what is drawn (.csv)
 and its references, runs, gaps, claims and verdicts (.json).
@@ -26,20 +28,21 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.cli import read_words, run_command, suggest
 from harness.paths import BASELINES
 from harness.schema import ExitCode, HarnessError, UsageError
 from harness.store.files import write_atomic
-from paper.catalogue import Item, catalogue, find_item
-from paper.index import write_index
-from paper.inputs import BOTH, Inputs, read_inputs
-from paper.product import FORMATS, write_product
+
+if TYPE_CHECKING:
+    from paper.catalogue import Item
+    from paper.inputs import Inputs
 
 WORDS = {
     "figure": "",
     "table": "",
-    "source": BOTH,
+    "source": "both",
     "format": "svg",
     "out": "",
     "results_dir": "results",
@@ -54,6 +57,10 @@ def main(words: Sequence[str]) -> int:
 
 
 def _build(words: Sequence[str]) -> int:
+    # tables, statistics and figures take seconds to import, and --help needs none of them
+    from paper.index import write_index
+    from paper.inputs import read_inputs
+
     given = read_words(words, WORDS, flags=["all"])
     items, formats = _items(given), _formats(given["format"])
     source = given["source"]
@@ -75,6 +82,8 @@ def _build(words: Sequence[str]) -> int:
 
 def build(items: Sequence[Item], inputs: Inputs, out: Path, formats: Sequence[str]) -> list[str]:
     """Write items; return a sentence for each that could not be made or written."""
+    from paper.product import write_product
+
     failed = []
     for item in items:
         try:
@@ -85,6 +94,8 @@ def build(items: Sequence[Item], inputs: Inputs, out: Path, formats: Sequence[st
 
 
 def _items(given: Mapping[str, str]) -> list[Item]:
+    from paper.catalogue import catalogue, find_item
+
     asked = [key for key in ("all", "figure", "table") if given[key]]
     if len(asked) != 1:
         raise UsageError("name what to build: all, figure=<id> or table=<id> (docs/paper.md)")
@@ -94,6 +105,8 @@ def _items(given: Mapping[str, str]) -> list[Item]:
 
 
 def _formats(text: str) -> list[str]:
+    from paper.product import FORMATS
+
     formats = text.split(",")
     for name in formats:
         if name not in FORMATS:

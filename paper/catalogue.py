@@ -5,34 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from pkgutil import iter_modules
 
-from harness.schema import UsageError
+from harness.schema import DamagedError, UsageError
+from paper import own
 from paper.inputs import Inputs
 from paper.layout import FigureSpec, find_id, read_figures
-from paper.own.agreement import agreement
-from paper.own.cost import cost
-from paper.own.forest import forest
-from paper.own.growth import growth
-from paper.own.health import health
-from paper.own.noise import variance, widths
-from paper.own.repetition import repetition
 from paper.product import Product
 from paper.published import make_figure
 from paper.tabulate import TableSpec, make_table, read_tables
 
-OWN: Mapping[str, tuple[str, Callable[[Inputs], Product]]] = {
-    "own1": ("Effects of all claims, with intervals and verdicts", forest),
-    "own2": (
-        "The paper's numbers and ours, finding by finding, with the limits of the rules",
-        agreement,
-    ),
-    "own3": ("Where the noise of an accuracy comes from", variance),
-    "own4": ("Width of an interval against the number of seeds", widths),
-    "own5": ("Cost against effect, each arm relative to its control", cost),
-    "own6": ("Length and reflection over training, with responses", growth),
-    "own7": ("Health of the runs", health),
-    "own8": ("Advantage of repetitive tokens", repetition),
-}
+Make = Callable[[Inputs], Product]
 
 _UNSEEN = "version 2 was at hand as text only, and what it draws is not known"
 ABSENT: Mapping[str, tuple[str, str]] = {
@@ -65,7 +49,7 @@ class Item:
     place: str
     title: str
     same: tuple[str, ...]
-    make: Callable[[Inputs], Product]
+    make: Make
 
 
 def catalogue() -> dict[str, Item]:
@@ -74,9 +58,28 @@ def catalogue() -> dict[str, Item]:
     items += [_table(spec) for spec in read_tables().values()]
     items += [
         Item(id=name, kind="figure", place="", title=title, same=(), make=make)
-        for name, (title, make) in OWN.items()
+        for name, (title, make) in own_figures().items()
     ]
     return {item.id: item for item in items}
+
+
+def own_figures() -> dict[str, tuple[str, Make]]:
+    """Return title and maker of each of our own figures by its id, from the files of paper/own.
+
+    Raises:
+        DamagedError: two files have the same id.
+    """
+    found: dict[str, tuple[str, Make]] = {}
+    for entry in iter_modules(own.__path__):
+        figures = import_module(f"{own.__name__}.{entry.name}").FIGURES
+        if taken := found.keys() & figures:
+            raise DamagedError(
+                f"paper/own/{entry.name}.py has the id {min(taken)!r}, which another file of the"
+                " folder has too: give it the next free number"
+            )
+        found |= figures
+    # own10 stands after own9
+    return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
 
 
 def find_item(wanted: str, kind: str) -> Item:

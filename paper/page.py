@@ -1,11 +1,11 @@
-"""`python -m paper.page`: prints docs/paper.md, all ids and what cannot be drawn again, and why."""
+"""`python -m paper.page`: docs/paper.md: all that can be drawn, and what cannot."""
 
 from __future__ import annotations
 
 from harness.paths import PAPER
 from harness.references.paper import Paper, read_paper
 from harness.text import markdown_table
-from paper.catalogue import ABSENT, OWN, catalogue
+from paper.catalogue import ABSENT, catalogue, own_figures
 from paper.layout import FigureSpec, read_figures
 from paper.own.repetition import GAP as REPETITION_GAP
 from paper.tabulate import TableSpec, read_tables
@@ -92,7 +92,8 @@ def _tables() -> str:
 
 
 def _own() -> str:
-    rows = [[f"[{name}]({COMMITTED}/{name}.svg)", title] for name, (title, _) in OWN.items()]
+    figures = own_figures()
+    rows = [[f"[{name}]({COMMITTED}/{name}.svg)", title] for name, (title, _) in figures.items()]
     return markdown_table(["id", "what"], rows, "<<")
 
 

@@ -16,7 +16,7 @@ from harness.metrics.finals import final_values
 from harness.paths import BASELINES, ROOT
 from harness.report.deviations import STATUSES, read_settings
 from harness.schema import UsageError
-from harness.spec.config import ablation_files
+from harness.spec.choices import ablation_files
 from harness.store.bundle import Bundle, find_bundle, read_bundle
 from harness.text import duration, number, spread
 from paper.inputs import Inputs, Study

@@ -8,7 +8,7 @@ from harness.claims.deciding import Word
 from harness.claims.judging import DESIGN
 from harness.claims.layout import counts, is_evidence, ours_text, reach, verdict_text
 from harness.claims.sheet import Line
-from paper.own.parts import level_text
+from paper.parts import level_text
 from paper.series import INTERVAL
 
 _SAID = (Word.REPRODUCED, Word.CONTRADICTED)

@@ -23,7 +23,7 @@ from harness.cli import (  # noqa: E402
 )
 from harness.report.deviations import recipe_scales  # noqa: E402
 from harness.schema import ExitCode, UsageError  # noqa: E402
-from harness.spec.config import ablation_files  # noqa: E402
+from harness.spec.choices import ablation_files  # noqa: E402
 from harness.text import aligned  # noqa: E402
 
 WORDS = {"scales": "", "ablations": "", "results_dir": "results", "steps": "2"}

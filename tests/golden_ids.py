@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.metrics.tables import protocol_hash
 from harness.schema import UsageError
 from harness.spec import config as configs
+from harness.spec.choices import group_choices
 from harness.spec.study import make_study
 from harness.store.records import spec_document
 
@@ -20,7 +21,7 @@ FILE = Path(__file__).with_name("golden") / "ids.json"
 
 def requests() -> Iterator[str]:
     """Yield every ablation at every scale, and its shadow."""
-    choices = configs.group_choices()
+    choices = group_choices()
     for ablation in choices["ablation"]:
         for scale in choices["scale"]:
             yield f"ablation={ablation} scale={scale}"

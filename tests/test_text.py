@@ -2,9 +2,11 @@ from typing import Any
 
 import pytest
 
+from harness import text
 from harness.text import (
     NOTHING,
     duration,
+    folded,
     interval,
     markdown_table,
     number,
@@ -52,3 +54,46 @@ def test_a_markdown_table_is_aligned_and_escapes_pipes() -> None:
 
 def test_a_plain_table_is_aligned() -> None:
     assert plain_table(["a", "b"], [["xyz", "1"]]) == "a    b\n---  -\nxyz  1"
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int | None) -> None:
+    monkeypatch.setattr(text, "console_width", lambda: columns)
+
+
+ROWS = [["first", "a text of seven words and no more", "0.5"], ["second", "short", "12.25"]]
+
+
+def test_a_table_shrinks_to_the_terminal_and_breaks_no_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on_terminal(monkeypatch, None)
+    whole = plain_table(["name", "what", "value"], ROWS, "<<>")
+    on_terminal(monkeypatch, 30)
+    narrow = plain_table(["name", "what", "value"], ROWS, "<<>").split("\n")
+    assert narrow[2:5] == [
+        "first   a text of seven    0.5",
+        "        words and no",
+        "        more",
+    ]
+    assert max(map(len, narrow)) == 30
+    # no width that keeps the words whole: the terminal breaks the lines itself
+    on_terminal(monkeypatch, 15)
+    assert plain_table(["name", "what", "value"], ROWS, "<<>") == whole
+
+
+def test_lines_are_folded_below_their_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "  out=     directory for everything that is made\n\n    python -m harness.run ablation=x"
+    on_terminal(monkeypatch, None)
+    assert folded(key) == key
+    on_terminal(monkeypatch, 30)
+    assert folded(key).split("\n") == [
+        "  out=     directory for",
+        "           everything that is",
+        "           made",
+        "",
+        "    python -m harness.run ablation=x",
+    ]
+    paragraph = "one two three four five six seven\neight nine\n\nten"
+    assert folded(paragraph) == "one two three four five six\nseven\neight nine\n\nten"
+    prose = folded(paragraph, is_prose=True)
+    assert prose == "one two three four five six\nseven eight nine\n\nten"

@@ -1,4 +1,4 @@
-"""`python -m harness.baseline save|list|show|verify|diff|merge|export|import key=value ...`.
+"""`python -m harness.baseline <verb> key=value ...`: stored studies, to be compared with.
 
 A baseline is a stored study, for later runs to be compared with: baselines/runs/<scale>/<study>/
 v<N>/, named `<scale>/<study>@v<N>`. It is never changed: what is new is the next version.
@@ -31,20 +31,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.baseline.archive import export_bundle, import_archive, is_archive
-from harness.baseline.checks import verify_bundle
-from harness.baseline.diffing import diff_text
-from harness.baseline.listing import code_notes, list_text, show_text
-from harness.baseline.logs.study import Origin
-from harness.baseline.making import store_bundle
-from harness.baseline.merging import merge_bundles
-from harness.baseline.sources import load_logs, load_source
-from harness.baseline.writing import check_study, write_version
 from harness.cli import read_verb, read_words, run_command
 from harness.paths import BASELINES, ROOT
-from harness.report.stored import load_results
 from harness.schema import ExitCode, UsageError
-from harness.store.bundle import bundle_names, find_bundle, read_bundle
+from harness.text import folded
 
 Given = Mapping[str, str]
 
@@ -71,6 +61,11 @@ def _baseline(words: Sequence[str]) -> int:
 
 
 def _save(given: Given, baselines: Path) -> None:
+    # each verb imports what it needs: tables and figures take seconds, and --help needs neither
+    from harness.baseline.making import store_bundle
+    from harness.baseline.writing import check_study
+    from harness.report.stored import load_results
+
     study = given["name"] or f"{given['scale']}/{given['ablation']}"
     check_study(study)
     results, _, _ = load_results(given)
@@ -78,17 +73,26 @@ def _save(given: Given, baselines: Path) -> None:
 
 
 def _list(_: Given, baselines: Path) -> None:
-    print(list_text(baselines))
+    from harness.baseline.listing import list_text
+
+    print(folded(list_text(baselines)))
 
 
 def _show(given: Given, baselines: Path) -> None:
-    print(show_text(find_bundle(given["name"], baselines), ROOT))
+    from harness.baseline.listing import show_text
+    from harness.store.bundle import find_bundle
+
+    print(folded(show_text(find_bundle(given["name"], baselines), ROOT)))
 
 
 def _verify(given: Given, baselines: Path) -> None:
+    from harness.baseline.checks import name_of, verify_bundle
+    from harness.baseline.listing import code_notes
+    from harness.store.bundle import bundle_names, find_bundle
+
     for name in [given["name"]] if given["name"] else bundle_names(baselines):
         directory = find_bundle(name, baselines)
-        stored = f"{directory.parent.parent.name}/{directory.parent.name}@{directory.name}"
+        stored = name_of(directory)
         bundle = verify_bundle(directory, stored)
         seeds = ", ".join(map(str, bundle.manifest["seeds"]))
         print(f"{stored}  {len(bundle.manifest['arms'])} arms, seeds {seeds}: intact")
@@ -97,11 +101,18 @@ def _verify(given: Given, baselines: Path) -> None:
 
 
 def _diff(given: Given, baselines: Path) -> None:
+    from harness.baseline.diffing import diff_text
+    from harness.baseline.sources import load_source
+
     sides = [load_source(given[key], baselines=baselines) for key in ("a", "b")]
-    print(diff_text(*sides))
+    print(folded(diff_text(*sides)))
 
 
 def _merge(given: Given, baselines: Path) -> None:
+    from harness.baseline.merging import merge_bundles
+    from harness.baseline.writing import check_study
+    from harness.store.bundle import find_bundle, read_bundle
+
     first, second = (read_bundle(find_bundle(given[key], baselines)) for key in ("a", "b"))
     study = given["name"] or first.name.partition("@")[0]
     check_study(study)
@@ -110,10 +121,18 @@ def _merge(given: Given, baselines: Path) -> None:
 
 
 def _export(given: Given, baselines: Path) -> None:
+    from harness.baseline.archive import export_bundle
+    from harness.store.bundle import find_bundle
+
     print(f"wrote {export_bundle(find_bundle(given['name'], baselines), Path(given['out']))}")
 
 
 def _import(given: Given, baselines: Path) -> None:
+    from harness.baseline.archive import import_archive, is_archive
+    from harness.baseline.logs.study import Origin
+    from harness.baseline.sources import load_logs
+    from harness.baseline.writing import check_study, write_version
+
     if is_archive(Path(given["from"])):
         own = [
             key for key, value in given.items() if value and key not in ("from", "baselines_dir")

@@ -18,7 +18,7 @@ from typing import IO
 from harness.baseline.checks import verify_bundle
 from harness.baseline.writing import check_study, place_version
 from harness.schema import DamagedError, UsageError
-from harness.store.bundle import CURVES, MANIFEST, SCORES, Bundle
+from harness.store.bundle import CURVES, MANIFEST, MOST_MANIFEST_BYTES, SCORES, Bundle
 
 FILES = (CURVES, MANIFEST, SCORES)
 ENDINGS = (".tar.gz", ".tgz", ".zip")
@@ -97,8 +97,8 @@ def import_archive(path: Path, baselines: Path) -> Path:
         return place_version(final, fill)
 
 
-def read_archive(path: Path, into: Path) -> Bundle:
-    """Unpack an archive into an empty directory and verify it.
+def read_archive(path: Path, into: Path, *, is_judged: bool = False) -> Bundle:
+    """Unpack an archive into an empty directory and verify it, as `verify_bundle` does.
 
     Raises:
         DamagedError: it cannot be unpacked, holds other files or links, is too large, or the bundle
@@ -116,14 +116,18 @@ def read_archive(path: Path, into: Path) -> Bundle:
             seen.add(inner.name)
             folders.add(str(inner.parent))
             with (into / inner.name).open("xb") as file:
-                _copy(stream, file, path)
+                most = MOST_MANIFEST_BYTES if inner.name == MANIFEST else MOST_BYTES
+                _copy(stream, file, path, most)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise DamagedError(f"{path} cannot be unpacked ({error}): copy it again") from error
     except (NotImplementedError, RuntimeError) as error:
         raise DamagedError(f"{path} is packed in an unknown way ({error})") from error
     if seen != set(FILES) or len(folders) != 1:
         raise _refused(path, f"a bundle is {', '.join(FILES)} in one folder")
-    bundle = verify_bundle(into)
+    try:
+        bundle = verify_bundle(into, is_judged=is_judged)
+    except DamagedError as error:
+        raise DamagedError(str(error).replace(str(into), str(path))) from error
     if bundle.name.replace("@", "/") != next(iter(folders)):
         raise _refused(path, f"its folder does not say {bundle.name}")
     return bundle
@@ -149,13 +153,13 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 yield member.name, content
 
 
-def _copy(source: IO[bytes], target: IO[bytes], path: Path) -> None:
-    """Copy no more than a bundle may hold, whatever the archive says about sizes."""
-    left = MOST_BYTES
+def _copy(source: IO[bytes], target: IO[bytes], path: Path, most: int) -> None:
+    """Copy no more than a file of a bundle may hold, whatever the archive says about sizes."""
+    left = most
     while chunk := source.read(_CHUNK):
         left -= len(chunk)
         if left < 0:
-            raise _refused(path, f"a file in it has more than {MOST_BYTES} bytes")
+            raise _refused(path, f"a file in it has more than {most} bytes")
         target.write(chunk)
 
 

@@ -7,18 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.baseline.archive import is_archive, read_archive
+from harness.baseline.checks import name_of, verify_bundle
 from harness.baseline.logs.mapping import read_mapping
 from harness.baseline.logs.reading import is_log, read_log
 from harness.baseline.logs.study import Origin, bundle_of_logs
 from harness.baseline.making import bundle_of
-from harness.evaluate.reading import is_evaluation
+from harness.evaluate.folder import is_evaluation
 from harness.report.stored import load_results
 from harness.schema import UsageError
-from harness.store.bundle import MANIFEST, Bundle, find_bundle, read_bundle
+from harness.store.bundle import MANIFEST, Bundle, check_study, find_bundle
 
 
-def load_source(text: str, *, baselines: Path, mapping: Path | None = None) -> Bundle:
-    """Read a study from wherever it is kept.
+def load_source(
+    text: str, *, baselines: Path, mapping: Path | None = None, is_judged: bool = False
+) -> Bundle:
+    """Read a study from wherever it is kept; every kind is verified in the same way.
 
     Args:
         text: name of a baseline (`micro/kl_penalty@v1`; the latest without a version), directory
@@ -26,6 +29,7 @@ def load_source(text: str, *, baselines: Path, mapping: Path | None = None) -> B
             .csv, or an event file of TensorBoard.
         baselines: directory of all baselines.
         mapping: mapping file of a log.
+        is_judged: it is a candidate: what only lowers its numbers is a doubt, and no error.
 
     Returns:
         The study; of a log with null for what it does not state, and without scores.
@@ -37,22 +41,23 @@ def load_source(text: str, *, baselines: Path, mapping: Path | None = None) -> B
     path = Path(text)
     if is_log(path):
         known = read_mapping(mapping)
-        return bundle_of_logs([read_log(path, known)], known, path.name)
+        return check_study(bundle_of_logs([read_log(path, known)], known, path.name), text)
     if mapping is not None:
         raise UsageError(f"{text} is not a log: mapping= is for logs; leave it out")
     if is_archive(path):
         with tempfile.TemporaryDirectory(prefix="bundle-") as held:
-            return read_archive(path, Path(held))
+            return read_archive(path, Path(held), is_judged=is_judged)
     if is_evaluation(text):
         raise UsageError(
             f"{text} is an evaluation of one model, not a study: python -m harness.compare takes"
             " two evaluations, candidate= and baseline="
         )
     if (path / MANIFEST).is_file():
-        return read_bundle(path)
+        return verify_bundle(path, is_judged=is_judged)
     if (path / "runs.parquet").is_file():
-        return _from_results(path)
-    return read_bundle(find_bundle(text, baselines))
+        return check_study(_from_results(path), text, is_judged=is_judged)
+    stored = find_bundle(text, baselines)
+    return verify_bundle(stored, name_of(stored), is_judged=is_judged)
 
 
 def load_logs(given: Mapping[str, str], origin: Origin) -> Bundle:

@@ -18,8 +18,10 @@ from harness.stats.looks import Design, Shown, shown_interval
 from harness.stats.looks import standing as seeds_standing
 from harness.stats.multiplicity import holm
 
-DESIGN = Design()
-"""Looks at 5, 8 and 12 seeds; either word errs in at most 2.5 % of studies over all of them."""
+DESIGN = Design(alpha=0.02)
+"""Looks at 5, 8 and 12 seeds. Either word errs in 2 % of studies over all of them if noise is
+normal, and in less than 5 % with the noise of stored runs (`harness.claims.linting`); at 2.5 % it
+did not keep that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.claims.deciding import Word
@@ -15,7 +15,17 @@ from harness.claims.judging import DESIGN, ClaimVerdict, Estimate
 from harness.claims.registration import Kind
 from harness.claims.sheet import Line
 from harness.metrics.columns import column_of
-from harness.text import NOTHING, markdown_table, number, plain_table
+from harness.text import (
+    NOTHING,
+    Cell,
+    Row,
+    Table,
+    console_width,
+    folded,
+    markdown_table,
+    number,
+    plain_table,
+)
 
 WIDTH = 100
 SMALLEST_P = 0.001
@@ -41,15 +51,15 @@ def verdict_text(verdict: ClaimVerdict) -> str:
     return str(verdict.word)
 
 
+def is_confirmatory(verdict: ClaimVerdict) -> bool:
+    """Return whether the rule is known to be older than the numbers."""
+    return verdict.standing is not None and verdict.standing.kind in _CONFIRMATORY
+
+
 def is_evidence(line: Line) -> bool:
     """Return whether a word is confirmatory, of a primary claim, and survives the correction."""
-    standing = line.verdict.standing
-    return (
-        line.claim.role == "primary"
-        and line.verdict.survives
-        and standing is not None
-        and standing.kind in _CONFIRMATORY
-    )
+    is_tested = line.claim.role == "primary" and line.verdict.survives
+    return is_tested and is_confirmatory(line.verdict)
 
 
 def counts(lines: Sequence[Line]) -> str:
@@ -139,10 +149,12 @@ def table(lines: Sequence[Line], scale: str) -> str:
     notes = [
         counts(lines),
         f"({reach(scale)})",
-        *textwrap.wrap(NOTE, WIDTH),
+        *textwrap.wrap(NOTE, min(console_width() or WIDTH, WIDTH)),
         f"more about one: python -m harness.claims scale={scale} claim=<claim>",
     ]
-    return "\n".join([_left(plain_table(heads, rows)), "", *notes, *code_notes(lines)])
+    said = folded("\n".join([*notes, *code_notes(lines)]))
+    sides = f"<{'>' * (len(heads) - 2)}<"
+    return f"{plain_table(heads, rows, sides)}\n\n{said}"
 
 
 def brief(lines: Sequence[Line]) -> str:
@@ -181,12 +193,13 @@ def full_text(line: Line, scale: str) -> str:
         ("runs", f"{', '.join(verdict.run_ids)} in {line.place}" if verdict.run_ids else NOTHING),
         *([("code", line.code_note)] if line.code_note else []),
     ]
-    width = max(len(name) for name, _ in fields)
+    longest = max(len(name) for name, _ in fields)
+    width = min(console_width() or WIDTH, WIDTH)
     parts = [f"{claim.id} (finding {claim.finding}; {reach(scale)})"]
     for name, text in fields:
-        indent = " " * (width + 4)
-        wrapped = textwrap.wrap(text, WIDTH - len(indent), break_on_hyphens=False)
-        parts.append(f"  {name.ljust(width)}  " + f"\n{indent}".join(wrapped))
+        indent = " " * (longest + 4)
+        wrapped = textwrap.wrap(text, width - len(indent), break_on_hyphens=False)
+        parts.append(f"  {name.ljust(longest)}  " + f"\n{indent}".join(wrapped))
     return "\n".join(parts)
 
 
@@ -296,6 +309,15 @@ def _estimate(item: Estimate) -> Mapping[str, Any]:
     }
 
 
+FORMATS: Mapping[str, Callable[[Sequence[Line], str], str]] = {
+    "table": table,
+    "markdown": markdown,
+    "csv": csv_text,
+    "json": json_text,
+}
+"""Forms of the sheet, each from its lines and the scale."""
+
+
 def p_text(value: float) -> str:
     """Return a p value; one that is small is not 0."""
     return f"<{SMALLEST_P:g}" if value < SMALLEST_P else number(value)
@@ -309,8 +331,24 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _left(text: str) -> str:
-    """Return a table whose last column is aligned left, as sentences are."""
-    lines = text.split("\n")
-    edge = len(lines[1].rsplit(" ", 1)[0]) + 1
-    return "\n".join(line[:edge] + line[edge:].lstrip() for line in lines)
+def sheet_table(lines: Sequence[Line]) -> Table:
+    """Return the sheet as a table that a report or a page shows."""
+    heads = ["claim", "statement", "paper", "ours", "verdict", "p (Holm)", "replication"]
+    rows = [_sheet_row(line) for line in lines]
+    return Table([*heads, "why, and the next look"], rows, "<<<<<>><")
+
+
+def _sheet_row(line: Line) -> Row:
+    verdict = line.verdict
+    word = verdict_text(verdict)
+    role = f" ({standing_text(verdict)}, {line.claim.role})" if verdict.standing else ""
+    return [
+        line.claim.id,
+        line.claim.statement,
+        line.claim.quantity,
+        ours_text(line),
+        Cell(f"{word}{role}", kind=f"verdict {word.replace(' ', '-')}"),
+        Cell(p_text(verdict.p_holm), verdict.p_holm),
+        Cell(_share(verdict.replication), verdict.replication),
+        f"{verdict.reason}. {decided_text(line)}".strip(),
+    ]

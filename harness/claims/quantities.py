@@ -167,7 +167,7 @@ def _log(value: np.ndarray) -> np.ndarray:
 
 def _level(quantity: Quantity, curves: Curves, value_ST: np.ndarray) -> np.ndarray:
     mean = _mean(curves, value_ST, quantity.at or curves.end)
-    return _log(mean) if quantity.ratio else mean
+    return _log(mean) if quantity.ratio else np.asarray(mean)
 
 
 def _change(quantity: Quantity, curves: Curves, value_ST: np.ndarray) -> np.ndarray:

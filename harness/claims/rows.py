@@ -13,7 +13,7 @@ from harness.metrics.tables import Tables, read_parquet
 from harness.paths import CLAIMS, ROOT
 from harness.provenance import commit_note
 from harness.schema import UsageError
-from harness.spec.config import ablation_files, group_choices
+from harness.spec.choices import ablation_files, group_choices
 from harness.store.bundle import check_replicates, find_bundle, read_bundle, versions
 
 

@@ -1,4 +1,4 @@
-"""`python -m harness.compare candidate=<results, bundle or log> baseline=<name> [--gate] ...`.
+"""`python -m harness.compare candidate=<place> baseline=<name> [...]`: better, worse or alike?
 
 Says whether a candidate is better or worse than what is stored, or the same within a margin, by
 paired seeds where they match: effects with intervals, curves, cost, and the differences of the
@@ -7,9 +7,10 @@ log; or both are directories of python -m harness.evaluate: two models, paired b
 
   candidate_arm= baseline_arm=  which arm; the only one, the same name or the control by default
   metric=   that is judged; the first accuracy that both sides have by default
-  margin=   loss that would count, in the metric's unit; by default harness/compare/margins.py
+  margin=   loss that would count, in the metric's unit; by default harness/metrics/columns.py
   level=    of the intervals, 0.95 by default
   mapping=  a mapping file, for a candidate that is a log
+  allow_partial=true  compares a candidate that lacks seeds or steps of the baseline; cannot pass
   out=      directory for COMPARISON.md, comparison.json and figures
   --gate    ends with 0 not worse by the margin, 10 worse, 11 cannot tell, 12 not comparable
   --anyway  compares what is not comparable; every output then carries the warning
@@ -24,26 +25,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.baseline.sources import load_source
 from harness.cli import read_words, run_command
-from harness.compare.band import compare_with_bundle, print_comparison
-from harness.compare.document import comparison_document
-from harness.compare.effects import Settings
-from harness.compare.evaluation_output import evaluation_text, write_evaluation_comparison
-from harness.compare.evaluations import compare_evaluations
-from harness.compare.figures import write_comparison_figures
-from harness.compare.output import comparison_markdown
-from harness.compare.output import comparison_text as sides_text
-from harness.compare.report import Comparison as SideComparison
-from harness.compare.report import NotComparableError, check_settings, compare_sides
-from harness.compare.sides import side_of
-from harness.evaluate.reading import is_evaluation
 from harness.paths import BASELINES
-from harness.report.stored import load_results
 from harness.schema import ExitCode, UsageError
-from harness.store.bundle import find_bundle, read_bundle
-from harness.store.files import write_atomic, write_json
+from harness.text import folded
+
+if TYPE_CHECKING:
+    from harness.compare.comparison import Comparison
+    from harness.compare.effects import Settings
 
 REQUEST_WORDS = {"scale": "micro", "results_dir": "results", "partial": ""}
 SIDE_WORDS = {
@@ -53,21 +44,11 @@ SIDE_WORDS = {
     "margin": "",
     "level": "",
     "mapping": "",
+    "allow_partial": "",
     "out": "",
 }
 WORDS = {"candidate": "", "ablation": "", "baseline": "", "baselines_dir": ""}
 FLAGS = ("--gate", "--anyway")
-
-
-def write_comparison(comparison: SideComparison, out: Path, command: str) -> list[Path]:
-    """Write COMPARISON.md, comparison.json and the figures; return the paths."""
-    out.mkdir(parents=True, exist_ok=True)
-    figures = write_comparison_figures(comparison, out / "figures")
-    names = [str(path.relative_to(out)) for path in figures if path.suffix == ".svg"]
-    document, text = out / "comparison.json", out / "COMPARISON.md"
-    write_json(document, comparison_document(comparison, command))
-    write_atomic(text, comparison_markdown(comparison, names))
-    return [text, document, *figures]
 
 
 def main(words: Sequence[str]) -> int:
@@ -100,34 +81,36 @@ def _refuse(
 
 
 def _compare_request(given: Mapping[str, str]) -> int:
+    # tables and statistics take a second to import, and --help needs none of them
+    from harness.compare.band import compare_with_bundle, print_placements
+    from harness.report.stored import load_results
+    from harness.store.bundle import find_bundle, read_bundle
+
     baselines = Path(given["baselines_dir"] or BASELINES)
     name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
     bundle = read_bundle(find_bundle(name, baselines))
     results, _, _ = load_results(given)
-    comparison = compare_with_bundle(results, bundle)
-    print_comparison(comparison)
-    return comparison.exit_code
+    placements = compare_with_bundle(results, bundle)
+    print_placements(placements)
+    return placements.exit_code
 
 
 def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
+    from harness.compare.effects import Settings
+    from harness.compare.output import comparison_text, write_comparison
+    from harness.evaluate.folder import is_evaluation
+
     if not given["baseline"]:
         raise UsageError("no baseline was named: give baseline=<name> (harness.baseline list)")
-    margin = _number(given, "margin")
     settings = Settings(
-        level=_number(given, "level") or 0.95, margin=margin, metric=given["metric"]
+        level=_number(given, "level") or 0.95,
+        margin=_number(given, "margin"),
+        metric=given["metric"],
+        allow_partial=_is_true(given, "allow_partial"),
     )
-    check_settings(settings.level, margin)
-    if is_evaluation(given["candidate"]) or is_evaluation(given["baseline"]):
-        return _compare_evaluations(given, settings, words)
-    baselines = Path(given["baselines_dir"] or BASELINES)
-    mapping = Path(given["mapping"]) if given["mapping"] else None
-    stored = load_source(given["baseline"], baselines=baselines)
-    new = load_source(given["candidate"], baselines=baselines, mapping=mapping)
-    arm = given["candidate_arm"]
-    candidate = side_of(new, arm, "candidate", like=given["baseline_arm"])
-    baseline = side_of(stored, given["baseline_arm"], "baseline", like=candidate.arm)
-    comparison = compare_sides(candidate, baseline, settings, is_forced=bool(given["--anyway"]))
-    print(sides_text(comparison))
+    of_models = is_evaluation(given["candidate"]) or is_evaluation(given["baseline"])
+    comparison = (_of_evaluations if of_models else _of_studies)(given, settings)
+    print(folded(comparison_text(comparison)))
     if given["out"]:
         command = " ".join(["python -m harness.compare", *words])
         written = write_comparison(comparison, Path(given["out"]), command)
@@ -135,24 +118,43 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
     return comparison.gate.code if given["--gate"] else ExitCode.OK
 
 
-def _compare_evaluations(given: Mapping[str, str], settings: Settings, words: Sequence[str]) -> int:
-    _refuse(given, ["candidate_arm", "baseline_arm", "mapping"], {}, "an evaluation")
+def _of_studies(given: Mapping[str, str], settings: Settings) -> Comparison:
+    from harness.baseline.sources import load_source
+    from harness.compare.comparison import compare_sides
+    from harness.compare.sides import side_of
+
+    baselines = Path(given["baselines_dir"] or BASELINES)
+    mapping = Path(given["mapping"]) if given["mapping"] else None
+    stored = load_source(given["baseline"], baselines=baselines)
+    new = load_source(given["candidate"], baselines=baselines, mapping=mapping, is_judged=True)
+    arm = given["candidate_arm"]
+    candidate = side_of(new, arm, "candidate", like=given["baseline_arm"])
+    baseline = side_of(stored, given["baseline_arm"], "baseline", like=candidate.arm)
+    return compare_sides(candidate, baseline, settings, is_forced=bool(given["--anyway"]))
+
+
+def _of_evaluations(given: Mapping[str, str], settings: Settings) -> Comparison:
+    from harness.compare.comparability import NotComparableError
+    from harness.compare.evaluations import compare_evaluations
+    from harness.evaluate.folder import is_evaluation
+
+    refused = ["candidate_arm", "baseline_arm", "mapping", "allow_partial"]
+    _refuse(given, refused, {}, "an evaluation")
     for role in ("candidate", "baseline"):
         if not is_evaluation(given[role]):
             raise NotComparableError(
                 f"one side is an evaluation, and the {role} {given[role]} is not one: evaluate both"
                 " models with python -m harness.evaluate"
             )
-    is_forced = bool(given["--anyway"])
-    comparison = compare_evaluations(
-        given["candidate"], given["baseline"], settings, is_forced=is_forced
+    return compare_evaluations(
+        given["candidate"], given["baseline"], settings, is_forced=bool(given["--anyway"])
     )
-    print(evaluation_text(comparison))
-    if given["out"]:
-        command = " ".join(["python -m harness.compare", *words])
-        written = write_evaluation_comparison(comparison, Path(given["out"]), command)
-        print("\nwritten: " + ", ".join(str(path) for path in written))
-    return comparison.gate.code if given["--gate"] else ExitCode.OK
+
+
+def _is_true(given: Mapping[str, str], name: str) -> bool:
+    if given[name] not in ("", "true", "false"):
+        raise UsageError(f"{name}={given[name]} is neither true nor false: correct it")
+    return given[name] == "true"
 
 
 def _number(given: Mapping[str, str], name: str) -> float | None:

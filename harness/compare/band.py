@@ -1,4 +1,7 @@
-"""A request against a baseline: does each new run lie where one more stored seed would lie?"""
+"""A request against a baseline: does each new run lie where one more stored seed would lie?
+
+No comparison of two sides, and no verdict on a difference: each run is placed by itself.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from harness.report.results import Results
 from harness.schema import ExitCode
 from harness.stats.intervals import prediction_interval
 from harness.store.bundle import Bundle, find_bundle, read_bundle, versions
-from harness.text import NOTHING, number, plain_table
+from harness.text import NOTHING, folded, number, plain_table
 
 LEVEL = 0.95
 _MOST_KEYS = 5
@@ -25,7 +28,7 @@ Place = Literal["inside", "outside", "cannot tell"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Placement:
     """One metric of one new run beside the stored seeds of its arm.
 
     Attributes:
@@ -64,8 +67,8 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """What came of comparing a request with a baseline.
+class Placements:
+    """Where every run of a request lies.
 
     Attributes:
         baseline: its name.
@@ -75,7 +78,7 @@ class Comparison:
     """
 
     baseline: str
-    rows: Sequence[Row]
+    rows: Sequence[Placement]
     reasons: Mapping[str, str]
     notes: Sequence[str]
 
@@ -85,7 +88,7 @@ class Comparison:
         return ExitCode.OK if self.rows else ExitCode.NOT_COMPARABLE
 
 
-def compare_with_bundle(results: Results, bundle: Bundle) -> Comparison:
+def compare_with_bundle(results: Results, bundle: Bundle) -> Placements:
     """Compare every finished run of a request with the stored seeds of its arm.
 
     An arm is comparable if its resolved config (without seeds), its data and its initial model are
@@ -105,24 +108,24 @@ def compare_with_bundle(results: Results, bundle: Bundle) -> Comparison:
     ]
     order = {metric: place for place, metric in enumerate(metrics)}
     rows.sort(key=lambda row: (results.arms.index(row.arm), row.seed, order[row.metric]))
-    return Comparison(
+    return Placements(
         baseline=bundle.name, rows=rows, reasons=reasons, notes=_notes(results, bundle)
     )
 
 
-def comparison_text(comparison: Comparison) -> str:
-    """Return a comparison as text for a terminal."""
-    blocks = [f"comparison with the stored study {comparison.baseline}"]
-    if comparison.rows:
+def placements_text(placements: Placements) -> str:
+    """Return the table of places for a terminal."""
+    blocks = [f"comparison with the stored study {placements.baseline}"]
+    if placements.rows:
         heads = ["arm", "seed", "metric", "your run", "95 % band", "stored seeds", "same seed", ""]
-        cells = [_cells(row) for row in comparison.rows]
-        blocks += [plain_table(heads, cells), _sentences(comparison.rows), _width(comparison.rows)]
-    blocks += [f"{arm} is not comparable: {why}" for arm, why in comparison.reasons.items()]
-    blocks += [f"note: {note}" for note in comparison.notes]
+        cells = [_cells(row) for row in placements.rows]
+        blocks += [plain_table(heads, cells), _sentences(placements.rows), _width(placements.rows)]
+    blocks += [f"{arm} is not comparable: {why}" for arm, why in placements.reasons.items()]
+    blocks += [f"note: {note}" for note in placements.notes]
     return "\n\n".join(blocks)
 
 
-def _sentences(rows: Sequence[Row]) -> str:
+def _sentences(rows: Sequence[Placement]) -> str:
     lines = []
     for arm, seed in dict.fromkeys((row.arm, row.seed) for row in rows):
         mine = [row for row in rows if (row.arm, row.seed) == (arm, seed)]
@@ -138,7 +141,7 @@ def _sentences(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _width(rows: Sequence[Row]) -> str:
+def _width(rows: Sequence[Placement]) -> str:
     seeds = min(row.stored_seeds for row in rows)
     few = f" From {seeds} seeds it is wide." if seeds < 5 else ""
     return (
@@ -147,7 +150,7 @@ def _width(rows: Sequence[Row]) -> str:
     )
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Placement) -> list[str]:
     unit = column_of(row.metric).unit
     return [
         row.arm,
@@ -167,7 +170,7 @@ def _range(low: float, high: float, unit: str) -> str:
     return f"{number(low, unit)} to {number(high, unit)}"
 
 
-def _row(run: Mapping[Any, Any], stored: pd.DataFrame) -> Row:
+def _row(run: Mapping[Any, Any], stored: pd.DataFrame) -> Placement:
     mine = stored[(stored["arm"] == run["arm"]) & (stored["metric"] == run["metric"])]
     mine = mine.dropna(subset=["value"])
     values = mine["value"].to_numpy(dtype=float)
@@ -177,7 +180,7 @@ def _row(run: Mapping[Any, Any], stored: pd.DataFrame) -> Row:
         # a fraction cannot lie elsewhere, whatever the normal distribution says
         low, high = max(low, 0.0), min(high, 1.0)
     same = mine.loc[mine["seed"] == run["seed"], "value"]
-    return Row(
+    return Placement(
         arm=run["arm"],
         seed=int(run["seed"]),
         metric=run["metric"],
@@ -230,7 +233,7 @@ def _notes(results: Results, bundle: Bundle) -> list[str]:
     return notes
 
 
-def compare_with_latest(results: Results, baselines: Path = BASELINES) -> Comparison | None:
+def compare_with_latest(results: Results, baselines: Path = BASELINES) -> Placements | None:
     """Compare a request with the latest baseline of its scale and ablation; None if none is stored.
 
     Raises:
@@ -242,6 +245,7 @@ def compare_with_latest(results: Results, baselines: Path = BASELINES) -> Compar
     return compare_with_bundle(results, read_bundle(find_bundle(study, baselines)))
 
 
-def print_comparison(comparison: Comparison | None) -> None:
-    """Print a comparison, or that there is nothing to compare with."""
-    print("no stored study to compare with" if comparison is None else comparison_text(comparison))
+def print_placements(placements: Placements | None) -> None:
+    """Print the table of places, or that there is nothing to compare with."""
+    text = "no stored study to compare with" if placements is None else placements_text(placements)
+    print(folded(text))

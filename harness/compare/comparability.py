@@ -11,10 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.compare.sameness import same_runs, same_work
-from harness.compare.sides import Side
+from harness.compare.shortfalls import shortfalls
+from harness.compare.sides import Side, same_runs, same_work
+from harness.schema import ExitCode, HarnessError
 
 _SHOWN = 60
+
+
+class NotComparableError(HarnessError):
+    """The two sides do not measure the same thing."""
+
+    exit_code = ExitCode.NOT_COMPARABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +146,52 @@ class Comparability:
         """Whether there is no reason against it."""
         return not self.reasons
 
+    @property
+    def warning(self) -> str:
+        """What every output of a comparison must carry; "" if the sides are comparable."""
+        if self.is_comparable:
+            return ""
+        count = f"{len(self.reasons)} reason{'s' if len(self.reasons) > 1 else ''}"
+        return f"NOT COMPARABLE ({count}), compared all the same: {'; '.join(self.reasons)}"
 
-def check_comparability(candidate: Side, baseline: Side) -> Comparability:
+    def refuse(self, candidate: str, baseline: str) -> None:
+        """Refuse to compare if there is a reason against it.
+
+        Raises:
+            NotComparableError: there is; names every one.
+        """
+        if self.is_comparable:
+            return
+        listed = "".join(f"\n  {n}. {text}" for n, text in enumerate(self.reasons, start=1))
+        raise NotComparableError(
+            f"{candidate} and {baseline} are not comparable:{listed}\ncorrect this, or give"
+            " --anyway: then every output carries the warning"
+        )
+
+
+def check_comparability(
+    candidate: Side, baseline: Side, *, allow_partial: bool = False
+) -> Comparability:
     """Return every reason not to compare two sides, and what a reader should know.
 
     What one side does not state counts as a reason: nobody can say that it is the same.
+
+    Args:
+        candidate: what is judged.
+        baseline: what it is judged by.
+        allow_partial: other seeds or steps than the baseline's are no reason, and noted.
     """
     sides = (candidate, baseline)
     reasons = [*_unknown(sides), *_inputs(*sides), *_questions(*sides)]
     if candidate.config and baseline.config:
         reasons += [text for rule in KEY_RULES for text in _key_reasons(rule, *sides)]
     reasons += [text for rule in ENGINE_RULES for side in sides for text in _engine(rule, side)]
-    return Comparability(reasons=tuple(dict.fromkeys(reasons)), notes=tuple(_notes(*sides)))
+    partial = shortfalls(candidate, baseline)
+    if partial and not allow_partial:
+        hint = "allow_partial=true compares what there is, and cannot pass"
+        reasons.append(f"seeds and steps: {'; '.join(partial)}; {hint}")
+    notes = [*(f"partial: {text}" for text in partial), *_notes(*sides)]
+    return Comparability(reasons=tuple(dict.fromkeys(reasons)), notes=tuple(notes))
 
 
 def _unknown(sides: Sequence[Side]) -> list[str]:
@@ -259,11 +300,8 @@ def _notes(candidate: Side, baseline: Side) -> list[str]:
     ]
     if candidate.versions and baseline.versions and other:
         notes.append(f"other versions, which may move a result by themselves: {', '.join(other)}")
-    if candidate.steps != baseline.steps:
-        notes.append(
-            f"the candidate trains {candidate.steps} steps, the baseline {baseline.steps}: both are"
-            " compared at the last step that they have in common"
-        )
+    if candidate.reached != baseline.reached:
+        notes.append("both sides are compared at the last step that they have in common")
     if candidate.protocol.get("data") != baseline.protocol.get("data"):
         notes.append("the data sets differ (the evaluation questions are judged by themselves)")
     if same_runs(candidate, baseline):
@@ -280,6 +318,7 @@ def _reservations(side: Side) -> list[str]:
         notes.append(f"the {side.role} has runs that are not done: {', '.join(side.unfinished)}")
     if any(known != side.versions for known in side.all_versions):
         notes.append(f"the {side.role} is merged from runs of different versions")
+    notes += [f"the {side.role} contradicts itself: {doubt}" for doubt in side.doubts]
     if side.because:
         notes.append(f"the {side.role} was stored with a reservation: {side.because}")
     return notes

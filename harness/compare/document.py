@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from harness.compare.comparison import Comparison, StudyComparison
 from harness.compare.costs import Cost
 from harness.compare.curves import CurveComparison
 from harness.compare.effects import Effect
-from harness.compare.report import Comparison
+from harness.compare.operating import OperatingCurve
+from harness.compare.questions import QuestionScores
 from harness.compare.sides import Side
+from harness.evaluate.reading import Stored
 from harness.schema import SCHEMA_VERSION
+from harness.stats.intervals import Interval
 from harness.stats.paired import Difference
+from harness.stats.percentile import Pointwise
+from harness.stats.permutation import Permutation
 
 
 def comparison_document(comparison: Comparison, command: str) -> dict[str, Any]:
@@ -21,9 +27,10 @@ def comparison_document(comparison: Comparison, command: str) -> dict[str, Any]:
         comparison: what to write.
         command: that makes it again.
     """
-    gate = comparison.gate
+    gate, is_study = comparison.gate, isinstance(comparison, StudyComparison)
     return {
         "schema_version": SCHEMA_VERSION,
+        **({} if is_study else {"kind": "evaluations"}),
         "command": command,
         "warning": comparison.warning or None,
         "is_comparable": comparison.comparability.is_comparable,
@@ -31,14 +38,23 @@ def comparison_document(comparison: Comparison, command: str) -> dict[str, Any]:
         "notes": list(comparison.comparability.notes),
         "candidate": _side(comparison.candidate),
         "baseline": _side(comparison.baseline),
-        "pairing": {"is_paired": comparison.pairing.is_paired, "note": comparison.pairing.note},
         "gate": {
             "metric": comparison.settings.metric,
             "word": gate.word,
             "exit_code": int(gate.code),
             "reason": gate.reason,
+            "worse": list(gate.worse),
+            "operating_curve": _operating(gate.operating),
         },
-        "rows": [_effect(effect) for effect in comparison.effects],
+        "rows": [_effect(effect, is_study=is_study) for effect in comparison.effects],
+        "questions": [_questions(scores) for scores in comparison.questions],
+        **(_training(comparison) if isinstance(comparison, StudyComparison) else {}),
+    }
+
+
+def _training(comparison: StudyComparison) -> dict[str, Any]:
+    return {
+        "pairing": {"is_paired": comparison.pairing.is_paired, "note": comparison.pairing.note},
         "curves": [_curve(curve) for curve in comparison.curves],
         "costs": [_cost(cost) for cost in comparison.costs],
         "config_differences": [
@@ -55,7 +71,37 @@ def comparison_document(comparison: Comparison, command: str) -> dict[str, Any]:
     }
 
 
-def _side(side: Side) -> dict[str, Any]:
+def _operating(curve: OperatingCurve | None) -> dict[str, Any] | None:
+    if curve is None:
+        return None
+    return {
+        "metric": curve.metric,
+        "margin": curve.margin,
+        "level": curve.level,
+        "candidate_seeds": curve.seeds[0],
+        "baseline_seeds": curve.seeds[1],
+        "spread": curve.spread,
+        "spread_low": _finite(curve.spread_range[0]),
+        "spread_high": _finite(curve.spread_range[1]),
+        "basis": curve.basis,
+        "loss_called_worse_in_80_percent": _finite(curve.caught * curve.margin),
+        "rows": [
+            {
+                "row_id": f"gate/{item.margins:g}",
+                "true_loss": item.margins * curve.margin,
+                "margins": item.margins,
+                "passes": item.passes,
+                "cannot_tell": item.untold,
+                "worse": item.worse,
+            }
+            for item in curve.chances
+        ],
+    }
+
+
+def _side(side: Side | Stored) -> dict[str, Any]:
+    if isinstance(side, Stored):
+        return {"name": side.name, **side.identity}
     return {
         "source": side.source,
         "arm": side.arm,
@@ -66,26 +112,72 @@ def _side(side: Side) -> dict[str, Any]:
     }
 
 
-def _effect(effect: Effect) -> dict[str, Any]:
+def _effect(effect: Effect, *, is_study: bool) -> dict[str, Any]:
+    of_runs = {
+        "step": effect.end,
+        "candidate_seeds": list(effect.seeds[0]),
+        "baseline_seeds": list(effect.seeds[1]),
+        "made_from": list(effect.rows),
+    }
     return {
         "row_id": f"effect/{effect.metric}",
         "metric": effect.metric,
         "unit": effect.unit,
         "better": effect.better,
-        "step": effect.end,
         "candidate": _finite(effect.candidate),
         "baseline": _finite(effect.baseline),
-        **_difference(effect.difference),
+        **_difference(effect.difference, "seeds" if is_study else "questions"),
+        **({} if effect.swaps is None else _swaps(effect.swaps)),
         "note": effect.note,
         "superiority": effect.superiority,
         "equivalence": effect.equivalence,
-        "candidate_seeds": list(effect.seeds[0]),
-        "baseline_seeds": list(effect.seeds[1]),
-        "made_from": list(effect.rows),
+        **(of_runs if is_study else {}),
     }
 
 
-def _difference(difference: Difference) -> dict[str, Any]:
+def _swaps(swaps: Permutation) -> dict[str, Any]:
+    return {
+        "p_swaps": _finite(swaps.p_differs),
+        "p_swaps_smallest": _finite(swaps.smallest_differs),
+        "is_every_swap": swaps.is_exact,
+    }
+
+
+def _questions(scores: QuestionScores) -> dict[str, Any]:
+    (mine, other), improvement = scores.iqm, scores.improvement
+    return {
+        "row_id": f"questions/{scores.metric}",
+        "metric": scores.metric,
+        "candidate_iqm": _bounds(mine.interval),
+        "baseline_iqm": _bounds(other.interval),
+        "improvement": _bounds(improvement.interval),
+        "method": improvement.method,
+        "candidate_seeds": scores.seeds[0],
+        "baseline_seeds": scores.seeds[1],
+        "questions": scores.questions,
+        "left_out": scores.left_out,
+        "note": "; ".join(scores.notes),
+        "profile": [
+            {"above": float(above), "candidate": _bounds(mine), "baseline": _bounds(other)}
+            for above, mine, other in zip(
+                scores.threshold_T, *map(_points, scores.profiles), strict=True
+            )
+        ],
+    }
+
+
+def _points(profile: Pointwise) -> list[Interval]:
+    parts = (profile.point_T, profile.low_T, profile.high_T)
+    return [Interval(*map(float, values)) for values in zip(*parts, strict=True)]
+
+
+def _bounds(interval: Interval) -> dict[str, float | None]:
+    return {
+        name: _finite(value) for name, value in zip(("point", "low", "high"), interval, strict=True)
+    }
+
+
+def _difference(difference: Difference, replicates: str = "seeds") -> dict[str, Any]:
     point, low, high = difference.interval
     return {
         "difference": _finite(point),
@@ -93,7 +185,7 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "high": _finite(high),
         "level": difference.level,
         "method": difference.method,
-        "seeds": difference.seeds,
+        replicates: difference.seeds,
         "margin": difference.margin,
         "p_superior": _finite(difference.p_superior),
         "p_inferior": _finite(difference.p_inferior),

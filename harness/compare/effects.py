@@ -10,11 +10,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from harness.compare.margins import Better, convention_of, margin_of
 from harness.compare.pairing import Pairing
 from harness.compare.sides import Side, common_end
-from harness.metrics.columns import column_of
+from harness.metrics.columns import Better, column_of
+from harness.report.effects import effect_seed
+from harness.schema import UsageError
 from harness.stats.paired import Difference, compare_paired, compare_unpaired
+from harness.stats.permutation import Permutation, permutation_paired
 
 Word = Literal["better", "worse", "higher", "lower", "no difference shown", "cannot tell"]
 
@@ -27,11 +29,31 @@ class Settings:
         level: two-sided coverage of the intervals, in (0, 1).
         margin: for the gate's metric, in its unit; None takes the convention.
         metric: that the gate judges.
+        allow_partial: compare a candidate that lacks seeds or steps of the baseline.
     """
 
     level: float
     margin: float | None
     metric: str
+    allow_partial: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a level or margin that means nothing.
+
+        Raises:
+            UsageError: the level does not lie between 0 and 1, or the margin is not above 0.
+        """
+        if not 0.0 < self.level < 1.0:
+            raise UsageError(f"level={self.level:g} is no coverage: give a number between 0 and 1")
+        if self.margin is not None and not (math.isfinite(self.margin) and self.margin > 0.0):
+            raise UsageError(f"margin={self.margin:g} is no margin: give a number above 0")
+
+    def margin_of(self, metric: str, baseline_mean: float) -> float | None:
+        """Return the margin of a metric in its unit; None if it has none."""
+        if self.margin is not None and metric == self.metric:
+            return self.margin
+        margin = column_of(metric).margin
+        return None if margin is None else margin.at(baseline_mean)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +69,7 @@ class Effect:
         seeds: (candidate's, baseline's) seeds that are compared.
         rows: row ids of the values, the candidate's first.
         difference: with interval and p values.
+        swaps: the test by swaps of the sides within pairs; None if the sides are not paired.
         lacking: the candidate's seeds, of those compared, that have no value at the end.
         gaps: "" or that the values are not all means of as many steps.
     """
@@ -62,6 +85,12 @@ class Effect:
     difference: Difference
     lacking: tuple[int, ...] = ()
     gaps: str = ""
+    swaps: Permutation | None = None
+
+    @property
+    def p_differs(self) -> float:
+        """Two-sided p of the t test of the difference; NaN without one."""
+        return 2.0 * min(self.difference.p_superior, self.difference.p_inferior)
 
     @property
     def note(self) -> str:
@@ -120,15 +149,14 @@ def effect_of(
         # over the pairs that the difference is made of, so that the means differ by it
         is_pair_S = np.isfinite(treat_S) & np.isfinite(control_S)
         means = [_mean(treat_S[is_pair_S]), _mean(control_S[is_pair_S])]
-    given = settings.margin if metric == settings.metric else None
+    column = column_of(metric)
     compare = compare_paired if pairing.is_paired else compare_unpaired
-    difference = compare(
-        treat_S, control_S, level=settings.level, margin=margin_of(metric, means[1], given)
-    )
+    margin = settings.margin_of(metric, means[1])
+    difference = compare(treat_S, control_S, level=settings.level, margin=margin)
     return Effect(
         metric=metric,
-        unit=column_of(metric).unit,
-        better=convention_of(metric).better,
+        unit=column.unit,
+        better=column.better,
         end=end,
         candidate=means[0],
         baseline=means[1],
@@ -139,7 +167,14 @@ def effect_of(
             seed for seed, v in zip(pairing.seeds[0], treat_S, strict=True) if not math.isfinite(v)
         ),
         gaps=_gaps(pd.concat(found)),
+        swaps=swaps_of(treat_S, control_S, metric) if pairing.is_paired else None,
     )
+
+
+def swaps_of(treat_S: np.ndarray, control_S: np.ndarray, metric: str) -> Permutation:
+    """Return the permutation test of pairs; more than a few take random swaps, decided by name."""
+    rng = np.random.default_rng(effect_seed(f"swaps/{metric}"))
+    return permutation_paired(treat_S, control_S, rng=rng)
 
 
 def _ends(side: Side, metric: str, end: int | None, seeds: Sequence[int]) -> pd.DataFrame:

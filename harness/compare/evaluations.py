@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from harness.cli import suggest
-from harness.compare.effects import Effect, Settings
-from harness.compare.gate import Gate, judge
-from harness.compare.margins import convention_of, margin_of
-from harness.compare.report import NotComparableError
+from harness.compare.comparability import Comparability
+from harness.compare.comparison import Comparison
+from harness.compare.effects import Effect, Settings, swaps_of
+from harness.compare.gate import judge
+from harness.compare.questions import QuestionScores, question_scores
 from harness.evaluate.folder import differences
-from harness.evaluate.reading import Stored, read_evaluation
+from harness.evaluate.reading import METRICS, Stored, read_evaluation
 from harness.metrics.columns import column_of
 from harness.schema import UsageError
 from harness.stats.paired import compare_paired
-
-METRICS = ("accuracy", "truncated", "unparsable", "format", "response_tokens")
-"""Compared of every benchmark, in this order."""
 
 WHY = {
     "grader": "a change of grader alone has moved a published score by three points",
@@ -32,38 +31,9 @@ WHY = {
 """What differs -> what that does to the numbers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationComparison:
-    """A candidate's evaluation against a baseline's.
-
-    Attributes:
-        candidate / baseline: the evaluations.
-        settings: what was asked.
-        reasons: why they are not comparable; with reasons, it was made all the same.
-        notes: what a reader should know.
-        effects: per benchmark and metric over questions, the gate's first.
-        gate: the verdict.
-    """
-
-    candidate: Stored
-    baseline: Stored
-    settings: Settings
-    reasons: tuple[str, ...]
-    notes: tuple[str, ...]
-    effects: tuple[Effect, ...]
-    gate: Gate
-
-    @property
-    def warning(self) -> str:
-        """What every output must carry; "" if the sides are comparable."""
-        if not self.reasons:
-            return ""
-        return f"NOT COMPARABLE, compared all the same: {'; '.join(self.reasons)}"
-
-
 def compare_evaluations(
     candidate: str, baseline: str, settings: Settings, *, is_forced: bool = False
-) -> EvaluationComparison:
+) -> Comparison:
     """Compare two evaluations by the questions that both have.
 
     Args:
@@ -77,24 +47,22 @@ def compare_evaluations(
         HarnessError: a directory is no finished evaluation, or there is no such metric.
     """
     mine, other = read_evaluation(candidate), read_evaluation(baseline)
-    reasons = reasons_against(mine, other)
-    if reasons and not is_forced:
-        listed = "".join(f"\n  {n}. {text}" for n, text in enumerate(reasons, start=1))
-        raise NotComparableError(
-            f"{mine.name} and {other.name} are not comparable:{listed}\ncorrect this, or give"
-            " --anyway: then every output carries the warning"
-        )
+    comparability = Comparability(reasons=reasons_against(mine, other), notes=_notes(mine, other))
+    if not is_forced:
+        comparability.refuse(mine.name, other.name)
     names = _metrics(mine, other, settings.metric)
-    chosen = Settings(level=settings.level, margin=settings.margin, metric=names[0])
+    chosen = replace(settings, metric=names[0])
     effects = tuple(_effect(mine, other, name, chosen) for name in names)
-    return EvaluationComparison(
+    return Comparison(
         candidate=mine,
         baseline=other,
         settings=chosen,
-        reasons=reasons,
-        notes=_notes(mine, other),
+        comparability=comparability,
         effects=effects,
-        gate=judge(effects[0], is_same=is_same(mine, other)),
+        questions=tuple(
+            _questions(mine, other, name, chosen) for name in names if name.startswith("accuracy_")
+        ),
+        gate=judge(effects[0], is_same=is_same(mine, other), others=effects[1:]),
     )
 
 
@@ -126,27 +94,40 @@ def _metrics(candidate: Stored, baseline: Stored, metric: str) -> list[str]:
     return list(dict.fromkeys([*([metric] if metric else []), *names]))
 
 
-def _effect(candidate: Stored, baseline: Stored, metric: str, settings: Settings) -> Effect:
+def _scores(candidate: Stored, baseline: Stored, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a metric of both sides on the questions that both have, shape (questions,) each."""
     name = next(name for name in METRICS if metric.startswith(f"{name}_"))
     benchmark = metric.removeprefix(f"{name}_")
     sides = [side.scores.xs(benchmark)[name] for side in (candidate, baseline)]
     both = pd.concat(sides, axis=1, join="inner").to_numpy(dtype=float)
-    treat_Q, control_Q = both[:, 0], both[:, 1]
-    given = settings.margin if metric == settings.metric else None
+    return both[:, 0], both[:, 1]
+
+
+def _questions(
+    candidate: Stored, baseline: Stored, metric: str, settings: Settings
+) -> QuestionScores:
+    treat_Q, control_Q = _scores(candidate, baseline, metric)
+    return question_scores(metric, (treat_Q[None], control_Q[None]), settings.level, "questions")
+
+
+def _effect(candidate: Stored, baseline: Stored, metric: str, settings: Settings) -> Effect:
+    treat_Q, control_Q = _scores(candidate, baseline, metric)
     mean = float(control_Q.mean()) if len(control_Q) else math.nan
-    difference = compare_paired(
-        treat_Q, control_Q, level=settings.level, margin=margin_of(metric, mean, given)
-    )
+    column = column_of(metric)
+    margin = settings.margin_of(metric, mean)
+    difference = compare_paired(treat_Q, control_Q, level=settings.level, margin=margin)
     return Effect(
         metric=metric,
-        unit=column_of(metric).unit,
-        better=convention_of(metric).better,
+        unit=column.unit,
+        better=column.better,
         end=None,
         candidate=float(treat_Q.mean()) if len(treat_Q) else math.nan,
         baseline=mean,
         seeds=((int(candidate.identity["seed"]),), (int(baseline.identity["seed"]),)),
         rows=(),
-        difference=difference,
+        swaps=swaps_of(treat_Q, control_Q, metric),
+        # the estimator speaks of what it is mostly given
+        difference=replace(difference, note=difference.note.replace("seed", "question")),
     )
 
 

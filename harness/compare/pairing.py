@@ -39,7 +39,8 @@ def pair_sides(candidate: Side, baseline: Side) -> Pairing:
     """Decide, from protocol and seeds alone and never from the values, how two sides are compared.
 
     Paired if data, initial model and `PAIRED_KEYS` agree and at least two seeds, and half of the
-    smaller side's, are common; else unpaired, with all seeds of both sides.
+    smaller side's, are common; else unpaired, with all seeds of both sides. If the candidate has
+    all seeds of the baseline, only these enter.
     """
     shared = tuple(seed for seed in candidate.seeds if seed in baseline.seeds)
     why = _differences(candidate, baseline)
@@ -50,10 +51,15 @@ def pair_sides(candidate: Side, baseline: Side) -> Pairing:
             f" {len(baseline.seeds)} of the baseline are common"
         )
     if why:
+        # a candidate does not choose its seeds: beside the baseline's, more of them do not count
+        is_whole = len(shared) == len(baseline.seeds)
+        mine = shared if is_whole else candidate.seeds
+        more = [str(seed) for seed in candidate.seeds if seed not in mine]
+        out = f"; left out: candidate seed{'s' if more[1:] else ''} {', '.join(more)}"
         return Pairing(
             is_paired=False,
-            seeds=(candidate.seeds, baseline.seeds),
-            note=f"unpaired (Welch): {'; '.join(why)}",
+            seeds=(mine, baseline.seeds),
+            note=f"unpaired (Welch): {'; '.join(why)}{out if more else ''}",
         )
     left = [
         f"{side.role} seed{'s' if len(extra) > 1 else ''} {', '.join(map(str, extra))}"

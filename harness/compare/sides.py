@@ -36,6 +36,8 @@ class Side:
         parts: of a merged bundle, what each part with runs of the side says of versions and
             hardware; else none.
         unfinished: its runs that were asked for and are not done, in words.
+        asked: seeds of all runs that were asked for, done or not.
+        doubts: what its bundle says that cannot be, and only lowers its numbers.
         because: why the bundle was stored in spite of an objection; "" if there was none.
     """
 
@@ -52,6 +54,8 @@ class Side:
     hardware: Mapping[str, Any]
     parts: Sequence[Mapping[str, Any]] = ()
     unfinished: tuple[str, ...] = ()
+    asked: tuple[int, ...] = ()
+    doubts: tuple[str, ...] = ()
     because: str = ""
 
     @property
@@ -79,11 +83,17 @@ class Side:
         """Metrics that any of its runs has, in alphabetical order."""
         return tuple(sorted(set(self.curves["metric"].astype(str))))
 
+    @property
+    def reached(self) -> int:
+        """The last step of training that any of its runs has a row of; 0 if none has one."""
+        return min(self.steps, int(self.curves["step"].max())) if len(self.curves) else 0
+
     def evaluated(self, metric: str) -> set[int]:
-        """Return the steps at which every run has a value of a metric."""
-        rows = self.curves[self.curves["metric"].astype(str) == metric]
-        steps = [set(own["step"].astype(int)) for _, own in rows.groupby("seed")]
-        return set.intersection(*steps) if len(steps) == len(self.cells) else set()
+        """Return the steps at which any run has a value of a metric.
+
+        Not every: a run that broke off would move the end of all others to before it did.
+        """
+        return set(self.curves.loc[self.curves["metric"].astype(str) == metric, "step"].astype(int))
 
     def ends(self, metric: str, end: int) -> pd.DataFrame:
         """Return each run's value at a step that is taken for the end, as `final_values`."""
@@ -138,6 +148,8 @@ def side_of(bundle: Bundle, arm: str, role: str, *, like: str = "") -> Side:
         hardware=manifest.get("hardware") or {},
         parts=_parts(manifest, {cell["cell_id"] for cell in cells}),
         unfinished=tuple(f"seed {c['seed']} ({c['status']})" for c in asked if c not in cells),
+        asked=tuple(sorted({int(c["seed"]) for c in asked})),
+        doubts=bundle.doubts,
         because=manifest.get("because") or "",
     )
 
@@ -150,11 +162,29 @@ def shared_metrics(candidate: Side, baseline: Side) -> tuple[str, ...]:
 def common_end(candidate: Side, baseline: Side, metric: str) -> int | None:
     """Return the last step that counts as the end for both sides; None without a common one.
 
-    For an evaluation metric it is the last step that both evaluated, else the shorter training.
+    For an evaluation metric it is the last step that both evaluated, else the shorter training; a
+    run without a value there has none at the end.
     """
     if column_of(metric).source == "training":
-        return min(candidate.steps, baseline.steps)
+        return min(candidate.reached, baseline.reached)
     return max(candidate.evaluated(metric) & baseline.evaluated(metric), default=None)
+
+
+def same_runs(candidate: Side, baseline: Side) -> bool:
+    """Return whether both sides are the very same runs: the same cells, and the same numbers.
+
+    An id says what a cell computes, not where: another machine gives the same ids other numbers.
+    """
+    if not same_work(candidate, baseline):
+        return False
+    shared = set(candidate.metrics) & set(baseline.metrics)
+    return _numbers(candidate, shared).equals(_numbers(baseline, shared))
+
+
+def same_work(candidate: Side, baseline: Side) -> bool:
+    """Return whether both sides are runs of the same cells, done once or twice."""
+    ids = [{cell["cell_id"] for cell in side.cells} for side in (candidate, baseline)]
+    return ids[0] == ids[1]
 
 
 def _curves(bundle: Bundle, run_ids: set[str]) -> pd.DataFrame:
@@ -204,3 +234,10 @@ def _default_arm(bundle: Bundle, role: str, like: str) -> str:
             f" {', '.join(map(str, arms))}"
         )
     return str(control)
+
+
+def _numbers(side: Side, metrics: set[str]) -> pd.Series:
+    """Return the values of some metrics by run, metric and step, in order."""
+    rows = side.curves[side.curves["metric"].astype(str).isin(metrics)]
+    keys = {"run_id": "str", "metric": "str", "step": "int64"}
+    return rows.astype(keys).set_index(list(keys))["value"].sort_index()

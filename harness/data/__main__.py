@@ -1,4 +1,4 @@
-"""`python -m harness.data list|show|prepare|verify|overlap|card key=value ...`.
+"""`python -m harness.data <verb> key=value ...`: the data sets of recipes and evaluations.
 
 Prepares the data sets that recipes and evaluations take, from the Hugging Face hub or from files
 that you have. A prepared set lies in $HARNESS_DATA/<name>/ (or data/<name>/), and is never changed.

@@ -1,13 +1,9 @@
-"""`python -m harness.docs.catalogue algorithms|ablations`: docs/algorithms.md or docs/ablations.md.
-
-Both pages are made from the files that they are about; a test compares.
-"""
+"""docs/algorithms.md and docs/ablations.md, made from the files that they are about."""
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,13 +12,13 @@ from typing import Any
 import yaml
 
 from harness.claims.reading import Claim, read_claims
-from harness.cli import read_verb, read_words, run_command
 from harness.paths import CLAIMS
 from harness.plan.cost import Estimate, estimate_cell, minutes
-from harness.schema import ExitCode, flatten
+from harness.schema import flatten
 from harness.spec import config as configs
 from harness.spec.ablation import Ablation, changes_at, read_ablation, scales_of
 from harness.spec.application import unsupported
+from harness.spec.choices import ablation_files, group_choices
 from harness.spec.matrix import arms_of, select_seeds
 from harness.spec.options import first_comment
 from harness.spec.study import make_study
@@ -47,7 +43,7 @@ FULL_SCALE = "orz_7b"
 _ALGORITHMS = """\
 # Algorithms
 
-Made from `harness/conf/algorithm/*.yaml` by `python -m harness.docs.catalogue algorithms`; a test
+Made from `harness/conf/algorithm/*.yaml` by `python -m harness.docs algorithms`; a test
 compares. Every advantage and loss is checked against a plain implementation of the formula, through
 the functions of the installed veRL, on random and degenerate batches (`tests/algorithms/`).
 
@@ -61,7 +57,7 @@ mini-batches (`verl.actor_rollout_ref.actor.ppo_mini_batch_size`) make the diffe
 _ABLATIONS = """\
 # Ablations
 
-Made from `ablations/*.yaml` by `python -m harness.docs.catalogue ablations`; a test compares.
+Made from `ablations/*.yaml` by `python -m harness.docs ablations`; a test compares.
 
 `python -m harness.run ablation=<name> scale=<scale>` runs one; `dry_run=true` shows its cells. The
 control is the first arm. A cell is one arm at one training seed; `python -m harness.plan` says what
@@ -111,7 +107,7 @@ def read_algorithm(path: Path) -> Algorithm:
 
 def algorithms_page() -> str:
     """Return docs/algorithms.md."""
-    found = [read_algorithm(path) for path in configs.group_choices()["algorithm"].values()]
+    found = [read_algorithm(path) for path in group_choices()["algorithm"].values()]
     rows = [[f"[{a.name}](#{a.name})", a.title] for a in found]
     parts = [_ALGORITHMS.rstrip(), markdown_table(["algorithm", "what it is"], rows, "<<")]
     for algorithm in found:
@@ -134,7 +130,7 @@ def ablations_page() -> str:
     """Return docs/ablations.md."""
     claims = read_claims(CLAIMS)
     parts = [_ABLATIONS.rstrip()]
-    for name in configs.ablation_files():
+    for name in ablation_files():
         document = configs.load_ablation(name)
         parts += [f"## {name}", f"{document['question']} ({document['source']})"]
         items = [f"- Speaks to {_claims_of(name, claims)}."]
@@ -205,25 +201,3 @@ def _micro_cell(steps: int) -> tuple[Estimate, int]:
         study = make_study(words)
     launcher = study.request.launcher
     return estimate_cell(study.cells[0], launcher["estimate"], []), int(launcher["cells_at_once"])
-
-
-PAGES: Mapping[str, Callable[[], str]] = {
-    "algorithms": algorithms_page,
-    "ablations": ablations_page,
-}
-
-
-def main(words: Sequence[str]) -> int:
-    """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _catalogue)
-
-
-def _catalogue(words: Sequence[str]) -> int:
-    verb, rest = read_verb(words, list(PAGES))
-    read_words(rest, {})
-    print(PAGES[verb](), end="")
-    return ExitCode.OK
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,8 @@
-"""`python -m harness.docs.costs`: writes docs/costs.md, what a cell of each recipe costs."""
+"""docs/costs.md: what a cell of each recipe costs."""
 
 from __future__ import annotations
 
-import sys
-
-from harness.paths import ROOT
+from harness.paths import DOCS
 from harness.plan.calibration import Calibration
 from harness.plan.cell import CellPlan
 from harness.plan.gpu import plan_on_gpus
@@ -12,12 +10,9 @@ from harness.plan.memory import GIB
 from harness.plan.request import split_words
 from harness.plan.tables import span_text
 from harness.report.deviations import recipe_scales
-from harness.schema import ExitCode
-from harness.spec import config as configs
-from harness.store.files import write_atomic
 from harness.text import markdown_table, paragraphs
 
-PATH = ROOT / "docs" / "costs.md"
+PATH = DOCS / "costs.md"
 GPU = "h800"
 # the first arm of the ablation is the paper's own recipe, PPO without KL
 WORDS = ["ablation=kl_penalty", "levels=[none]", "seeds=1", f"gpu={GPU}"]
@@ -28,7 +23,7 @@ HEADS = [
 
 _HEAD = """# What the recipes cost
 
-Made by `python -m harness.docs.costs`; a test compares.
+Made by `python -m harness.docs costs`; a test compares.
 
 One cell of each recipe (PPO without KL, one seed) on the nodes that the recipe names, on
 {gpu}, by [the planner](planning.md).
@@ -83,16 +78,3 @@ def _row(scale: str, cell: CellPlan) -> list[str]:
         span_text(cell.hours.times(1 / 24), 1),
         span_text(cell.gpu_hours, 0),
     ]
-
-
-def main() -> int:
-    """Write the page; return the exit code."""
-    with configs.session():
-        text = cost_page(*planned())
-    write_atomic(PATH, text)
-    print(f"wrote {PATH}")
-    return ExitCode.OK
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,17 +1,20 @@
-"""docs/metrics.md, made from the column list: `python -m harness.docs.metrics`."""
+"""docs/metrics.md and the margins of docs/comparing.md, made from the column list."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.metrics.columns import EVALUATION, TRAINING, Column
+from harness.paths import DOCS
+from harness.text import markdown_table
 
-PATH = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+PATH = DOCS / "metrics.md"
+COMPARING = DOCS / "comparing.md"
+START, END = "<!-- margins: written by `python -m harness.docs comparing` -->\n", "\n<!-- end -->"
 
 _HEAD = """# Metrics
 
-Made from `harness/metrics/columns.py` by `python -m harness.docs.metrics`; a test compares.
+Made from `harness/metrics/columns.py` by `python -m harness.docs metrics`; a test compares.
 
 Every number of a table has one of these names. Undefined is NaN, missing has no row; neither is 0.
 "At the end of training" means: for training metrics {training}, for evaluation metrics the
@@ -31,23 +34,40 @@ def glossary() -> str:
             head,
             "## Training, one value per step",
             "Read from metrics.jsonl, which verl writes.\n",
-            _table("verl's key", TRAINING, ""),
+            _table("verl's key", TRAINING),
             "",
             "## Evaluation, one value per evaluated step and split",
             _EVALUATION_NOTE,
-            _table("field of a row", EVALUATION, "_<split>"),
+            _table("field of a row", EVALUATION),
             "",
         ]
     )
 
 
-def _table(read_from: str, columns: Sequence[Column], ending: str) -> str:
+def with_margins(page: str) -> str:
+    """Return docs/comparing.md with the margins of the columns between its marks."""
+    head, rest = page.split(START)
+    return f"{head}{START}{margins()}{END}{rest.split(END, 1)[1]}"
+
+
+def margins() -> str:
+    """Return the table of margins: one row per direction and margin, with the metrics it is of."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for column in (*EVALUATION, *TRAINING):
+        if column.margin is not None:
+            size = f"{column.margin.size:g}"
+            if column.margin.is_relative:
+                size = f"{100 * column.margin.size:g} % of the baseline"
+            groups.setdefault((column.better, size), []).append(f"`{_full_name(column)}`")
+    rows = [[", ".join(names), *group] for group, names in groups.items()]
+    return markdown_table(["metric", "better", "margin"], rows, "<<<")
+
+
+def _table(read_from: str, columns: Sequence[Column]) -> str:
     lines = [f"| name | unit | {read_from} | meaning |", "| --- | --- | --- | --- |"]
-    lines += [f"| `{c.name}{ending}` | {c.unit} | `{c.path}` | {c.help} |" for c in columns]
+    lines += [f"| `{_full_name(c)}` | {c.unit} | `{c.path}` | {c.help} |" for c in columns]
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(glossary())
-    print(f"wrote {PATH}")
+def _full_name(column: Column) -> str:
+    return f"{column.name}_<split>" if column.source == "evaluation" else column.name

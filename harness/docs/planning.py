@@ -1,22 +1,18 @@
-"""`python -m harness.docs.planning`: writes docs/planning.md and its picture."""
+"""docs/planning.md and its picture: how a plan on GPUs is made, with an example."""
 
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
-from harness.paths import ROOT
+from harness.paths import DOCS
 from harness.plan.calibration import Calibration
 from harness.plan.gpu import plan_on_gpus
 from harness.plan.page import page
 from harness.plan.request import split_words
 from harness.plan.tables import Request
-from harness.schema import ExitCode
-from harness.spec import config as configs
-from harness.store.files import write_atomic
 
-PATH = ROOT / "docs" / "planning.md"
+PATH = DOCS / "planning.md"
 PICTURE = "planning.svg"
 WORDS = ["ablation=algorithm", "levels=[ppo,grpo]", "scale=orz_7b", "gpus=64", "gpu=h800"]
 
@@ -33,21 +29,11 @@ def planning_page(request: Request, calibration: Calibration) -> str:
     return page(request, calibration, f"python -m harness.plan {shlex.join(WORDS)}", PICTURE)
 
 
-def main() -> int:
-    """Write the page and its picture; return the exit code."""
+def draw_picture(request: Request, folder: Path) -> None:
+    """Write the picture of the page, which shows the same plan."""
     from harness.plan.picture import plan_figure
     from harness.plots import save_figure
 
-    with configs.session():
-        request, calibration = example()
-    write_atomic(PATH, planning_page(request, calibration))
-    drawn = save_figure(plan_figure(request.cells, request.title), Path(PATH.with_name(PICTURE)))
-    for path in drawn:
+    for path in save_figure(plan_figure(request.cells, request.title), folder / PICTURE):
         if path.suffix != ".svg":
             path.unlink()
-    print(f"wrote {PATH} and {PICTURE}")
-    return ExitCode.OK
-
-
-if __name__ == "__main__":
-    sys.exit(main())

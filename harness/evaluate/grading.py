@@ -17,9 +17,6 @@ from harness.graders.verdict import Outcome, Sample, Verdict
 from harness.rewards.response import FORMAT_PATTERN, LONGEST_GRADED_CHARS
 from harness.schema import UsageError
 
-OUTCOMES = ("correct", "wrong", "unparsable", "truncated")
-"""Of a sample under the protocol, exactly one of the four."""
-
 COLUMNS = (
     *("row_id", "benchmark", "question_id", "sample", "reference", "response"),
     *("finish_reason", "response_tokens", "format_ok", "correct", "outcome"),

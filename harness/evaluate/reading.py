@@ -9,10 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from harness.evaluate.folder import DOCUMENT, read_document
+from harness.evaluate.folder import read_document
 from harness.evaluate.output import SAMPLES
+from harness.metrics.columns import EVALUATION
+from harness.metrics.evaluation import sample_values
 from harness.metrics.tables import read_parquet
 from harness.schema import DamagedError, UsageError
+
+METRICS = ("accuracy", "truncated", "unparsable", "format", "response_tokens")
+"""Of every benchmark, in the order in which two evaluations are compared by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +29,7 @@ class Stored:
         id: hash of what it is.
         identity: see `plan.Plan.identity`.
         scores: per benchmark and question, means over the samples: index (benchmark, question_id),
-            columns accuracy, truncated, unparsable, format, response_tokens.
+            columns `METRICS`.
     """
 
     name: str
@@ -42,11 +47,6 @@ class Stored:
     def benchmarks(self) -> tuple[str, ...]:
         """Names, in the order of the suite."""
         return tuple(self.measured["questions"])
-
-
-def is_evaluation(text: str) -> bool:
-    """Return whether a path is the directory of an evaluation."""
-    return (Path(text) / DOCUMENT).is_file()
 
 
 def read_evaluation(text: str) -> Stored:
@@ -71,15 +71,12 @@ def read_evaluation(text: str) -> Stored:
         )
     table = read_parquet(path)
     _check(directory, table, identity["measured"])
-    means = {
-        "accuracy": table["correct"].astype(float),
-        "truncated": (table["finish_reason"] != "stop").astype(float),
-        "unparsable": (table["outcome"] == "unparsable").astype(float),
-        "format": table["format_ok"].astype(float),
-        "response_tokens": table["response_tokens"].astype(float),
-    }
+    values = {c.name: sample_values(table, c) for c in EVALUATION if c.name in METRICS}
+    # by how it ended, for without the stop rule an answer that was cut off may be correct
+    values["truncated"] = table["finish_reason"] != "stop"
     keys = ["benchmark", "question_id"]
-    scores = table[keys].assign(**means).groupby(keys, sort=True).mean()
+    scored = table[keys].assign(**{name: values[name].astype(float) for name in METRICS})
+    scores = scored.groupby(keys, sort=True).mean()
     return Stored(
         name=f"{identity['model']['name']} ({directory.name})",
         id=str(document["id"]),

@@ -1,4 +1,4 @@
-"""`python -m harness.grade responses=<file or directory> [graders=orz,math_verify,verl] ...`.
+"""`python -m harness.grade responses=<place> [...]`: where graders of responses disagree.
 
 The grader lab: grades stored responses with several graders, and says where they disagree and
 which reward each would have given.
@@ -24,15 +24,17 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from harness.cli import read_words, run_command, suggest
-from harness.grade.output import Lab, disagreements_csv, lab_document, lab_text, write_lab
-from harness.grade.responses import load_responses
-from harness.grade.tables import grade_with, verdict_table
 from harness.graders.registry import GRADERS, GraderUnavailableError
 from harness.schema import ExitCode, UsageError
+from harness.text import folded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.grade.output import Lab
 
 WORDS = {
     "graders": ",".join(GRADERS),
@@ -61,6 +63,11 @@ def run_lab(given: Mapping[str, str]) -> Lab:
     Raises:
         HarnessError: a word is wrong, there are no responses, or a grader is not installed.
     """
+    # tables and figures take a second to import, and --help needs neither
+    from harness.grade.output import Lab
+    from harness.grade.responses import load_responses
+    from harness.grade.tables import grade_with, verdict_table
+
     graders = _graders(given["graders"])
     responses = _chosen(load_responses(Path(given["responses"]), given["references"]), given)
     limit_s = _positive(given, "limit_s") if given["limit_s"] else None
@@ -84,6 +91,8 @@ def run_lab(given: Mapping[str, str]) -> Lab:
 
 
 def _grade(words: Sequence[str]) -> int:
+    from harness.grade.output import disagreements_csv, lab_document, lab_text, write_lab
+
     given = read_words(words, WORDS, needed=["responses"])
     for key, choices in CHOICES.items():
         if given[key] not in choices:
@@ -94,7 +103,7 @@ def _grade(words: Sequence[str]) -> int:
     elif given["format"] == "csv":
         print(disagreements_csv(lab), end="")
     else:
-        print(lab_text(lab))
+        print(folded(lab_text(lab)))
     if given["out"]:
         for path in write_lab(lab, Path(given["out"])):
             print(f"wrote {path}", file=sys.stderr)

@@ -123,7 +123,7 @@ def _run(command: Sequence[str]) -> str:
     except FileNotFoundError as error:
         raise QueueError(
             f"{command[0]} is not installed here: launcher=slurm works on a machine with Slurm's"
-            " commands; dry_run=true prints the scripts anywhere"
+            " commands; dry_run=true verbose=true prints the scripts anywhere"
         ) from error
     except subprocess.TimeoutExpired as error:
         raise QueueError(f"{command[0]} gave no answer within {LIMIT_S:g} s: try again") from error

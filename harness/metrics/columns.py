@@ -1,18 +1,23 @@
-"""The metrics there are: name, where it is read, unit, meaning. Nothing else enters a table.
+"""The metrics there are, each defined here alone: its source, unit, direction, margin, meaning.
 
 Training metrics are keys of metrics.jsonl, one value per training step. Evaluation metrics are
 computed from the rows of generations/<step>.jsonl, per split: their name ends in the split
 ("accuracy" of split "eval_easy" is `accuracy_easy`). verl's own validation aggregates are not read.
+Decimals belong to the unit (`harness.text.DECIMALS`).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from harness.schema import UsageError
 
 Source = Literal["training", "evaluation"]
+Better = Literal["higher", "lower", "neither"]
+Over = Literal["samples", "questions", "rows"]
 
 FINAL_TRAINING_STEPS = 10
 """A training metric's final window: the mean of the last 10 steps, since one batch is noisy."""
@@ -20,7 +25,78 @@ FINAL_TRAINING_STEPS = 10
 REFLECTION_WORDS = ("wait,", "recheck", "retry", "alternatively,", "however,")
 """A response that contains one of these, in any case, counts as reflecting (paper v1, Fig. 6)."""
 
+OUTCOMES = ("correct", "wrong", "unparsable", "truncated")
+"""What a sample can be, exactly one of the four."""
+
 SPLIT_PREFIX = "eval_"
+
+
+def is_reflecting(response: str) -> bool:
+    """Return whether a response contains one of `REFLECTION_WORDS`, in any case."""
+    text = response.lower()
+    return any(word in text for word in REFLECTION_WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is kept of every evaluated sample: one column of the samples table.
+
+    Attributes:
+        name: of the column.
+        dtype: of the column, in the words of pandas.
+        key: of a row of generations/<step>.jsonl, where it is read.
+        read: from the whole row to the value; what it raises is told as a damaged row.
+    """
+
+    name: str
+    dtype: str
+    key: str
+    read: Callable[[Mapping[str, Any]], Any]
+
+
+CORRECT = Field("correct", "int8", "correct", lambda row: int(row["correct"]))
+FORMAT_OK = Field("format_ok", "int8", "format_ok", lambda row: int(row["format_ok"]))
+OUTCOME = Field("outcome", "category", "outcome", lambda row: row["outcome"])
+RESPONSE_TOKENS = Field(
+    "response_tokens", "int32", "response_tokens", lambda row: int(row["response_tokens"])
+)
+REFLECTION = Field("reflection", "bool", "output", lambda row: is_reflecting(str(row["output"])))
+
+STORED_FIELDS = (
+    CORRECT,
+    FORMAT_OK,
+    OUTCOME,
+    # kept for whoever follows a number; no metric is made of these two
+    Field("finish_reason", "category", "finish_reason", lambda row: str(row.get("finish_reason"))),
+    RESPONSE_TOKENS,
+    REFLECTION,
+    Field("score", "float32", "score", lambda row: float(row["score"])),
+)
+"""The columns of the stored samples tables, in their order; a further metric's field follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """How large a difference counts as none: a convention, stated before any comparison.
+
+    Attributes:
+        size: half-width of the region, > 0.
+        is_relative: it is a share of the baseline's mean, not in the metric's unit.
+    """
+
+    size: float
+    is_relative: bool = False
+
+    def at(self, baseline_mean: float) -> float | None:
+        """Return the half-width in the metric's unit; None where the baseline's mean gives none."""
+        width = self.size * (abs(baseline_mean) if self.is_relative else 1.0)
+        return width if math.isfinite(width) and width > 0.0 else None
+
+
+POINTS = Margin(0.03)
+"""Three points of accuracy: the margin of the paper's claims (baselines/papers/)."""
+
+TENTH = Margin(0.10, is_relative=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,21 +105,38 @@ class Column:
 
     Attributes:
         name: in the tables; for an evaluation metric without the split.
-        path: key of metrics.jsonl, or field of an evaluation row (and the value that counts).
-        unit: of the value.
+        unit: of the value; its decimals are those of the unit.
         help: one line for the glossary.
+        key: of metrics.jsonl, or of an evaluation row where there is no `field`.
         source: which file it is read from.
+        field: of the samples that an evaluation metric is computed from.
+        equals: the metric is the share of the samples whose field has this value; "" averages the
+            field itself.
+        over: mean over samples, mean over questions of the mean over samples, or number of rows.
+        better: direction that is good.
+        margin: that a comparison takes for none; None has to be given one.
         is_required: a finished run without it is an error.
         label: for figure axes, without the unit.
     """
 
     name: str
-    path: str
     unit: str
     help: str
+    key: str = ""
     source: Source = "training"
+    field: Field | None = None
+    equals: str = ""
+    over: Over = "samples"
+    better: Better = "neither"
+    margin: Margin | None = None
     is_required: bool = False
     label: str = ""
+
+    @property
+    def path(self) -> str:
+        """Key of metrics.jsonl, or of an evaluation row and the value that counts."""
+        key = self.key if self.field is None else self.field.key
+        return f"{key}={self.equals}" if self.equals else key
 
     @property
     def window(self) -> str:
@@ -53,28 +146,36 @@ class Column:
         return f"mean of the last {FINAL_TRAINING_STEPS} training steps"
 
 
-def _training(name: str, path: str, unit: str, help_: str, label: str = "") -> Column:
-    return Column(name=name, path=path, unit=unit, help=help_, label=label or name)
-
-
-def _evaluation(name: str, path: str, unit: str, help_: str, label: str) -> Column:
-    return Column(name=name, path=path, unit=unit, help=help_, label=label, source="evaluation")
+def _training(
+    name: str,
+    key: str,
+    unit: str,
+    help_: str,
+    better: Better = "neither",
+    margin: Margin | None = None,
+) -> Column:
+    return Column(
+        name=name, key=key, unit=unit, help=help_, better=better, margin=margin, label=name
+    )
 
 
 TRAINING = (
     Column(
         name="reward",
-        path="critic/score/mean",
+        key="critic/score/mean",
         unit="1",
         help="Mean reward of the task over the batch, before any KL term.",
+        better="higher",
+        margin=POINTS,
         is_required=True,
         label="training reward",
     ),
     Column(
         name="response_length",
-        path="response_length/mean",
+        key="response_length/mean",
         unit="tokens",
         help="Mean length of the batch's responses.",
+        margin=TENTH,
         is_required=True,
         label="response length",
     ),
@@ -83,6 +184,8 @@ TRAINING = (
         "critic/rewards/mean",
         "1",
         "Mean reward that the advantages are made from: with the KL term, if it is in the reward.",
+        "higher",
+        POINTS,
     ),
     _training("response_length_max", "response_length/max", "tokens", "Longest of the batch."),
     _training(
@@ -90,6 +193,8 @@ TRAINING = (
         "response_length/clip_ratio",
         "fraction",
         "Responses of the batch as long as the limit.",
+        "lower",
+        POINTS,
     ),
     _training(
         "entropy",
@@ -132,6 +237,8 @@ TRAINING = (
         "critic/vf_explained_var",
         "1",
         "1 - var(return - value) / var(return): 1 is a perfect critic, 0 a constant one.",
+        "higher",
+        Margin(0.05),
     ),
     _training("value_mean", "critic/values/mean", "1", "Mean value that the critic predicts."),
     _training(
@@ -144,12 +251,21 @@ TRAINING = (
         "training/rollout_probs_diff_mean",
         "1",
         "Mean absolute difference of a token's probability between rollout and training engine.",
+        "lower",
+        Margin(0.001),
     ),
-    _training("tokens", "perf/total_num_tokens", "tokens", "Prompt and response tokens."),
     _training(
-        "throughput", "perf/throughput", "tokens/s", "Tokens of the step per second and device."
+        "tokens", "perf/total_num_tokens", "tokens", "Prompt and response tokens.", "lower", TENTH
     ),
-    _training("step_time", "timing_s/step", "s", "Whole step; its parts follow."),
+    _training(
+        "throughput",
+        "perf/throughput",
+        "tokens/s",
+        "Tokens of the step per second and device.",
+        "higher",
+        TENTH,
+    ),
+    _training("step_time", "timing_s/step", "s", "Whole step; its parts follow.", "lower", TENTH),
     _training("generation_time", "timing_s/gen", "s", "Waiting for responses."),
     _training("old_log_prob_time", "timing_s/old_log_prob", "s", "Log-probabilities of the actor."),
     _training("reference_time", "timing_s/ref", "s", "Log-probabilities of the reference."),
@@ -163,57 +279,95 @@ TRAINING = (
 """Metrics of training steps, in the order of the glossary."""
 
 EVALUATION = (
-    _evaluation(
-        "accuracy",
-        "correct",
-        "fraction",
-        "Mean over questions of the mean over samples of `correct`, by the rule of the paper"
+    Column(
+        name="accuracy",
+        source="evaluation",
+        field=CORRECT,
+        over="questions",
+        unit="fraction",
+        better="higher",
+        margin=POINTS,
+        help="Mean over questions of the mean over samples of `correct`, by the rule of the paper"
         " whatever the training reward is. Truncated and unparsable answers are not correct.",
-        "accuracy",
+        label="accuracy",
     ),
-    _evaluation(
-        "format",
-        "format_ok",
-        "fraction",
-        "Samples in the format of the prompt: think block, then answer block.",
-        "format ratio",
+    Column(
+        name="format",
+        source="evaluation",
+        field=FORMAT_OK,
+        unit="fraction",
+        better="higher",
+        margin=POINTS,
+        help="Samples in the format of the prompt: think block, then answer block.",
+        label="format ratio",
     ),
-    _evaluation(
-        "response_tokens", "response_tokens", "tokens", "Mean length of a sample.", "length"
+    Column(
+        name="response_tokens",
+        source="evaluation",
+        field=RESPONSE_TOKENS,
+        unit="tokens",
+        margin=TENTH,
+        help="Mean length of a sample.",
+        label="length",
     ),
-    _evaluation(
-        "wrong",
-        "outcome=wrong",
-        "fraction",
-        "Samples with an answer that could be read and is not the reference.",
-        "wrong answers",
+    Column(
+        name="wrong",
+        source="evaluation",
+        field=OUTCOME,
+        equals="wrong",
+        unit="fraction",
+        better="lower",
+        margin=POINTS,
+        help="Samples with an answer that could be read and is not the reference.",
+        label="wrong answers",
     ),
-    _evaluation(
-        "unparsable",
-        "outcome=unparsable",
-        "fraction",
-        "Finished samples in which no answer could be read.",
-        "unparsable answers",
+    Column(
+        name="unparsable",
+        source="evaluation",
+        field=OUTCOME,
+        equals="unparsable",
+        unit="fraction",
+        better="lower",
+        margin=POINTS,
+        help="Finished samples in which no answer could be read.",
+        label="unparsable answers",
     ),
-    _evaluation(
-        "truncated",
-        "outcome=truncated",
-        "fraction",
-        "Samples cut off at the length limit.",
-        "truncated answers",
+    Column(
+        name="truncated",
+        source="evaluation",
+        field=OUTCOME,
+        equals="truncated",
+        unit="fraction",
+        better="lower",
+        margin=POINTS,
+        help="Samples cut off at the length limit.",
+        label="truncated answers",
     ),
-    _evaluation(
-        "reflection",
-        "output",
-        "fraction",
-        f"Samples that contain one of: {' '.join(REFLECTION_WORDS)}",
-        "reflecting answers",
+    Column(
+        name="reflection",
+        source="evaluation",
+        field=REFLECTION,
+        unit="fraction",
+        margin=Margin(0.05),
+        help=f"Samples that contain one of: {' '.join(REFLECTION_WORDS)}",
+        label="reflecting answers",
     ),
-    _evaluation(
-        "samples", "question_id", "rows", "Sample rows that were found for the step.", "rows found"
+    Column(
+        name="samples",
+        source="evaluation",
+        key="question_id",
+        over="rows",
+        unit="rows",
+        help="Sample rows that were found for the step.",
+        label="rows found",
     ),
 )
 """Metrics of evaluation rows, in the order of the glossary; each exists once per split."""
+
+SAMPLE_FIELDS = tuple(
+    dict.fromkeys([*STORED_FIELDS, *(c.field for c in EVALUATION if c.field is not None)])
+)
+"""Every column of the samples table between what a sample is and its text."""
 
 _BY_NAME = {column.name: column for column in (*TRAINING, *EVALUATION)}
 

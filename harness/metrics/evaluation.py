@@ -10,17 +10,17 @@ from typing import Any, cast
 
 import pandas as pd
 
-from harness.metrics.columns import EVALUATION, REFLECTION_WORDS, short_split
+from harness.metrics.columns import EVALUATION, OUTCOMES, SAMPLE_FIELDS, Column, short_split
 from harness.metrics.streams import RunFiles, generation_files, read_lines
 from harness.schema import DamagedError
-
-OUTCOMES = ("correct", "wrong", "unparsable", "truncated")
 
 TEXT_QUESTIONS = 8
 """Text is kept for the first 8 questions of a split, sample 0, at the first and last step only."""
 
 TEXT_LIMIT = 2000
 """Longest text kept, in characters; what is cut ends in an ellipsis."""
+
+_KEYS = ["step", "split"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +104,9 @@ def read_samples(run: RunFiles) -> Samples:
     return samples
 
 
-def is_reflecting(response: str) -> bool:
-    """Return whether a response contains one of `REFLECTION_WORDS`, in any case."""
-    text = response.lower()
-    return any(word in text for word in REFLECTION_WORDS)
-
-
 def evaluation_values(frame: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
-    """Yield (step, metric, value) of the sample rows of one run.
+    """Yield (step, metric, value) of the sample rows of one run, in the order of the glossary.
 
-    Accuracy is the mean over questions of the mean over samples; the others are means over samples.
     A step or split without rows yields nothing: it is missing, not 0.
 
     Args:
@@ -121,22 +114,35 @@ def evaluation_values(frame: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
     """
     if frame.empty:
         return
-    keys = ["step", "split"]
-    questions = frame.groupby([*keys, "question_id"], observed=True)["correct"].mean()
-    means = {
-        "format": frame["format_ok"],
-        "response_tokens": frame["response_tokens"],
-        **{outcome: frame["outcome"] == outcome for outcome in OUTCOMES[1:]},
-        "reflection": frame["reflection"],
-    }
-    grouped = frame[keys].assign(**means).groupby(keys, observed=True)
-    values = grouped.mean().assign(
-        accuracy=questions.groupby(keys, observed=True).mean(), samples=grouped.size()
+    # one split of the rows for all metrics
+    keyed = frame[[*_KEYS, "question_id"]].assign(
+        **{c.name: sample_values(frame, c) for c in EVALUATION if c.over != "rows"}
     )
-    for key, row in values.iterrows():
+    grouped = keyed.groupby(_KEYS, observed=True)
+    values = grouped[[c.name for c in EVALUATION if c.over == "samples"]].mean()
+    over = {c.name: _over_questions(keyed, c.name) for c in EVALUATION if c.over == "questions"}
+    rows = {c.name: grouped.size() for c in EVALUATION if c.over == "rows"}
+    for key, row in values.assign(**over, **rows).iterrows():
         step, split = cast(tuple[int, str], key)
         for column in EVALUATION:
             yield int(step), f"{column.name}_{short_split(str(split))}", float(row[column.name])
+
+
+def sample_values(frame: pd.DataFrame, column: Column) -> pd.Series:
+    """Return what an evaluation metric is the mean of: one value per sample.
+
+    Args:
+        frame: rows with the metric's field.
+        column: with a field.
+    """
+    assert column.field is not None
+    values = frame[column.field.name]
+    return values == column.equals if column.equals else values
+
+
+def _over_questions(keyed: pd.DataFrame, name: str) -> pd.Series:
+    means = keyed.groupby([*_KEYS, "question_id"], observed=True)[name].mean()
+    return means.groupby(_KEYS, observed=True).mean()
 
 
 def _step_rows(
@@ -180,15 +186,16 @@ def _fields(path: Path, row: Mapping[str, Any]) -> dict[str, Any]:
             f"question {row['question_id']} in {path} has outcome {row.get('outcome')!r} and"
             f" correct {row.get('correct')!r}: expected one of {', '.join(OUTCOMES)}, and 0 or 1"
         )
-    return {
-        "correct": int(row["correct"]),
-        "format_ok": int(row["format_ok"]),
-        "outcome": row["outcome"],
-        "finish_reason": str(row.get("finish_reason")),
-        "response_tokens": int(row["response_tokens"]),
-        "reflection": is_reflecting(str(row["output"])),
-        "score": float(row["score"]),
-    }
+    fields = {}
+    for field in SAMPLE_FIELDS:
+        try:
+            fields[field.name] = field.read(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedError(
+                f"question {row['question_id']} in {path} has no {field.name}: its row has"
+                f" {field.key} {row.get(field.key)!r}, expected {field.dtype}; run the cell again"
+            ) from error
+    return fields
 
 
 def _text_questions(keys: Mapping[tuple[str, str, int], Any]) -> set[tuple[str, str, int]]:

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.metrics.columns import SAMPLE_FIELDS
 from harness.metrics.evaluation import Samples, evaluation_plan, evaluation_values, read_samples
 from harness.metrics.streams import RunFiles, Training, read_training
 from harness.schema import SCHEMA_VERSION, DamagedError, RunRecord, computed_items, content_hash
@@ -40,13 +41,7 @@ SAMPLE_TYPES = {
     "split": "category",
     "question_id": "category",
     "sample": "int16",
-    "correct": "int8",
-    "format_ok": "int8",
-    "outcome": "category",
-    "finish_reason": "category",
-    "response_tokens": "int32",
-    "reflection": "bool",
-    "score": "float32",
+    **{field.name: field.dtype for field in SAMPLE_FIELDS},
     "prompt": "str",
     "response": "str",
 }

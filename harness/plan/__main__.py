@@ -1,9 +1,9 @@
 """`python -m harness.plan ablation=<name> [...]`: what a request would run, and what it would cost.
 
-The same as `python -m harness.run ... dry_run=true`: prints the matrix, every cell's id and full
-command, and launches nothing. With `gpu=h800|h100|a100|h20` (and `gpus=`, `price=`,
-`response_tokens=`, `out=`) it plans the cells on those GPUs instead: memory by part, time and cost,
-each with what it rests on (docs/planning.md).
+The same as `python -m harness.run ... dry_run=true`: prints the matrix, every cell's id and cost,
+with `verbose=true` its full command, and launches nothing. With `gpu=h800|h100|a100|h20` (and
+`gpus=`, `price=`, `response_tokens=`, `out=`) it plans the cells on those GPUs instead: memory by
+part, time and cost, each with what it rests on (docs/planning.md).
 """
 
 from __future__ import annotations
@@ -12,27 +12,32 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from harness.plan.gpu import task_on_gpus
-from harness.plan.request import split_words
-from harness.run.plan_text import print_plan
-from harness.schema import ExitCode, UsageError
-from harness.spec.application import run_application
-from harness.spec.study import make_study
+from harness.cli import run_command
+from harness.schema import ExitCode
 
 
 def plan(words: list[str]) -> int:
     """Print what the overrides ask for; return the exit code."""
+    from harness.run.plan_text import print_plan
+    from harness.spec.study import make_study
+
     print_plan(make_study(words))
     return ExitCode.OK
 
 
 def main(words: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    try:
-        asked, others = split_words(words)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    from harness.spec.options import help_text
+
+    return run_command(words, f"{__doc__}\n{help_text()}", _plan)
+
+
+def _plan(words: Sequence[str]) -> int:
+    from harness.plan.gpu import task_on_gpus
+    from harness.plan.request import split_words
+    from harness.spec.application import run_application
+
+    asked, others = split_words(words)
     command = f"python -m harness.plan {shlex.join(words)}"
     return run_application(task_on_gpus(asked, command) if asked else plan, others)
 

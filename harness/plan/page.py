@@ -13,7 +13,7 @@ from harness.text import markdown_table, paragraphs
 
 _HEAD = """# Planning a run on GPUs
 
-Made by `python -m harness.docs.planning`; a test compares.
+Made by `python -m harness.docs planning`; a test compares.
 
     python -m harness.plan ablation=algorithm scale=orz_7b gpus=64 gpu=h800 price=2 out=plan
 

@@ -1,4 +1,4 @@
-"""`python -m harness.profile ablation=<name> [run=<name>] [against=<run directory>] [out=<dir>]`.
+"""`python -m harness.profile ablation=<name> [...]`: where the time of a cell went.
 
 Says where the time of one cell went: wall seconds by phase, CPU seconds by process, and a training
 step against the arithmetic that it cannot do without, from the records of the run. `run=` takes the
@@ -13,18 +13,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.cli import read_words, run_command
-from harness.plots import save_figure
-from harness.profile.neutrality import compare_runs
-from harness.profile.page import page, terminal_text
-from harness.profile.phases import REST, read_steps, start_phases
-from harness.profile.picture import gantt, step_figure
-from harness.profile.profile import Profile, make_profile
 from harness.schema import ExitCode, Status, UsageError
-from harness.spec.inputs import model_dir
 from harness.store.files import write_atomic
 from harness.store.ledger import RunStore, StoredRun
+from harness.text import folded
+
+if TYPE_CHECKING:
+    from harness.profile.profile import Profile
 
 WORDS = {"scale": "micro", "results_dir": "results", "run": "", "against": "", "out": ""}
 STEPS_DRAWN = 4
@@ -36,12 +34,19 @@ def main(words: Sequence[str]) -> int:
 
 
 def _profile(words: Sequence[str]) -> int:
+    # tables and figures take a second to import, and --help needs neither
+    from harness.profile.neutrality import compare_runs
+    from harness.profile.page import terminal_text
+    from harness.profile.phases import read_steps
+    from harness.profile.profile import make_profile
+    from harness.spec.inputs import model_dir
+
     given = read_words(words, WORDS, needed=["ablation"])
     root = Path(given["results_dir"], given["scale"], given["ablation"])
     run = find_run(RunStore(root), given["run"])
     spec, record = RunStore(root).load(run.path)
     profile = make_profile(run.path, spec, record, model_dir(spec["config"]["model"]))
-    print(terminal_text(profile))
+    print(folded(terminal_text(profile)))
     if given["against"]:
         print()
         print(compare_runs(profile.steps, read_steps(last_attempt(Path(given["against"])))).text())
@@ -91,6 +96,11 @@ def write_profile(profile: Profile, out: Path, command: str) -> list[Path]:
         out: directory, made if it is not there.
         command: that writes them again.
     """
+    from harness.plots import save_figure
+    from harness.profile.page import page
+    from harness.profile.phases import REST, start_phases
+    from harness.profile.picture import gantt, step_figure
+
     out.mkdir(parents=True, exist_ok=True)
     drawn = profile.startup_s + sum(float(s["timing_s/step"]) for s in profile.steps[:STEPS_DRAWN])
     first = f"{profile.run_id}: start and the first {min(STEPS_DRAWN, len(profile.steps))} steps"

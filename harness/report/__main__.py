@@ -1,4 +1,4 @@
-"""`python -m harness.report [ablation=<name>] [scale=] [results_dir=] [partial=]`: the report.
+"""`python -m harness.report [ablation=<name>] [scale=] [partial=]`: a study's report, again.
 
 Writes claims, figures, REPORT.md and report.html (a self-contained page) of a study again: from its
 runs, or, where they are on another machine, from its tables. `partial=` names a request that is
@@ -13,11 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli import read_words, run_command
-from harness.report.console import summary
-from harness.report.page.writing import write_scale_page
-from harness.report.stored import has_runs, load_results, write_report, write_tables
 from harness.schema import ExitCode, UsageError
-from harness.store.ledger import RunStore
 
 WORDS = {"ablation": "", "scale": "micro", "results_dir": "results", "partial": ""}
 
@@ -28,6 +24,13 @@ def main(words: Sequence[str]) -> int:
 
 
 def _report(words: Sequence[str]) -> int:
+    # tables, figures and templates take seconds to import, and --help needs none of them
+    from harness.report.console import summary
+    from harness.report.page.writing import write_scale_page
+    from harness.report.stored import has_runs, load_results, write_report, write_tables
+    from harness.store.ledger import RunStore
+    from harness.text import folded
+
     given = read_words(words, WORDS)
     if not given["ablation"]:
         if given["partial"]:
@@ -38,7 +41,7 @@ def _report(words: Sequence[str]) -> int:
     is_rebuilt = has_runs(RunStore(root), out)
     if is_rebuilt:
         write_tables(results, out)
-    print(summary(write_report(results, root, out), out))
+    print(folded(summary(write_report(results, root, out), out)))
     if not is_rebuilt:
         print(f"\nmade from the tables: the runs that they name are not in {root / 'runs'}")
     return ExitCode.OK

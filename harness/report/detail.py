@@ -1,4 +1,4 @@
-"""The later sections of REPORT.md: answers, config differences, runs, cost, health, provenance."""
+"""The later sections of a report: answers, config differences, runs, cost, health, provenance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pandas as pd
 
 from harness.metrics.columns import EVALUATION, TRAINING, column_of, split_of
 from harness.report.results import Results
-from harness.text import NOTHING, duration, markdown_table, number, paragraphs, value_text
+from harness.report.sections import Code, Items, Paragraph, Section
+from harness.text import NOTHING, Cell, Row, Table, duration, number, numeric, value_text
 
 PHASES = tuple(column.name for column in TRAINING if column.path.startswith("timing_s/"))
 
@@ -23,79 +24,80 @@ COUNTS: Mapping[str, str] = {
 """Column of `runs.parquet` -> what it counts."""
 
 
-def answers_section(results: Results) -> str:
+def answers_section(results: Results) -> Section:
     """Return what the answers of the last evaluation were, per split and arm."""
     splits = [split_of(m)[1] for m in results.metrics if m.startswith("accuracy_")]
     shown = [column for column in EVALUATION if column.name not in ("accuracy", "samples")]
-    rows = []
+    rows: list[Row] = []
     for split in splits:
         for arm in results.arms:
             values = [
-                number(_mean_final(results, arm, f"{column.name}_{split}"), column.unit)
+                numeric(_mean_final(results, arm, f"{column.name}_{split}"), column.unit)
                 for column in shown
             ]
             rows.append([split, arm, *values])
-    if not rows:
-        return ""
     heads = ["split", "arm", *(f"{c.name} [{c.unit}]" for c in shown)]
-    return paragraphs(
-        "## Answers at the last evaluation",
-        markdown_table(heads, rows, "<<" + ">" * len(shown)),
+    note = (
         "Means over finished seeds. Wrong, unparsable and truncated are three different things;"
-        " the rest are correct. Source: `steps.parquet`, rows `<arm>/final/<column>_<split>`.",
+        " the rest are correct. Source: `steps.parquet`, rows `<arm>/final/<column>_<split>`."
+    )
+    return Section(
+        title="Answers at the last evaluation",
+        slug="answers",
+        place="results",
+        blocks=[Table(heads, rows, "<<" + ">" * len(shown)), Paragraph(note)] if rows else [],
     )
 
 
-def differences_section(results: Results) -> str:
+def differences_section(results: Results) -> Section:
     """Return every config key that is not the same in all arms."""
-    rows = [
-        [f"`{key}`", *(value_text(values.get(arm)) for arm in results.arms)]
+    rows: list[Row] = [
+        [f"`{key}`", *(_config_cell(values.get(arm)) for arm in results.arms)]
         for key, values in results.study.differences
     ]
-    body = (
-        markdown_table(["key", *results.arms], rows)
-        if rows
-        else "None: the arms have the same config."
-    )
-    return paragraphs(
-        "## Differences between the arms' configs",
-        body,
-        "Everything else is the same, seeds included. Source: `spec.yaml` of the runs.",
+    same = Paragraph("None: the arms have the same config.")
+    note = "Everything else is the same, seeds included. Source: `spec.yaml` of the runs."
+    return Section(
+        title="Differences between the arms' configs",
+        slug="differences",
+        blocks=[Table(["key", *results.arms], rows) if rows else same, Paragraph(note)],
     )
 
 
-def runs_section(results: Results) -> str:
+def runs_section(results: Results) -> Section:
     """Return one row per cell, failed and pending ones with their reason."""
     heads = ["run", "status", "attempts", "last step", "time", "rows found / expected", "reason"]
     rows = [_run_row(run) for run in results.tables.runs.to_dict("records")]
-    return paragraphs(
-        "## Runs",
-        markdown_table(heads, rows, "<<>>>><"),
+    note = (
         "Only runs that are done enter means and differences. Rows are samples of evaluations."
-        " Source: `runs.parquet`; the runs are in `runs/<run>/` (not committed).",
+        " Source: `runs.parquet`; the runs are in `runs/<run>/` (not committed)."
+    )
+    return Section(
+        title="Runs", slug="runs", blocks=[Table(heads, rows, "<<>>>><"), Paragraph(note)]
     )
 
 
-def cost_section(results: Results) -> str:
+def cost_section(results: Results) -> Section:
     """Return the mean seconds of a step and of its phases, per arm."""
     steps = results.tables.steps
     phases = [name for name in PHASES if (steps["metric"] == name).any()]
-    if not phases:
-        return ""
-    rows = [
-        [arm, *(number(_mean_later(results, arm, name), "s") for name in phases)]
+    rows: list[Row] = [
+        [arm, *(numeric(_mean_later(results, arm, name), "s") for name in phases)]
         for arm in results.arms
     ]
-    heads = ["arm", *(name.removesuffix("_time") for name in phases)]
-    return paragraphs(
-        "## Where the time goes [s per step]",
-        markdown_table(heads, rows),
+    note = (
         "Mean over steps after the first of finished runs; evaluation counts where it happens only."
-        " Source: `steps.parquet`, rows `<arm>/mean/<column>_time`.",
+        " Source: `steps.parquet`, rows `<arm>/mean/<column>_time`."
+    )
+    heads = ["arm", *(name.removesuffix("_time") for name in phases)]
+    return Section(
+        title="Where the time goes [s per step]",
+        slug="time",
+        blocks=[Table(heads, rows), Paragraph(note)] if phases else [],
     )
 
 
-def health_section(results: Results) -> str:
+def health_section(results: Results) -> Section:
     """Return what was wrong with the records, and how well rollout and training agree."""
     runs = results.tables.runs
     notes = [
@@ -105,10 +107,12 @@ def health_section(results: Results) -> str:
     ]
     counts = ", ".join(f"`{name}`" for name in COUNTS)
     source = f"Source of the counts: `runs.parquet`, columns {counts}, each run in its own row."
-    return paragraphs("## Health", "\n".join(f"- {note}" for note in notes if note), source)
+    return Section(
+        title="Health", slug="health", blocks=[Items([*filter(None, notes)]), Paragraph(source)]
+    )
 
 
-def provenance_section(results: Results) -> str:
+def provenance_section(results: Results) -> Section:
     """Return code, versions, hardware and the command that makes the results again."""
     machines = results.study.machines
     started = results.tables.runs[results.tables.runs["attempts"] > 0]
@@ -122,11 +126,14 @@ def provenance_section(results: Results) -> str:
             for name in _packages(machines)
         ),
     ]
-    return paragraphs(
-        "## Provenance",
-        markdown_table(["what", "value"], rows, "<<"),
-        "Source: `record.json` of the runs. To make this again:",
-        f"```\n{results.study.command}\n```",
+    return Section(
+        title="Provenance",
+        slug="provenance",
+        blocks=[
+            Table(["what", "value"], rows, "<<"),
+            Paragraph("Source: `record.json` of the runs. To make this again:"),
+            Code(results.study.command),
+        ],
     )
 
 
@@ -136,15 +143,20 @@ def _mean_final(results: Results, arm: str, metric: str) -> float:
     return float(mine["value"].mean())
 
 
-def _run_row(run: Mapping[Any, Any]) -> list[str]:
-    expected = run["rows_expected"]
+def _config_cell(value: object) -> Cell:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Cell(value_text(value), value)
+    return Cell(value_text(value))
+
+
+def _run_row(run: Mapping[Any, Any]) -> Row:
     return [
         f"`{run['run_id']}`",
         str(run["status"]),
-        str(run["attempts"]),
-        f"{number(run['last_step'], 'rows')} of {run['steps']}",
-        duration(run["wall_s"]),
-        f"{run['rows_found']} / {number(expected, 'rows')}",
+        numeric(run["attempts"], "rows"),
+        Cell(f"{number(run['last_step'], 'rows')} of {run['steps']}", run["last_step"]),
+        Cell(duration(run["wall_s"]), run["wall_s"]),
+        Cell(f"{run['rows_found']} / {number(run['rows_expected'], 'rows')}", run["rows_found"]),
         str(run["reason"]) or NOTHING,
     ]
 

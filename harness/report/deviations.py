@@ -1,4 +1,4 @@
-"""`python -m harness.deviations [scale=<name>] [out=docs/deviations.md]`: where we differ, and why.
+"""Where the recipes differ from the paper, and why.
 
 Every training setting of the paper: its text, its authors' code, their later word, what veRL can
 do, what the recipes set, and what that may change. The first four and the last come from
@@ -16,9 +16,11 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import model_validator
 
 from harness.paths import PAPER, ROOT
+from harness.report.sections import Block, Paragraph
 from harness.spec import config as configs
+from harness.spec.choices import group_choices
 from harness.spec.shadow import SCALE_PREFIX, read_list
-from harness.text import markdown_table, paragraphs
+from harness.text import Table
 from harness.typed import Form, Many, Text, keyed, read_form
 
 FILE = PAPER / "deviations.yaml"
@@ -41,7 +43,7 @@ _SAYS_NOTHING = "-"
 _HEAD = """\
 # Where the recipes differ from Open-Reasoner-Zero
 
-Made by `python -m harness.deviations out=docs/deviations.md` of
+Made by `python -m harness.docs deviations` of
 baselines/papers/open_reasoner_zero/deviations.yaml and of the composed recipes `scale=orz_*`; a
 test compares. Paper is v1 (arXiv:2503.24290v1), v2 where it says so; code is the authors'
 repository at 3fdd9a0; later is what they said in issues and the README. A dash: says nothing. What
@@ -97,7 +99,7 @@ def read_settings(path: Path = FILE) -> list[Setting]:
 
 def recipe_scales() -> list[str]:
     """Return the scales of the paper, `FIRST` first."""
-    names = [name for name in configs.group_choices()["scale"] if name.startswith("orz_")]
+    names = [name for name in group_choices()["scale"] if name.startswith("orz_")]
     return sorted(names, key=lambda name: (name != FIRST, name))
 
 
@@ -139,11 +141,11 @@ def page(settings: Sequence[Setting], recipes: Mapping[str, Mapping[str, Any]]) 
             "",
             "## What differs, or is unknown",
             "",
-            markdown_table(("setting", "what we set", "expected effect"), short, "<<<"),
+            Table(("setting", "what we set", "expected effect"), short, "<<<").markdown(),
             "",
             "## All settings",
             "",
-            table(settings, recipes),
+            table(settings, recipes).markdown(),
             "",
         ]
     )
@@ -153,8 +155,8 @@ def table(
     settings: Sequence[Setting],
     recipes: Mapping[str, Mapping[str, Any]],
     replaced: Collection[str] = (),
-) -> str:
-    """Return every setting as a Markdown table; the arguments are those of `what_we_set`."""
+) -> Table:
+    """Return every setting; the arguments are those of `what_we_set`."""
     rows = [
         [
             item.title,
@@ -165,22 +167,22 @@ def table(
         ]
         for item in settings
     ]
-    return markdown_table(_HEADS, rows, "<" * len(_HEADS))
+    return Table(_HEADS, rows, "<" * len(_HEADS))
 
 
-def of_runs(scale: str, arms: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return what a report says of the deviations of its runs, as Markdown without a title.
+def of_runs(scale: str, arms: Mapping[str, Mapping[str, Any]]) -> list[Block]:
+    """Return what a report says of the deviations of its runs.
 
     Args:
         scale: of the runs; that of a shadow begins with `harness.spec.shadow.SCALE_PREFIX`.
         arms: name -> config of its cells, the control first.
 
     Returns:
-        "" at a scale that is none of the paper's.
+        Nothing at a scale that is none of the paper's.
     """
     recipe = scale.removeprefix(SCALE_PREFIX)
     if recipe not in recipe_scales():
-        return ""
+        return []
     listed = read_list(configs.SHADOW_LIST)
     replaced = (*listed.micro, *listed.divided, *listed.fixed) if recipe != scale else ()
     settings = [
@@ -192,33 +194,35 @@ def of_runs(scale: str, arms: Mapping[str, Mapping[str, Any]]) -> str:
         " value that harness/conf/shadow.yaml put in place of the recipe's; status and effect are"
         " the recipe's."
     )
-    return paragraphs(
-        f"{_summary(settings)} What we set is read from the runs, veRL's keys without `verl.`: the"
-        " values of the control, and of other arms where they differ. A dash: says nothing.",
-        of_a_shadow if replaced else "",
+    return [
+        Paragraph(
+            f"{_summary(settings)} What we set is read from the runs, veRL's keys without `verl.`:"
+            " the values of the control, and of other arms where they differ. A dash: says nothing."
+        ),
+        *([Paragraph(of_a_shadow)] if replaced else []),
         table(settings, arms, replaced),
-        f"Source: the configs of the runs and {FILE.relative_to(ROOT)}; the recipes of all"
-        f" scales: {PAGE}.",
-    )
+        Paragraph(
+            f"Source: the configs of the runs and {FILE.relative_to(ROOT)}; the recipes of all"
+            f" scales: {PAGE}."
+        ),
+    ]
 
 
-def of_recipe(scale: str) -> str:
-    """Return the deviations of one recipe without runs, as Markdown without a title.
-
-    Args:
-        scale: any; "" is returned for one that is none of the paper's.
-    """
+def of_recipe(scale: str) -> list[Block]:
+    """Return the deviations of one recipe without runs; nothing at a scale that has none."""
     if scale not in recipe_scales():
-        return ""
+        return []
     settings = read_settings()
     with configs.session():
         recipes = composed([scale])
-    return paragraphs(
-        f"{_summary(settings)} What we set is read from the recipe, veRL's keys without `verl.`. A"
-        " dash: says nothing.",
+    return [
+        Paragraph(
+            f"{_summary(settings)} What we set is read from the recipe, veRL's keys without"
+            " `verl.`. A dash: says nothing."
+        ),
         table(settings, recipes),
-        f"Source: `scale={scale}` and {FILE.relative_to(ROOT)}; all scales: {PAGE}.",
-    )
+        Paragraph(f"Source: `scale={scale}` and {FILE.relative_to(ROOT)}; all scales: {PAGE}."),
+    ]
 
 
 def _summary(settings: Sequence[Setting]) -> str:

@@ -1,47 +1,53 @@
-"""REPORT.md: the answer on the first screen, then what it rests on. Every number has its source."""
+"""The report: the answer first, then what it rests on. Every number has its source."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from harness.claims import layout
+from harness.claims.sheet import Line
 from harness.metrics.columns import column_of
 from harness.plots import BAND_NOTE
 from harness.report import detail
 from harness.report.deviations import of_runs
-from harness.report.effects import SECOND_METHOD
 from harness.report.figures import FOLDER, OVERVIEW
 from harness.report.results import Results
+from harness.report.sections import Block, Caution, Paragraph, Picture, Section, markdown
+from harness.stats.bootstrap import METHOD
 from harness.stats.intervals import mean_interval, seed_spread
-from harness.text import NOTHING, interval, markdown_table, number, paragraphs, spread
-
-CLAIMS = "Claims of the paper"
-"""Title of the section that the report leads with."""
-
-DEVIATIONS = "Deviations from the paper"
-"""Title of the section that stands at the scales of the paper."""
+from harness.text import NOTHING, Cell, Row, Table, interval, number, numeric, paragraphs, spread
 
 
 def document(results: Results) -> str:
     """Return the text of REPORT.md."""
-    sections = [
-        _head(results),
-        claims_section(results),
-        _arms_section(results),
-        _effects_section(results),
-        _figures_section(results),
-        detail.answers_section(results),
-        detail.differences_section(results),
-        detail.runs_section(results),
-        detail.cost_section(results),
-        detail.health_section(results),
-        detail.provenance_section(results),
-        _deviations_section(results),
+    parts = [f"# {results.title}", markdown(head(results))]
+    parts += [f"## {part.title}\n\n{markdown(part.blocks)}" for part in sections(results)]
+    return paragraphs(*parts) + "\n"
+
+
+def sections(results: Results) -> list[Section]:
+    """Return the sections that have something to say, in the order of the report."""
+    return [section for make in SECTIONS if (section := make(results)).blocks]
+
+
+def head(results: Results) -> list[Block]:
+    """Return question, size, and what must be said before any number."""
+    document, note = results.document, warning(results)
+    seeds = ", ".join(map(str, results.seeds))
+    return [
+        *([Caution(note)] if note else []),
+        Paragraph(f"**Question.** {document['question']} ({document['source']})"),
+        Paragraph(
+            f"Arms: {len(results.arms)}; seeds: {seeds}; training steps: {results.study.steps};"
+            f" control: {results.arms[0]}. Made by `python -m harness.report`; metrics are"
+            " explained in docs/metrics.md. A source names the rows of a table: `python -m"
+            " harness.trace table=<this file> row=<row>` leads to the runs, files and code behind"
+            " a number."
+        ),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def warning(results: Results) -> str:
@@ -68,16 +74,24 @@ def _too_little(results: Results) -> str:
     )
 
 
-def arm_rows(results: Results) -> list[list[str]]:
-    """Return one row of text per arm: its name, finished seeds, and each metric at the end."""
+def arms_table(results: Results) -> Table:
+    """Return one row per arm: its name, finished seeds, and each metric at the end."""
     done, runs = results.done, results.tables.runs
-    rows = []
+    rows: list[Row] = []
     for arm in results.arms:
         seeds = int((done["arm"] == arm).sum())
         asked = int((runs["arm"] == arm).sum())
+        count = str(seeds) if seeds == asked else f"{seeds} of {asked}"
         cells = [_end_value(results, arm, metric) for metric in results.metrics]
-        rows.append([arm, str(seeds) if seeds == asked else f"{seeds} of {asked}", *cells])
-    return rows
+        rows.append([arm, Cell(count, seeds), *cells])
+    return Table(["arm", "seeds", *metric_heads(results.metrics)], rows)
+
+
+def effects_table(results: Results) -> Table:
+    """Return one row per metric and arm: its difference from the control, with two intervals."""
+    heads = ["metric", "arm - control", "unit", "estimate", "95 % interval", "bootstrap", "n"]
+    rows = [_effect_row(effect) for _, effect in results.effects.iterrows()]
+    return Table(heads, rows, "<<<>>>>")
 
 
 def metric_heads(metrics: Sequence[str]) -> list[str]:
@@ -95,113 +109,120 @@ def start_value(results: Results, arm: str, metric: str) -> float:
     return float(rows.loc[rows["step"] == rows["step"].min(), "value"].mean())
 
 
-def claims_section(results: Results) -> str:
+def claims_section(results: Results) -> Section:
     """Return the verdicts on the claims that the ablation speaks to."""
-    if not results.claims:
-        return ""
     lines, scale = results.claims, results.study.scale
-    return paragraphs(
-        f"## {CLAIMS}",
-        f"**{layout.counts(lines)}** ({layout.reach(scale)}).",
-        layout.markdown(lines, scale),
+    note = Paragraph(
         "Each by the rule of its own file (docs/claims.md). Source: `verdicts.json`, rows"
-        " `<ablation>:<scale>:<claim>`; all about one: `python -m harness.claims claim=<claim>`.",
+        " `<ablation>:<scale>:<claim>`; all about one: `python -m harness.claims claim=<claim>`."
+    )
+    counts = Paragraph(f"**{layout.counts(lines)}** ({layout.reach(scale)}).")
+    return Section(
+        title="Claims of the paper",
+        slug="claims",
+        place="claims",
+        blocks=[counts, *claim_blocks(lines, scale), note] if lines else [],
     )
 
 
-def _deviations_section(results: Results) -> str:
-    deviations = of_runs(results.study.scale, results.study.configs)
-    return paragraphs(f"## {DEVIATIONS}", deviations) if deviations else ""
+def claim_blocks(lines: Sequence[Line], scale: str) -> list[Block]:
+    """Return the claim sheet, with what its columns mean and how far it reaches."""
+    note = f"{layout.NOTE} {layout.reach(scale).capitalize()}."
+    return [layout.sheet_table(lines), Paragraph(note)]
 
 
-def _head(results: Results) -> str:
-    document = results.document
-    note = warning(results)
-    seeds = ", ".join(map(str, results.seeds))
-    return paragraphs(
-        f"# {document['title']} ({results.study.scale} scale)",
-        *([f"> **{note}**"] if note else []),
-        f"**Question.** {document['question']} ({document['source']})",
-        f"Arms: {len(results.arms)}; seeds: {seeds}; training steps:"
-        f" {results.study.steps}; control: {results.arms[0]}. Made by `python -m harness.report`;"
-        " metrics are explained in docs/metrics.md. A source names the rows of a table: `python -m"
-        " harness.trace table=<this file> row=<row>` leads to the runs, files and code behind a"
-        " number.",
+def _deviations_section(results: Results) -> Section:
+    return Section(
+        title="Deviations from the paper",
+        slug="deviations",
+        blocks=of_runs(results.study.scale, results.study.configs),
     )
 
 
-def _arms_section(results: Results) -> str:
-    heads = ["arm", "seeds", *metric_heads(results.metrics)]
-    return paragraphs(
-        "## Arms at the end of training",
-        markdown_table(heads, arm_rows(results)),
+def _arms_section(results: Results) -> Section:
+    note = (
         "Start → end: mean over finished seeds, ± the standard deviation over seeds at the end."
         " Start is the first step there is (0 for evaluations, 1 for training); the end is the"
         f" {column_of('accuracy_easy').window} or the {column_of('reward').window}."
-        " Source: `steps.parquet`, rows `<arm>/start/<metric>` and `<arm>/final/<metric>`.",
+        " Source: `steps.parquet`, rows `<arm>/start/<metric>` and `<arm>/final/<metric>`."
+    )
+    return Section(
+        title="Arms at the end of training",
+        slug="arms",
+        place="results",
+        blocks=[arms_table(results), Paragraph(note)],
     )
 
 
-def _end_value(results: Results, arm: str, metric: str) -> str:
+def _end_value(results: Results, arm: str, metric: str) -> Cell:
     finals = results.finals
     mine = finals[(finals["metric"] == metric) & (finals["arm"] == arm)]
     values = mine["value"].dropna().to_numpy(dtype=float)
     if not values.size:
-        return NOTHING
+        return Cell(NOTHING)
     unit = column_of(metric).unit
     mean = mean_interval(values).point
     start = number(start_value(results, arm, metric), unit)
-    return f"{start} → {spread(mean, seed_spread(values), unit)}"
+    return Cell(f"{start} → {spread(mean, seed_spread(values), unit)}", mean)
 
 
-def _effects_section(results: Results) -> str:
-    if results.effects.empty:
-        return ""
-    return paragraphs(
-        f"## Paired differences from the control ({results.arms[0]})",
-        markdown_table(
-            ["metric", "arm - control", "unit", "estimate", "95 % interval", "bootstrap", "n"],
-            [_effect_row(effect) for _, effect in results.effects.iterrows()],
-            "<<<>>>>",
-        ),
-        _effect_note(results),
+def _effects_section(results: Results) -> Section:
+    has_effects = not results.effects.empty
+    return Section(
+        title=f"Paired differences from the control ({results.arms[0]})",
+        slug="paired",
+        place="results",
+        blocks=[effects_table(results), Paragraph(_effect_note(results))] if has_effects else [],
     )
 
 
-def _effect_row(effect: pd.Series) -> list[str]:
+def _effect_row(effect: pd.Series) -> Row:
     unit = str(effect["unit"])
+    low, bootstrap_low = effect["low"], effect["bootstrap_low"]
     return [
         str(effect["metric"]),
         str(effect["arm"]),
         unit,
-        number(effect["estimate"], unit, sign=True),
-        interval(effect["low"], effect["high"], unit),
-        interval(effect["bootstrap_low"], effect["bootstrap_high"], unit),
-        str(effect["n_seeds"]),
+        numeric(effect["estimate"], unit, sign=True),
+        Cell(interval(low, effect["high"], unit), low),
+        Cell(interval(bootstrap_low, effect["bootstrap_high"], unit), bootstrap_low),
+        numeric(effect["n_seeds"], "rows"),
     ]
 
 
 def _effect_note(results: Results) -> str:
     most = int(results.effects["n_seeds"].max())
     draws = int(results.effects["bootstrap_draws"].max())
-    few = (
-        f" With {most} seeds the t interval is wide, and the bootstrap too narrow to be believed."
-        if 1 < most < 5
-        else ""
-    )
+    few = f" With {most} seeds both intervals are wide." if 1 < most < 5 else ""
     none = " One seed gives no interval." if most < 2 else ""
     return (
-        "Interval: t over the differences within each seed (n seeds). Bootstrap: percentile,"
-        f" {draws} draws; for accuracy {SECOND_METHOD.split(',')[0]}, question, sample), else over"
-        f" seeds.{few}{none} Not corrected for the number of rows. Source: `effects.csv`, rows"
+        f"Interval: t over the differences within each seed (n seeds). Bootstrap: {METHOD}, {draws}"
+        f" draws.{few}{none} Not corrected for the number of rows. Source: `effects.csv`, rows"
         " `<metric>:<arm>`."
     )
 
 
-def _figures_section(results: Results) -> str:
+def _figures_section(results: Results) -> Section:
     title = results.document["title"]
-    names = [OVERVIEW, *results.metrics]
-    pictures = [f"![{title}: {name}]({Path(FOLDER) / name}.svg)" for name in names]
-    return paragraphs(
-        "## Figures", *pictures, f"{BAND_NOTE} Finished runs only. Source: `steps.parquet`."
-    )
+    pictures = [
+        Picture(f"{title}: {name}", f"{Path(FOLDER) / name}.svg")
+        for name in (OVERVIEW, *results.metrics)
+    ]
+    note = Paragraph(f"{BAND_NOTE} Finished runs only. Source: `steps.parquet`.")
+    return Section(title="Figures", slug="figures", place="curves", blocks=[*pictures, note])
+
+
+SECTIONS: Sequence[Callable[[Results], Section]] = (
+    claims_section,
+    _arms_section,
+    _effects_section,
+    _figures_section,
+    detail.answers_section,
+    detail.differences_section,
+    detail.runs_section,
+    detail.cost_section,
+    detail.health_section,
+    detail.provenance_section,
+    _deviations_section,
+)
+"""Every section, in the order of the report; a new one is a function and a line here."""

@@ -25,13 +25,12 @@ def write_figures(results: Results, out: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     note = TOO_LITTLE if results.is_too_little else ""
     panels = {metric: panel_of(results, metric) for metric in results.metrics}
-    title = f"{results.document['title']} ({results.study.scale} scale)"
     overview = overview_figure(
-        [panels[metric] for metric in overview_metrics(results)], results.arms, title, note
+        [panels[metric] for metric in overview_metrics(results)], results.arms, results.title, note
     )
     written = save_figure(overview, folder / OVERVIEW)
     for metric, panel in panels.items():
-        figure = curve_figure(panel, results.arms, f"{title}: {panel.label}", note)
+        figure = curve_figure(panel, results.arms, f"{results.title}: {panel.label}", note)
         written += save_figure(figure, folder / metric)
     return written
 

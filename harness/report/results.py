@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,9 +13,12 @@ import pandas as pd
 from harness.claims.sheet import Line
 from harness.metrics.columns import EVALUATION, SPLIT_PREFIX, column_of, short_split
 from harness.metrics.finals import final_values
-from harness.metrics.tables import Tables
+from harness.metrics.tables import Tables, read_parquet
 from harness.report.effects import effect_table, nested_values
-from harness.report.study import StudyRecord
+from harness.report.study import StudyRecord, read_study
+
+TABLES = ("runs", "steps", "samples")
+"""Names of the files that hold `Tables`."""
 
 PRIMARY = ("reward", "response_length")
 """Shown for every ablation, with the accuracy on every split, besides what its file names."""
@@ -42,6 +46,11 @@ class Results:
     finals: pd.DataFrame
     effects: pd.DataFrame
     claims: Sequence[Line] = ()
+
+    @property
+    def title(self) -> str:
+        """What the ablation file calls itself, and the scale."""
+        return f"{self.document['title']} ({self.study.scale} scale)"
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -86,6 +95,16 @@ def assemble(tables: Tables, study: StudyRecord, document: Mapping[str, Any]) ->
         finals=finals,
         effects=effect_table(tables, values, study.arms, metrics),
     )
+
+
+def read_results(out: Path, document: Mapping[str, Any]) -> Results:
+    """Compute the same from the tables and study.json, where the runs are on another machine.
+
+    Raises:
+        DamagedError: one of the files is missing or damaged.
+    """
+    tables = Tables(**{name: read_parquet(out / f"{name}.parquet") for name in TABLES})
+    return assemble(tables, read_study(out), document)
 
 
 def arm_order(document: Mapping[str, Any], present: set[str]) -> tuple[str, ...]:

@@ -11,11 +11,9 @@ from harness.claims.layout import documents
 from harness.claims.rows import claim_sheet, rows_of_tables
 from harness.claims.sheet import Line
 from harness.metrics.streams import RunFiles
-from harness.metrics.tables import Tables, build_tables, read_parquet, write_parquet
+from harness.metrics.tables import build_tables, read_parquet, write_parquet
 from harness.report.document import document
-from harness.report.figures import write_figures
-from harness.report.page.writing import write_study_page
-from harness.report.results import Results, arm_order, assemble
+from harness.report.results import TABLES, Results, arm_order, assemble, read_results
 from harness.report.study import FILE, read_study, study_of, write_study
 from harness.schema import SCHEMA_VERSION, CellSpec, RunRecord, UsageError
 from harness.spec.config import load_ablation
@@ -23,8 +21,6 @@ from harness.spec.shadow import SCALE_PREFIX
 from harness.store.files import write_atomic, write_json
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document, spec_from
-
-TABLES = ("runs", "steps", "samples")
 
 
 def write_results(
@@ -71,13 +67,17 @@ def write_report(results: Results, root: Path, out: Path) -> Results:
         root: `results_dir/scale/ablation`.
         out: directory of the tables.
     """
+    # figures and the page take a second to import, and who only compares needs neither
+    from harness.report.figures import write_figures
+    from harness.report.page.writing import write_study_page
+
     results = replace(results, claims=claims_of(results, out))
     write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
     write_json(out / "verdicts.json", verdict_document(results))
     write_figures(results, out)
     write_atomic(out / "REPORT.md", document(results))
     place = root.relative_to(root.parent.parent) / out.relative_to(root)
-    write_study_page(out, results.document, place.as_posix())
+    write_study_page(results, out, place.as_posix())
     return results
 
 
@@ -113,16 +113,6 @@ def collect_results(
     command = command or _command(root, label)
     study = study_of(runs, arms, root=root, label=label, command=command)
     return assemble(build_tables(runs), study, ablation)
-
-
-def read_results(out: Path, ablation: Mapping[str, Any]) -> Results:
-    """Compute the same from the tables and study.json, where the runs are on another machine.
-
-    Raises:
-        DamagedError: one of the files is missing or damaged.
-    """
-    tables = Tables(**{name: read_parquet(out / f"{name}.parquet") for name in TABLES})
-    return assemble(tables, read_study(out), ablation)
 
 
 def verdict_document(results: Results) -> dict[str, Any]:

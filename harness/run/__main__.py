@@ -20,6 +20,7 @@ from harness.spec.application import run_application
 from harness.spec.study import Study, make_study
 from harness.store.ledger import RunStore
 from harness.store.states import IN_FLIGHT, UNFINISHED, CellState
+from harness.text import folded
 
 
 def run(words: list[str]) -> int:
@@ -30,8 +31,8 @@ def run(words: list[str]) -> int:
         return ExitCode.OK
     store = RunStore(study.root)
     check_request(study, store, os.environ)
-    print(describe_study(study))
-    print(cost_line(study))
+    print(folded(describe_study(study)))
+    print(folded(cost_line(study)))
     print(shadow_text(study), end="", flush=True)
     if launcher_name(study) != LOCAL:
         return submit(study, store)
@@ -127,7 +128,7 @@ def refuse_queued(study: Study, store: RunStore) -> None:
 def report(study: Study) -> None:
     """Write the tables and the report of a request, print them, and compare with what is stored."""
     # plotting takes seconds to import, and an unknown ablation should be told at once
-    from harness.compare.band import compare_with_latest, print_comparison
+    from harness.compare.band import compare_with_latest, print_placements
     from harness.report.console import summary
     from harness.report.stored import write_results
 
@@ -135,8 +136,8 @@ def report(study: Study) -> None:
     results = write_results(
         study.root, study.tables, study.cells, study.ablation.document, command=command
     )
-    print(summary(results, study.tables))
-    print_comparison(compare_with_latest(results))
+    print(folded(summary(results, study.tables)))
+    print_placements(compare_with_latest(results))
 
 
 def conclude(study: Study, outcome: Outcome) -> int:

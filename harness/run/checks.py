@@ -77,7 +77,8 @@ def check_accelerators(study: Study) -> None:
     if found < needed:
         raise UsageError(
             f"scale {study.request.scale} needs {needed} GPUs and this machine has {found}:"
-            " shadow=true runs it in miniature on a CPU, dry_run=true prints its commands"
+            " shadow=true runs it in miniature on a CPU, dry_run=true verbose=true prints its"
+            " commands"
         )
 
 

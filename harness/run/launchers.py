@@ -1,6 +1,7 @@
 """What each launcher makes of a cell: a command, a batch script, or a job of a Ray cluster.
 
-Pure but for reading where things lie: the same text is printed by `dry_run=true` and submitted.
+Pure but for reading where things lie: the same text is printed by `dry_run=true verbose=true` and
+submitted.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def launcher_name(study: Study) -> str:
 
 
 def shown_launch(study: Study, cell: CellSpec) -> str:
-    """Return what would be started for a cell: what `dry_run=true` prints."""
+    """Return what would be started for a cell: what `dry_run=true verbose=true` prints."""
     return _SHOWN[launcher_name(study)](study, cell)
 
 
@@ -68,7 +69,9 @@ def worker_argv(study: Study, cell: CellSpec) -> tuple[str, ...]:
     that changed since the submission are refused and never mixed up.
     """
     words = [
-        word for word in study.request.words if not word.startswith(("dry_run=", "results_dir="))
+        word
+        for word in study.request.words
+        if not word.startswith(("dry_run=", "verbose=", "results_dir="))
     ]
     results = f"results_dir={study.request.results_dir.absolute()}"
     run = (sys.executable, "-m", "harness.cells", "run", f"cell={cell.cell_id[:16]}")

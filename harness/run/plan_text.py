@@ -13,19 +13,21 @@ from harness.spec.matrix import arm_name
 from harness.spec.shadow import Replacement
 from harness.spec.study import Study
 from harness.store.ledger import RunStore
-from harness.text import aligned
+from harness.text import aligned, folded
 
 
 def print_plan(study: Study) -> None:
-    """Print the matrix as a table, then what would be started for every cell, in full."""
-    print(describe_study(study))
-    print(cost_line(study))
+    """Print the matrix as a table; if asked, then what would be started for each cell, in full."""
+    print(folded(describe_study(study)))
+    print(folded(cost_line(study)))
     print(shadow_text(study), end="")
     print()
     print(matrix_table(study))
-    for cell in study.cells:
+    for cell in study.cells if study.request.verbose else ():
         print(f"\n# {cell.run_name}\n{shown_launch(study, cell)}")
-    print(f"\ndry run: nothing was launched, nothing was written ({len(study.cells)} cells)")
+    hint = "" if study.request.verbose else "; verbose=true prints their commands in full"
+    count = f"({len(study.cells)} cells)"
+    print(folded(f"\ndry run: nothing was launched, nothing was written {count}{hint}"))
 
 
 def describe_study(study: Study) -> str:

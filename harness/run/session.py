@@ -16,7 +16,6 @@ from harness.launch.environment import CLUSTER_ADDRESS
 from harness.launch.local import AttemptEnd, run_attempt
 from harness.launch.progress import CellLine, Display, Progress
 from harness.launch.stop import StopRequest, catch_stop
-from harness.metrics.evaluation import evaluation_plan, read_samples
 from harness.metrics.streams import RunFiles
 from harness.paths import ROOT
 from harness.provenance import collect
@@ -211,6 +210,9 @@ def _finish(store: RunStore, cell: CellSpec, record: RunRecord, end: AttemptEnd)
         torn_lines=end.torn_lines,
     )
     run = RunFiles(path=store.run_dir(cell), spec=spec_document(cell), record=record)
+    # tables take half a second to import, and a dry run needs none of them
+    from harness.metrics.evaluation import evaluation_plan, read_samples
+
     rows = {"expected": int(evaluation_plan(run.spec).rows)}
     try:
         rows["found"] = len(read_samples(run).rows)

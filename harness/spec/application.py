@@ -15,11 +15,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.cli import suggest
+from harness.cli import guarded, show_help, suggest
 from harness.paths import CONF
-from harness.schema import ExitCode, HarnessError, UsageError
+from harness.schema import ExitCode, UsageError
 from harness.spec import config as configs
-from harness.spec.composing import CONFIG_NAME
+from harness.spec.choices import CONFIG_NAME, group_choices
 from harness.spec.options import help_text
 from harness.spec.verl_keys import verl_keys
 
@@ -38,14 +38,10 @@ def run_application(task: Callable[[list[str]], int], words: Sequence[str]) -> i
         task: gets the overrides, inside a session of `harness.spec.config`; returns the exit code.
         words: the command line without the program.
     """
-    if {"-h", "--help"} & set(words):
-        print(help_text())
-        return ExitCode.OK
     try:
-        return _run(task, words)
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        if {"-h", "--help"} & set(words):
+            return guarded(lambda: show_help(help_text()))
+        return guarded(lambda: _run(task, words))
     except KeyboardInterrupt:
         # while cells run, a stop is a request that they carry out; here nothing runs
         print("stopped: the same command goes on from here", file=sys.stderr)
@@ -88,7 +84,7 @@ def check_words(overrides: Sequence[str]) -> None:
         UsageError: no ablation, an unknown choice of a group, or an unknown key.
     """
     changes = configs.read_words(overrides)
-    groups = configs.group_choices()
+    groups = group_choices()
     for change in changes:
         if change.is_group:
             _check_choice(change, groups[change.name])
@@ -154,5 +150,5 @@ def _check_key(change: configs.Change, known: frozenset[str]) -> None:
             f"{change.name} is veRL's own key and no file of harness/conf sets it: write"
             f" +{change.text} to add it"
         )
-    names = known | {f"verl.{key}" for key in verl_keys()} | set(configs.group_choices())
+    names = known | {f"verl.{key}" for key in verl_keys()} | set(group_choices())
     raise UsageError(f"unknown option {change.name}: {suggest(change.name, sorted(names))}")

@@ -10,9 +10,7 @@ from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-CONFIG_NAME = "config"
-ROOT_KEYS = ("seeds", "steps", "levels", "results_dir", "dry_run", "shadow")
-"""Root keys that say which cells, where and how: they choose no file and are part of no cell."""
+from harness.spec.choices import CONFIG_NAME, ROOT_KEYS
 
 
 def composed(words: tuple[str, ...]) -> DictConfig:

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from harness.paths import ABLATIONS, CONF
 from harness.schema import UsageError
 from harness.spec import shadow
+from harness.spec.choices import ablation_files, group_choices
 from harness.spec.composing import composed, plain
 from harness.typed import read_yaml
 
@@ -59,6 +60,7 @@ class Request:
         levels: level names to keep, or None for all.
         results_dir: as given; relative to the working directory.
         dry_run: print and launch nothing.
+        verbose: print the commands in full.
         launcher: the launcher's settings.
         words: the command line's words, as given.
         changes: the command line's words, read.
@@ -73,15 +75,11 @@ class Request:
     levels: tuple[str, ...] | None
     results_dir: Path
     dry_run: bool
+    verbose: bool
     launcher: Mapping[str, Any]
     words: tuple[str, ...]
     changes: tuple[Change, ...]
     added_keys: tuple[str, ...]
-
-
-def ablation_files(directory: Path = ABLATIONS) -> dict[str, Path]:
-    """Return ablation name -> file, in alphabetical order: the files are the registry."""
-    return {path.stem: path for path in sorted(directory.glob("*.yaml"))}
 
 
 def load_ablation(name: str, directory: Path = ABLATIONS) -> dict[str, Any]:
@@ -105,16 +103,6 @@ def register_ablations(directory: Path = ABLATIONS) -> None:
     store = ConfigStore.instance()
     for name in ablation_files(directory):
         store.store(group="ablation", name=name, node={"ablation": name}, package="_global_")
-
-
-def group_choices() -> dict[str, dict[str, Path]]:
-    """Return config group -> choice -> file, the ablations among them."""
-    groups = {"ablation": ablation_files()}
-    for directory in sorted(path for path in CONF.iterdir() if path.is_dir()):
-        choices = {path.stem: path for path in sorted(directory.glob("*.yaml"))}
-        if choices:
-            groups[directory.name] = choices
-    return groups
 
 
 @contextmanager
@@ -172,6 +160,7 @@ def read_request(words: Sequence[str]) -> Request:
         levels=None if levels is None else tuple(map(str, levels)),
         results_dir=Path(str(tree["results_dir"])),
         dry_run=bool(tree["dry_run"]),
+        verbose=bool(tree["verbose"]),
         launcher=tree["launcher"],
         words=tuple(words),
         changes=read_words(words),

@@ -15,7 +15,7 @@ from harness.cli import suggest
 from harness.micro import base_model, dataset
 from harness.schema import UsageError
 from harness.spec import prepared
-from harness.spec.config import group_choices
+from harness.spec.choices import group_choices
 
 MICRO_DATASET = "micro"
 MICRO_MODEL = "micro_base"

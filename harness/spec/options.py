@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.paths import CONF
-from harness.spec import config as configs
-from harness.spec.composing import CONFIG_NAME, ROOT_KEYS
+from harness.spec.choices import CONFIG_NAME, ROOT_KEYS, group_choices
 
 _USAGE = """\
 usage: python -m harness.run ablation=<name> [group=choice ...] [key=value ...]
@@ -19,7 +18,7 @@ _EXAMPLES = """\
 examples:
   python -m harness.run ablation=kl_penalty                      the whole study, resumable
   python -m harness.run ablation=kl_penalty seeds=1 steps=2      a quick look at the machinery
-  python -m harness.run ablation=kl_penalty dry_run=true         cells, ids and commands only
+  python -m harness.run ablation=kl_penalty dry_run=true         cells, ids and cost only
   python -m harness.run ablation=kl_penalty --cfg job            the resolved config
   python -m harness.run ablation=algorithm verl.critic.optim.lr=1e-3
 
@@ -31,7 +30,7 @@ exit codes: 0 done, 1 a defect, 2 wrong request, 20 some cells failed."""
 def help_text() -> str:
     """Return the whole help."""
     parts = [_USAGE]
-    for group, choices in configs.group_choices().items():
+    for group, choices in group_choices().items():
         lines = [f"{group}=" + (" (required)" if group == "ablation" else "")]
         width = max(map(len, choices))
         lines += [f"  {name.ljust(width)}  {first_comment(path)}" for name, path in choices.items()]

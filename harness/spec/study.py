@@ -38,6 +38,7 @@ NOT_THE_STUDY = frozenset(
         "levels",
         "results_dir",
         "dry_run",
+        "verbose",
         "launcher",
         "shadow",
     }

@@ -97,27 +97,6 @@ def time_to_threshold(curve_ST: np.ndarray, step_T: np.ndarray, threshold: float
     )
 
 
-def final_mean(curve_ST: np.ndarray, window: int) -> np.ndarray:
-    """Mean of each curve over its last steps.
-
-    Args:
-        curve_ST: one curve per seed, shape (seeds, steps); NaN is a value that is not there.
-        window: steps at the end, between 1 and the number of steps.
-
-    Returns:
-        Shape (seeds,); NaN where a value of the window is missing, so that all seeds are averaged
-        over the same steps.
-
-    Raises:
-        ValueError: not two axes, an infinite value, or an impossible window.
-    """
-    curve_ST = np.asarray(curve_ST, dtype=float)
-    curve_ST, _ = _checked(curve_ST, np.arange(curve_ST.shape[-1] if curve_ST.ndim else 0))
-    if not 1 <= window <= curve_ST.shape[1]:
-        raise ValueError(f"the window must be 1 to {curve_ST.shape[1]} steps, got {window}")
-    return np.asarray(curve_ST[:, -window:].mean(axis=1))
-
-
 def iqm_curve(
     score_SQT: np.ndarray,
     *,

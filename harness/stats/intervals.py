@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 EQUAL = 1e-12
 """Values that agree to this share of their size are equal but for rounding."""
@@ -164,7 +164,7 @@ def _noise(value_S: np.ndarray, size: float = 0.0) -> float:
 
 def _quantile(count: int, level: float) -> float:
     """Two-sided t quantile for `count` seeds; NaN below two."""
-    return float(stats.t.ppf(0.5 + level / 2.0, count - 1)) if count > 1 else float("nan")
+    return float(special.stdtrit(count - 1, 0.5 + level / 2.0)) if count > 1 else float("nan")
 
 
 def _check(value_S: np.ndarray, level: float) -> None:

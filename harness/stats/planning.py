@@ -8,13 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
 
 from harness.stats.power import (
     MOST_QUESTIONS,
     Design,
     Goal,
-    between_seeds,
     check_split,
     power_of,
     powers,
@@ -22,6 +20,7 @@ from harness.stats.power import (
     seeds_needed,
 )
 from harness.stats.variance import VarianceSplit
+from harness.stats.variance_bounds import upper_bounds
 
 _SEEDS = np.unique([*range(2, 31), *np.geomspace(30, 200, 20).round().astype(int)])
 _SAMPLES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64])
@@ -98,28 +97,24 @@ def cheapest(
 
 
 def pessimistic(split: VarianceSplit, *, assurance: float = 0.8) -> VarianceSplit:
-    """Return the split with training noise at its upper confidence bound.
+    """Return the split with every component at its upper confidence bound.
 
-    A spread known from 3 seeds may well be twice as large: plans made from the estimate itself fall
-    short about half of the time.
+    A spread known from 3 seeds may well be twice as large, and one that was estimated 0 is not
+    known to be 0: plans made from the estimates themselves fall short about half of the time.
 
     Args:
         split: variance components; `seeds` says how well training noise is known.
-        assurance: chance that the true spread between seeds is no larger, in (0, 1).
+        assurance: chance that a true component is no larger, in (0, 1).
 
     Raises:
         ValueError: the split has no estimate of training noise, or see `assurance`.
 
     Source:
-        Kieser and Wassmer 1996, Biometrical Journal 38:941.
+        Kieser and Wassmer 1996, Biometrical Journal 38:941, for plans at an upper bound; the bounds
+        are those of `variance_bounds.upper_bounds`.
     """
-    if not 0.0 < assurance < 1.0:
-        raise ValueError(f"assurance must lie between 0 and 1, got {assurance!r}")
     check_split(split, needs_difference=False)
-    dof = split.seeds - 1
-    seen = float(between_seeds(split, np.array(split.questions), np.array(split.samples)))
-    most = seen * dof / float(special.chdtri(dof, assurance))
-    return replace(split, training=split.training + most - seen)
+    return upper_bounds(split, assurance=assurance)
 
 
 def unpaired_difference(split: VarianceSplit) -> VarianceSplit:

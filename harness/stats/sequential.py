@@ -87,13 +87,10 @@ def monitor_normal(
 ) -> Monitor:
     """Monitor paired differences that are about normal, of unknown spread, by a mixture of t tests.
 
-    The likelihood ratio of the t statistic, averaged over effects drawn from a normal distribution
-    of `effect_scale` spreads, is a fair bet against "the mean is m"; what it does not refute stays
-    inside. Finite from 3 seeds on.
+    The likelihood ratio of t, averaged over effects of `effect_scale` spreads, is a fair bet
+    against "the mean is m"; what it does not refute stays inside. Finite from 3 seeds on.
 
-    It holds for noise that is symmetric and about normal or has longer tails. For skewed noise it
-    does not (`MEASURED`): there use `monitor_bounded`, or level 0.995, which errs in 5 % of studies
-    with exponential noise.
+    It holds for symmetric noise, not for skewed (`MEASURED`): there use `monitor_bounded`.
 
     Args:
         difference_S: treat minus control per seed in the order of arrival, shape (seeds,); NaN is
@@ -109,8 +106,7 @@ def monitor_normal(
         ValueError: not one axis, an infinite value, or a bad level, margin or scale.
 
     Source:
-        Lai 1976, Ann. Statist. 4:265; Wang and Ramdas 2025, Sequential Analysis 44:56
-        (arXiv:2310.03722).
+        Lai 1976, Ann. Statist. 4:265; Wang and Ramdas 2025 (arXiv:2310.03722).
     """
     values_S, missing = _arrived(difference_S, level, margin)
     if not effect_scale > 0.0:
@@ -119,12 +115,8 @@ def monitor_normal(
     mean_S = values_S.cumsum() / count_S
     square_S = _squares(values_S, mean_S)
     stretch_S = 1.0 + count_S * effect_scale**2
-    # a mean is refuted where t^2 / (seeds - 1) against it exceeds `limit`
-    refuted_S = np.exp((np.log(stretch_S) - 2.0 * np.log1p(-level)) / count_S)
     is_known_S = (count_S > 1) & (square_S > 0.0)
-    is_finite_S = is_known_S & (refuted_S < stretch_S)
-    limit_S = (refuted_S - 1.0) / np.where(is_finite_S, 1.0 - refuted_S / stretch_S, 1.0)
-    half_S = np.where(is_finite_S, np.sqrt(limit_S * square_S / count_S), np.inf)
+    half_S = _half_widths(square_S, stretch_S, is_known_S, level)
     ratio_S = count_S * mean_S**2 / np.where(is_known_S, square_S, 1.0)
     log_S = 0.5 * count_S * (np.log1p(ratio_S) - np.log1p(ratio_S / stretch_S))
     log_S = np.where(is_known_S, log_S - 0.5 * np.log(stretch_S), 0.0)
@@ -249,6 +241,18 @@ def _squares(values_S: np.ndarray, mean_S: np.ndarray) -> np.ndarray:
     square_S = np.concatenate([np.zeros(min(1, values_S.size)), added.cumsum()])
     size_S = np.maximum.accumulate(np.abs(values_S))
     return np.where(square_S > rounding(size_S) ** 2, square_S, 0.0)
+
+
+def _half_widths(
+    square_S: np.ndarray, stretch_S: np.ndarray, is_known_S: np.ndarray, level: float
+) -> np.ndarray:
+    """Return how far from the mean nothing is refuted after each seed; inf while nothing is."""
+    count_S = np.arange(1, square_S.size + 1)
+    # a mean is refuted where t^2 / (seeds - 1) against it exceeds `limit`
+    refuted_S = np.exp((np.log(stretch_S) - 2.0 * np.log1p(-level)) / count_S)
+    is_finite_S = is_known_S & (refuted_S < stretch_S)
+    limit_S = (refuted_S - 1.0) / np.where(is_finite_S, 1.0 - refuted_S / stretch_S, 1.0)
+    return np.where(is_finite_S, np.sqrt(limit_S * square_S / count_S), np.inf)
 
 
 def _normal_assumption() -> str:

@@ -8,11 +8,12 @@ Axis letters: ``S`` training seeds, ``Q`` questions, ``K`` samples of a question
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harness.stats.intervals import EQUAL, rounding
+from harness.stats.shared_samples import sampling_correlation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,9 @@ class VarianceSplit:
         question: between questions, alike for every seed.
         training_by_question: what a seed does to single questions; with one sample a question it
             cannot be told from sampling, is NaN, and `sampling` holds both.
-        sampling: between samples of one seed and question. Of a difference: that of both arms
-            together, per sample of each.
+        sampling: between samples of one seed and question. Of a difference: of one sample of treat
+            minus the one of control. What aligned samples share cancels in it; of samples that are
+            not aligned it is the most that the arms' own noise allows.
         seeds: seeds with any score.
         questions: questions with any score.
         samples: mean number of samples per seed and question that has any (of a difference: the
@@ -33,6 +35,8 @@ class VarianceSplit:
         missing: cells (seed, question) without a score among seeds x questions.
         is_difference: components of treat minus control, not of one arm.
         note: "" or what a reader must know: unequal or missing cells, estimates below 0.
+        sampling_correlation: of the arms' samples within a seed and question; NaN if they are not
+            aligned, do not vary, or belong to one arm.
     """
 
     training: float
@@ -45,6 +49,7 @@ class VarianceSplit:
     missing: int
     is_difference: bool
     note: str
+    sampling_correlation: float = float("nan")
 
 
 def split_variance(score_SQK: np.ndarray) -> VarianceSplit:
@@ -72,27 +77,39 @@ def split_variance(score_SQK: np.ndarray) -> VarianceSplit:
     return _solve(cell_SQ, noise_SQ, sampling, float(there.mean()), _unequal(there))
 
 
-def split_difference(treat_SQK: np.ndarray, control_SQK: np.ndarray) -> VarianceSplit:
+def split_difference(
+    treat_SQK: np.ndarray, control_SQK: np.ndarray, *, is_aligned: bool = False
+) -> VarianceSplit:
     """Split the variance of treat minus control, paired by seed and question.
 
-    What a seed or a question does to both arms cancels and is in no component.
+    What a seed or a question does to both arms cancels and is in no component. Arms that share
+    their sampling seeds share much of the sampling noise too: with aligned samples it cancels, and
+    what remains is measured. Without, it cannot be told from what a seed does to single questions:
+    the noise of independent samples is taken, but no more than the cells show.
 
     Args:
         treat_SQK: scores in any unit, shape (seeds, questions, samples); NaN is a sample that is
             not there.
-        control_SQK: same seeds and questions; the number of samples may differ.
+        control_SQK: same seeds and questions; without alignment the number of samples may differ.
+        is_aligned: sample k of both arms had the same sampling seed. Never true of scores that were
+            made again from counts of right answers.
 
     Returns:
-        The components of the difference over the cells that both arms have.
+        The components of the difference over the cells (aligned: the samples) that both arms have.
 
     Raises:
-        ValueError: seeds or questions differ, or see `split_variance`.
+        ValueError: seeds, questions or aligned samples differ, or see `split_variance`.
     """
-    treat, control = _cells(treat_SQK), _cells(control_SQK)
-    if treat[0].shape != control[0].shape:
+    treat_SQK, control_SQK = (np.asarray(arm, dtype=float) for arm in (treat_SQK, control_SQK))
+    axes = 3 if is_aligned else 2
+    if treat_SQK.shape[:axes] != control_SQK.shape[:axes]:
         raise ValueError(
-            f"arms must align on (seeds, questions): got {treat[0].shape} and {control[0].shape}"
+            f"arms must align on (seeds, questions{', samples' if is_aligned else ''}): got"
+            f" {treat_SQK.shape} and {control_SQK.shape}"
         )
+    if is_aligned:
+        return _split_aligned(treat_SQK, control_SQK)
+    treat, control = _cells(treat_SQK), _cells(control_SQK)
     is_there_SQ = (treat[1] > 0) & (control[1] > 0)
     if not is_there_SQ.any():
         raise ValueError("no pair of seed and question was scored in both arms")
@@ -101,13 +118,35 @@ def split_difference(treat_SQK: np.ndarray, control_SQK: np.ndarray) -> Variance
     noise_SQ = np.where(is_there_SQ, noise_SQ, np.nan)
     counts = np.concatenate([arm[1][is_there_SQ] for arm in (treat, control)])
     samples = float(1.0 / np.mean(1.0 / counts))
-    split = _solve(cell_SQ, noise_SQ, treat[2] + control[2], samples, _unequal(counts))
-    return _as_difference(split)
+    split = _solve(
+        cell_SQ, noise_SQ, treat[2] + control[2], samples, _unequal(counts), is_most=True
+    )
+    return replace(split, is_difference=True, note=_joined(split.note, _not_aligned(split)))
 
 
-def _as_difference(split: VarianceSplit) -> VarianceSplit:
-    fields = {name: getattr(split, name) for name in VarianceSplit.__slots__}
-    return VarianceSplit(**{**fields, "is_difference": True})
+def _split_aligned(treat_SQK: np.ndarray, control_SQK: np.ndarray) -> VarianceSplit:
+    """Split the differences of aligned samples: what the two share is gone from all of them."""
+    if treat_SQK.ndim == 3 and np.isnan(treat_SQK - control_SQK).all():
+        raise ValueError("no pair of seed and question was scored in both arms")
+    split = split_variance(treat_SQK - control_SQK)
+    alone = int((np.isnan(treat_SQK) != np.isnan(control_SQK)).sum())
+    lost = f"{alone} samples of one arm alone left out" if alone else ""
+    correlation = sampling_correlation(treat_SQK, control_SQK)
+    note = _joined(split.note, lost)
+    return replace(split, is_difference=True, note=note, sampling_correlation=correlation)
+
+
+def _not_aligned(split: VarianceSplit) -> str:
+    if np.isnan(split.training_by_question):
+        return ""
+    return (
+        "samples are not aligned: `sampling` is the most and `training_by_question` the least that"
+        " they can be"
+    )
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _cells(score_SQK: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -130,9 +169,18 @@ def _cells(score_SQK: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def _solve(
-    cell_SQ: np.ndarray, noise_SQ: np.ndarray, sampling: float, samples: float, unequal: str
+    cell_SQ: np.ndarray,
+    noise_SQ: np.ndarray,
+    sampling: float,
+    samples: float,
+    unequal: str,
+    *,
+    is_most: bool = False,
 ) -> VarianceSplit:
-    """Solve the moments of the cell means; `noise_SQ` is each mean's variance by sampling."""
+    """Solve the moments of the cell means; `noise_SQ` is each mean's variance by sampling.
+
+    `is_most` says that samples of the arms may share noise, so that this is the most it can be.
+    """
     all_there_SQ = ~np.isnan(cell_SQ)
     used = np.ix_(all_there_SQ.any(axis=1), all_there_SQ.any(axis=0))
     cell_SQ, noise_SQ, is_there_SQ = cell_SQ[used], noise_SQ[used], all_there_SQ[used]
@@ -152,6 +200,9 @@ def _solve(
     names = ("training", "question", "training by question")
     below = [name for name, value in zip(names, found[1:], strict=True) if value < 0.0]
     training, question, both = (float(max(v, 0.0)) if v == v else np.nan for v in found[1:])
+    if is_most and found[3] < 0.0:
+        # cells vary less than independent samples would make them: samples cannot vary more
+        sampling = max(sampling + samples * float(found[3]), 0.0)
     missing = int((~is_there_SQ).sum())
     return VarianceSplit(
         training=training,

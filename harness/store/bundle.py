@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,23 @@ import numpy as np
 import pandas as pd
 
 from harness.metrics.finals import final_values
-from harness.metrics.tables import SAMPLE_TYPES, Tables, read_parquet
+from harness.metrics.tables import SAMPLE_TYPES, Tables
 from harness.schema import SCHEMA_VERSION, DamagedError, UsageError, content_hash
+from harness.store.contents import (
+    CURVE_KINDS,
+    SCORE_KINDS,
+    Objection,
+    most_rows,
+    objections,
+    read_table,
+)
+from harness.store.contents import CURVES as CURVES
+from harness.store.contents import SCORES as SCORES
+from harness.store.forms import STORED, STUDY, form_objection
 
-MANIFEST, CURVES, SCORES = "manifest.json", "curves.parquet", "scores.parquet"
+MANIFEST = "manifest.json"
+MOST_MANIFEST_BYTES = 1 << 24
+"""Largest manifest that is read, 16 MiB: that of a study of a hundred runs has some 100 KiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +46,14 @@ class Bundle:
         manifest: what it holds and where it comes from.
         curves: columns row_id, run_id, arm, seed, step, metric, value.
         scores: columns row_id, run_id, arm, seed, split, question_id, samples, correct.
+        doubts: what cannot be and only lowers its numbers: it may be judged, and cannot pass.
     """
 
     name: str
     manifest: Mapping[str, Any]
     curves: pd.DataFrame
     scores: pd.DataFrame
+    doubts: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -74,14 +89,22 @@ def steps_of(cells: Sequence[Mapping[str, Any]], arm: str, steps: int) -> int:
     return int(max(own, default=steps))
 
 
-def read_bundle(directory: Path) -> Bundle:
-    """Read a baseline and check every byte against its manifest.
+def read_bundle(directory: Path, *, is_judged: bool = False) -> Bundle:
+    """Read a baseline, check every byte against its manifest, and that what it says can be.
+
+    Args:
+        directory: of the bundle.
+        is_judged: it is a candidate: what only lowers its numbers is a doubt, and no error.
 
     Raises:
         UsageError: it is not there.
-        DamagedError: a file is missing or changed, or two finished runs are one replicate.
+        DamagedError: a file is missing or changed, two finished runs are one replicate, or its
+            contents contradict each other or what numbers can be.
     """
     manifest = read_manifest(directory)
+    fault = form_objection(manifest, STORED)
+    if fault:
+        raise _nonsense(directory, fault)
     check_replicates(
         [(c["arm"], c["seed"]) for c in manifest["cells"] if c["status"] == "done"], directory
     )
@@ -98,11 +121,47 @@ def read_bundle(directory: Path) -> Bundle:
                 f"{path} has sha256 {found[:16]}, its manifest says {entry['sha256'][:16]}: restore"
                 " the file from git; a baseline is never changed"
             )
-    return Bundle(
+    bundle = Bundle(
         name=manifest["name"],
         manifest=manifest,
-        curves=read_parquet(directory / CURVES),
-        scores=read_parquet(directory / SCORES),
+        curves=read_table(directory / CURVES, CURVE_KINDS, most_rows(manifest, CURVES)),
+        scores=read_table(directory / SCORES, SCORE_KINDS, most_rows(manifest, SCORES)),
+    )
+    return _without_doubts(bundle, directory, is_judged)
+
+
+def check_study(bundle: Bundle, place: object, *, is_judged: bool = False) -> Bundle:
+    """Return a study that is stored nowhere, after the checks of what a stored one says.
+
+    Raises:
+        DamagedError: its contents contradict each other or what numbers can be.
+    """
+    fault = form_objection(bundle.manifest, STUDY)
+    if fault:
+        raise DamagedError(f"{place}: {fault}; make its tables again")
+    return _without_doubts(bundle, place, is_judged)
+
+
+def _without_doubts(bundle: Bundle, place: object, is_judged: bool) -> Bundle:
+    found = list(objections(bundle.manifest, bundle.curves, bundle.scores))
+    grave = [item for item in found if not (is_judged and item.only_lowers)]
+    if grave:
+        raise _nonsense(place, grave[0].text, len(grave))
+    return replace(bundle, doubts=_summary(found))
+
+
+def _summary(found: Sequence[Objection]) -> tuple[str, ...]:
+    """Return doubts as one sentence: they are alike, and there is one for every run."""
+    if not found:
+        return ()
+    return (found[0].text + (f" (and {len(found) - 1} more like it)" if found[1:] else ""),)
+
+
+def _nonsense(place: object, text: str, count: int = 1) -> DamagedError:
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    return DamagedError(
+        f"{place}: {text}{more}; the hashes fit, so it was written wrong or made again by hand:"
+        " restore it from git, or write it again"
     )
 
 
@@ -169,11 +228,13 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """
     path = directory / MANIFEST
     try:
+        if path.stat().st_size > MOST_MANIFEST_BYTES:
+            raise ValueError("too large")
         text = path.read_bytes().decode()
         manifest = json.loads(text)
         written = manifest_text(manifest)
         digest = manifest.pop("digest")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise DamagedError(
             f"{path} is not the manifest of a baseline: restore the folder from git"
         ) from error

@@ -21,9 +21,7 @@ from typing import Any
 
 from harness.cli import read_words, run_command
 from harness.schema import ExitCode
-from harness.trace.origins import MAKERS, formula_of, home_of, origin_of
-from harness.trace.runs import commit_of, run_lines, shown, study_of
-from harness.trace.tables import find_row
+from harness.text import folded
 
 _LONGEST = 100
 _HIDDEN = ("row_id", "rows", "made_from")
@@ -35,6 +33,11 @@ def trace_text(path: Path, row_id: str) -> str:
     Raises:
         HarnessError: there is no such table or row, or a table is damaged.
     """
+    # tables take half a second to import, and --help needs none of them
+    from harness.trace.origins import MAKERS, formula_of, home_of, origin_of
+    from harness.trace.runs import commit_of, run_lines, shown, study_of
+    from harness.trace.tables import find_row
+
     row = find_row(path, row_id)
     study = study_of(home_of(row))
     origin = origin_of(row, study)
@@ -62,7 +65,7 @@ def main(words: Sequence[str]) -> int:
 
 def _trace(words: Sequence[str]) -> int:
     given = read_words(words, {}, needed=["table", "row"])
-    print(trace_text(Path(given["table"]), given["row"]))
+    print(folded(trace_text(Path(given["table"]), given["row"])))
     return ExitCode.OK
 
 

@@ -122,8 +122,12 @@ def _of_comparison(row: Row) -> Origin:
     made = [str(name) for name in row.values.get("made_from") or ()]
     lines = [f"{len(made)} values at the end of training: {', '.join(made)}"] if made else []
     for side in ("candidate", "baseline"):
-        if side in document:
-            lines.append(f"{side}: {document[side]['source']}, arm {document[side]['arm']}")
+        said = document.get(side, {})
+        if "arm" in said:
+            lines.append(f"{side}: {said['source']}, arm {said['arm']}")
+        elif said:
+            # one model, which its evaluation names
+            lines.append(f"{side}: {said['name']}")
     if document.get("command"):
         lines.append(f"made by: {document['command']}")
     if document.get("warning"):

@@ -12,15 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.claims.judging import Estimate
-from harness.claims.layout import reach, verdict_text
+from harness.claims.layout import is_confirmatory, reach, verdict_text
 from harness.claims.rules import Part
 from harness.claims.sheet import Line
 from paper.findings import Quantity, quantities
 from paper.inputs import Inputs
-from paper.own.parts import (
+from paper.parts import (
     brief_name,
     draw_region,
-    is_confirmatory,
     level_text,
     region_of,
     set_range,
@@ -251,3 +250,11 @@ def _write_row(figure: Figure, row: Row, top: float, wide: Widths) -> None:
     if row.estimate:
         note = f"{level_text([row.estimate])}, n={len(row.line.verdict.seeds)}"
         write_text(figure, left, top + 0.16, note, fontsize=6.8, color=GREY)
+
+
+FIGURES = {
+    "own2": (
+        "The paper's numbers and ours, finding by finding, with the limits of the rules",
+        agreement,
+    )
+}

@@ -130,3 +130,6 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study, entries: int) -> N
             label=f"{row['arm']} (n={row['n']})",
         )
     legend_above(axes, entries)
+
+
+FIGURES = {"own5": ("Cost against effect, each arm relative to its control", cost)}

@@ -12,15 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.claims.judging import Estimate
-from harness.claims.layout import reach, standing_text, verdict_text
+from harness.claims.layout import is_confirmatory, reach, standing_text, verdict_text
 from harness.claims.rules import Part
 from harness.claims.sheet import Line
 from harness.text import number
 from paper.inputs import Inputs
-from paper.own.parts import (
+from paper.parts import (
     UNITS,
     draw_region,
-    is_confirmatory,
     level_text,
     region_of,
     set_range,
@@ -215,3 +214,6 @@ def _write_row(figure: Figure, row: Row, top: float, width: float) -> None:
     colour = VERDICT_WORDS[verdict] if row.unit else GREY
     words = f"{verdict} ({claim.role})" if row.unit else verdict
     write_text(figure, right + _NUMBERS - 0.05, top + 0.05, words, fontsize=8, color=colour)
+
+
+FIGURES = {"own1": ("Effects of all claims, with intervals and verdicts", forest)}

@@ -120,3 +120,6 @@ def _as_rows(shown: list[dict[str, object]]) -> pd.DataFrame:
             for row in shown
         ]
     )
+
+
+FIGURES = {"own6": ("Length and reflection over training, with responses", growth)}

@@ -166,3 +166,6 @@ def _word(row: dict[Any, Any], key: str) -> str:
     if pd.isna(value):
         return "-"
     return f"{value:.2g}" if key in ("rollout_probs_diff", "clipped_share") else f"{value:.0f}"
+
+
+FIGURES = {"own7": ("Health of the runs", health)}

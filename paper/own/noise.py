@@ -256,3 +256,9 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study, entries: int) -> N
                 linestyle="none",
             )
     legend_above(axes, entries)
+
+
+FIGURES = {
+    "own3": ("Where the noise of an accuracy comes from", variance),
+    "own4": ("Width of an interval against the number of seeds", widths),
+}

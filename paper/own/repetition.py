@@ -31,3 +31,6 @@ def repetition(inputs: Inputs) -> Product:
         claims=[claim.id for claim in inputs.claims if claim.id == "f21"],
         gaps=[GAP],
     )
+
+
+FIGURES = {"own8": ("Advantage of repetitive tokens", repetition)}

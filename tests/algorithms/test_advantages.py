@@ -183,7 +183,7 @@ def test_decoupled_gae_is_installed_once_and_is_what_verl_calls() -> None:
 
 
 def test_every_algorithm_file_has_a_formula_here() -> None:
-    from harness.spec.config import group_choices
+    from harness.spec.choices import group_choices
 
     assert set(FORMULAS) == set(group_choices()["algorithm"])
     assert all(keys_of(name)["algorithm"]["adv_estimator"] for name in FORMULAS)

@@ -9,11 +9,11 @@ from harness.baseline import __main__ as baseline
 from harness.baseline.making import store_bundle
 from harness.compare import __main__ as compare
 from harness.compare.band import (
-    Row,
+    Placement,
     compare_with_bundle,
     compare_with_latest,
-    comparison_text,
-    print_comparison,
+    placements_text,
+    print_placements,
 )
 from harness.paths import BASELINES
 from harness.report.results import Results
@@ -159,7 +159,7 @@ def test_a_run_of_the_stored_study_lies_inside(stored: Path, tmp_path: Path) -> 
     assert {row.place for row in comparison.rows} == {"inside"}
     assert all(row.same_seed == pytest.approx(row.value) for row in comparison.rows)
     assert all(row.stored_min <= row.value <= row.stored_max for row in comparison.rows)
-    text = comparison_text(comparison)
+    text = placements_text(comparison)
     assert "kl=none, seed 1: your run lies inside the band of the stored seeds" in text
     assert "From 3 seeds it is wide" in text
 
@@ -172,7 +172,7 @@ def test_a_run_that_learns_otherwise_lies_outside(stored: Path, tmp_path: Path) 
 
     assert places["kl=none", "accuracy_hard"] == "outside"
     assert places["kl=loss", "accuracy_hard"] == "inside"
-    assert "your run lies outside" in comparison_text(comparison)
+    assert "your run lies outside" in placements_text(comparison)
     assert all(math.isnan(row.same_seed) for row in comparison.rows)
 
 
@@ -180,7 +180,7 @@ def test_other_steps_or_another_config_are_not_comparable(stored: Path, tmp_path
     bundle = read_bundle(stored / "v1")
     quick = compare_with_bundle(results_of(tmp_path / "q", Shape(steps=3), seeds=(1,)), bundle)
     assert quick.exit_code == ExitCode.NOT_COMPARABLE
-    assert "3 training steps, the stored study 12" in comparison_text(quick)
+    assert "3 training steps, the stored study 12" in placements_text(quick)
 
     other = compare_with_bundle(results_of(tmp_path / "o", Shape(questions=9), seeds=(1,)), bundle)
     assert other.exit_code == ExitCode.NOT_COMPARABLE
@@ -198,7 +198,7 @@ def test_a_band_needs_two_stored_seeds_that_differ() -> None:
     more: dict[str, Any] = {"same_seed": math.nan, "stored_seeds": 3}
 
     def place(value: float, low: float, high: float) -> str:
-        return Row(**base, **more, value=value, low=low, high=high).place
+        return Placement(**base, **more, value=value, low=low, high=high).place
 
     assert place(0.5, 0.4, 0.6) == "inside"
     assert place(0.7, 0.4, 0.6) == "outside"
@@ -212,7 +212,7 @@ def test_no_stored_study_is_said(
     study: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare_with_latest(study, tmp_path) is None
-    print_comparison(None)
+    print_placements(None)
     assert "no stored study" in capsys.readouterr().out
 
 

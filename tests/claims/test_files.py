@@ -13,7 +13,8 @@ from harness.paths import CLAIMS, PAPER, ROOT
 from harness.references.paper import read_paper
 from harness.schema import UsageError
 from harness.spec.ablation import read_ablation
-from harness.spec.config import ablation_files, load_ablation
+from harness.spec.choices import ablation_files
+from harness.spec.config import load_ablation
 from harness.spec.matrix import arm_name, arms_of
 
 ALL = read_claims(CLAIMS)
@@ -32,27 +33,21 @@ def test_references_exist() -> None:
 
 @pytest.mark.parametrize("claim", [c for c in ALL if c.rules], ids=lambda claim: claim.id)
 def test_a_rule_speaks_of_arms_and_metrics_that_exist(claim: Any) -> None:
-    for rule in claim.rules.values():
-        assert column_of(rule.metric)
-        if claim.ablation not in ablation_files():
-            continue
-        factors = load_ablation(claim.ablation)["factors"]
-        for arm in (rule.arm, *rule.minus):
-            factor, _, level = arm.partition("=")
-            assert level in map(str, factors[factor])
+    for scale, rule in claim.rules.items():
+        ablation = read_ablation(claim.ablation, load_ablation(claim.ablation), scale)
+        arms = {arm_name(arm.levels) for arm in arms_of(ablation)}
+        assert set(rule.arms) <= arms, scale
+        assert all(column_of(metric) for metric in rule.metrics)
+
+
+def test_every_scale_at_which_a_claim_makes_sense_has_a_rule_or_says_why_not() -> None:
+    assert all(claim.rules or claim.no_rule for claim in ALL)
+    assert all(claim.scale in claim.meaningful or claim.id == "f18" for claim in ALL)
 
 
 def test_a_claim_that_micro_can_decide_has_its_ablation() -> None:
     lacking = {c.ablation for c in ALL if "micro" in c.rules} - set(ablation_files())
     assert not lacking
-
-
-@pytest.mark.parametrize("claim", ALL, ids=lambda claim: claim.id)
-def test_the_arms_of_a_claim_are_those_of_its_ablation_at_its_scale(claim: Any) -> None:
-    for scale in (claim.scale, *claim.rules):
-        ablation = read_ablation(claim.ablation, load_ablation(claim.ablation), scale)
-        arms = {arm_name(arm.levels) for arm in arms_of(ablation)}
-        assert set(claim.arms) <= arms
 
 
 def test_a_claim_about_arms_that_there_are_not_is_found() -> None:
@@ -62,23 +57,21 @@ def test_a_claim_about_arms_that_there_are_not_is_found() -> None:
 
 def test_the_page_is_made_from_the_files() -> None:
     text = (ROOT / "docs/claims.md").read_text()
-    assert text == page(ALL), (
-        "write it again: python -m harness.claims format=pages > docs/claims.md"
-    )
+    assert text == page(ALL), "write it again: python -m harness.docs claims"
 
 
-VALID = (CLAIMS / "f07a_no_kl_is_more_accurate.yaml").read_text()
+VALID = (CLAIMS / "f04a_lambda_one_is_better.yaml").read_text()
+PART = yaml.safe_load(VALID)["rules"]["micro"]["holds_when"][0]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"statement": None}, "has no `statement`"),
+        ({"statement": None}, "`statement` of x.yaml is null"),
         ({"statment": "x"}, "did you mean statement"),
-        ({"direction": "up"}, "has the direction 'up'"),
         ({"published": {"quantity": "1"}}, "names no reference"),
-        ({"meaningful": ["orz_7b"]}, "has a rule for micro"),
-        ({"rules": {"micro": {"kind": "difference"}}}, "has no `metric`"),
+        ({"no_rule": {"micro": "why"}}, "has a rule for micro and says why it has none"),
+        ({"rules": {"micro": {"kind": "difference"}}}, "unknown key `kind`"),
     ],
 )
 def test_a_file_that_says_too_little_is_refused(
@@ -93,18 +86,42 @@ def test_a_file_that_says_too_little_is_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "differences"}, "has the kind 'differences'"),
-        ({"minus": None}, "`minus` belongs to kind difference"),
-        ({"window": 5}, "`window` belongs to kind largest_fall"),
-        ({"level": 95}, "has level 95"),
-        ({"min_seeds": 1}, "has min_seeds 1"),
+        ({"measure": "levels"}, "did you mean level"),
+        ({"below": 1.0}, "needs one of above, below and within, and has 2"),
+        ({"above": None}, "needs one of above, below and within, and has 0"),
+        ({"above": None, "within": 0.0}, "is above 0"),
+        ({"ratio": True}, "is above 0"),
+        ({"ratio": True, "above": 1.2, "measure": "largest_fall"}, "`ratio` is of a change"),
+        ({"less": [{"lambda": "1.0"}]}, "`less` names two arms"),
+        ({"measure": "first_step"}, "needs `reach`"),
+        ({"metric": "acuracy"}, "acuracy"),
         ({"margin": 0.1}, "unknown key `margin`"),
-        ({"reproduced": {"all": {"low": {"above": 0}}}}, "has the condition"),
+        ({"above": "much"}, "above"),
     ],
 )
-def test_a_rule_of_another_form_is_refused(
+def test_a_part_of_another_form_is_refused(
     change: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
+    _refused({"holds_when": [{**PART, **change}]}, message, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"holds_when": []}, "has no part"),
+        ({"control": [{**PART, "metric": "entropy"}]}, "the control acts on entropy"),
+        ({"control": [{**PART, "above": -1.0}]}, "holds where nothing happens"),
+        ({"design_effect": None}, "design_effect has 0 values for 1 parts"),
+        ({"design_effect": {"values": [-0.1], "because": "x"}}, "makes a part false"),
+    ],
+)
+def test_a_rule_that_contradicts_itself_is_refused(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    _refused(change, message, tmp_path)
+
+
+def _refused(change: dict[str, Any], message: str, tmp_path: Path) -> None:
     document = yaml.safe_load(VALID)
     document["rules"]["micro"] |= change
     path = tmp_path / "x.yaml"
@@ -113,8 +130,25 @@ def test_a_rule_of_another_form_is_refused(
         read_claim(path)
 
 
+@pytest.mark.parametrize(
+    ("family", "message"),
+    [
+        ({"primary": ["f04a", "f04a"]}, "each name once"),
+        ({"primary": ["f04a", "f99"]}, "names the claim f99"),
+        ({"primary": [f"f{n:02}" for n in range(9)]}, "at most 8 primary"),
+    ],
+)
+def test_a_family_that_cannot_be_is_refused(
+    family: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_text(VALID)
+    (tmp_path / "family.yaml").write_text(yaml.safe_dump({**family, "because": "x"}))
+    with pytest.raises(UsageError, match=message):
+        read_claims(tmp_path)
+
+
 def test_two_files_with_one_id_are_refused(tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text(VALID)
-    with pytest.raises(UsageError, match="have the id f07a"):
+    with pytest.raises(UsageError, match="have the id f04a"):
         read_claims(tmp_path)

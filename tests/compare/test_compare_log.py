@@ -33,7 +33,7 @@ def test_a_log_is_compared_when_told_to_under_a_warning(
 ) -> None:
     assert compare.main([*words, "--anyway", "--gate"]) == ExitCode.CANNOT_TELL
     said = capsys.readouterr().out
-    assert said.count("WARNING: NOT COMPARABLE (4 reasons)") == 2
+    assert said.count("WARNING: NOT COMPARABLE (5 reasons)") == 2
     assert "unpaired (Welch)" in said
     assert "does not state its hardware" in said
 

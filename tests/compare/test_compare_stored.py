@@ -10,15 +10,16 @@ import pandas as pd
 import pytest
 
 from harness.compare import __main__ as compare
-from harness.compare.comparability import KEY_RULES, check_comparability
+from harness.compare.comparability import KEY_RULES, NotComparableError, check_comparability
+from harness.compare.comparison import StudyComparison, compare_sides
 from harness.compare.config_diff import RANKS, config_differences
 from harness.compare.costs import updates
 from harness.compare.effects import Effect, Settings
 from harness.compare.gate import judge
-from harness.compare.margins import CONVENTIONS, convention_of, margin_of
+from harness.compare.output import comparison_text, write_comparison
 from harness.compare.pairing import PAIRED_KEYS, pair_sides
-from harness.compare.report import Comparison, NotComparableError, compare_sides
 from harness.compare.sides import Side, side_of
+from harness.metrics.columns import EVALUATION, TRAINING
 from harness.paths import ROOT
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.stats.paired import compare_paired
@@ -45,7 +46,7 @@ def none(bundle: Bundle) -> Side:
 
 
 @pytest.fixture(scope="module")
-def compared(loss: Side, none: Side) -> Comparison:
+def compared(loss: Side, none: Side) -> StudyComparison:
     return compare_sides(loss, none, SETTINGS)
 
 
@@ -79,14 +80,14 @@ def test_the_effects_are_those_of_the_study_s_own_table() -> None:
             assert effect.difference.interval == pytest.approx(wanted, rel=1e-6, abs=1e-9)
 
 
-def test_the_config_difference_is_the_kl_term_and_is_named(compared: Comparison) -> None:
+def test_the_config_difference_is_the_kl_term_and_is_named(compared: StudyComparison) -> None:
     keys = [item.key.rpartition(".")[2] for item in compared.differences]
     assert keys == ["use_kl_loss", "kl_loss_coef"]
     assert {item.title for item in compared.differences} == {"what is optimised"}
     assert "reference policy" in compared.differences[0].changes
 
 
-def test_costs_are_sums_of_the_stored_rows(compared: Comparison, none: Side) -> None:
+def test_costs_are_sums_of_the_stored_rows(compared: StudyComparison, none: Side) -> None:
     by_name = {cost.name: cost for cost in compared.costs}
     rows = none.curves[none.curves["metric"].astype(str) == "tokens"]
     tokens = by_name["prompt and response tokens"]
@@ -288,11 +289,14 @@ def test_every_key_of_the_pairing_counts(loss: Side, none: Side, key: str) -> No
 
 def test_other_lengths_of_training_meet_at_the_last_common_step(loss: Side, none: Side) -> None:
     short = replace(loss, steps=25, curves=loss.curves[loss.curves["step"] <= 25])
-    comparison = compare_sides(short, none, SETTINGS)
+    with pytest.raises(NotComparableError, match="end at step 25, the baseline's at 40"):
+        compare_sides(short, none, SETTINGS)
+    comparison = compare_sides(short, none, replace(SETTINGS, allow_partial=True))
+    assert comparison.gate.code is not ExitCode.OK
     ends = {effect.metric: effect.end for effect in comparison.effects}
     assert ends["accuracy_easy"] == 20
     assert ends["reward"] == 25
-    assert any("25 steps" in note for note in comparison.comparability.notes)
+    assert any("step 25" in note for note in comparison.comparability.notes)
 
 
 def test_duplicate_seeds_and_unknown_arms_are_refused(bundle: Bundle) -> None:
@@ -350,13 +354,15 @@ def test_a_metric_that_one_side_lacks_is_named(loss: Side, none: Side) -> None:
 
 
 def test_margins_are_above_zero_and_relative_ones_follow_the_baseline() -> None:
-    assert all(convention.margin > 0 for convention in CONVENTIONS.values())
-    assert margin_of("accuracy_easy", 0.9) == 0.03
-    assert margin_of("response_length", 40.0) == pytest.approx(4.0)
-    assert margin_of("response_length", 40.0, 1.0) == 1.0
-    assert margin_of("policy_loss", 1.0) is None
-    assert margin_of("response_length", float("nan")) is None
-    assert convention_of("accuracy_hard").better == "higher"
+    given = [c.margin.size for c in (*TRAINING, *EVALUATION) if c.margin is not None]
+    assert len(given) > 10 and min(given) > 0
+    assert SETTINGS.margin_of("accuracy_easy", 0.9) == 0.03
+    assert SETTINGS.margin_of("response_length", 40.0) == pytest.approx(4.0)
+    own = Settings(level=0.95, margin=1.0, metric="response_length")
+    assert own.margin_of("response_length", 40.0) == 1.0
+    assert own.margin_of("accuracy_easy", 0.9) == 0.03
+    assert SETTINGS.margin_of("policy_loss", 1.0) is None
+    assert SETTINGS.margin_of("response_length", float("nan")) is None
 
 
 def test_every_key_of_the_stored_configs_has_a_place_in_the_ranking(none: Side) -> None:
@@ -408,12 +414,10 @@ def test_files_are_written_and_lead_back_to_rows(tmp_path: Path, bundle: Bundle)
 def test_forced_outputs_all_carry_the_warning(
     tmp_path: Path, loss: Side, none: Side, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from harness.compare.output import comparison_text
-
     other = with_config(loss, reward__name="format")
     comparison = compare_sides(other, none, SETTINGS, is_forced=True)
     comparison = replace(comparison, curves=comparison.curves[:1])
-    compare.write_comparison(comparison, tmp_path, "command")
+    write_comparison(comparison, tmp_path, "command")
     assert comparison_text(comparison).count("NOT COMPARABLE") == 2
     assert json.loads((tmp_path / "comparison.json").read_text())["warning"]
     assert "> **WARNING: NOT COMPARABLE" in (tmp_path / "COMPARISON.md").read_text()

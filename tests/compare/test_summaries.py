@@ -1,6 +1,6 @@
 import numpy as np
 
-from harness.compare.summaries import summaries_of
+from harness.compare.curves import summaries_of
 
 
 def test_a_seed_that_never_gets_there_leaves_no_difference() -> None:

@@ -9,11 +9,11 @@ import pytest
 from harness.baseline.logs.log import Log, checked, frame_of
 from harness.baseline.logs.mapping import Mapping
 from harness.baseline.logs.study import bundle_of_logs
+from harness.compare.comparison import StudyComparison, compare_sides
 from harness.compare.costs import updates
 from harness.compare.document import comparison_document
 from harness.compare.effects import Settings
 from harness.compare.output import comparison_text
-from harness.compare.report import Comparison, compare_sides
 from harness.compare.sides import Side, side_of
 from harness.paths import ROOT
 from harness.schema import ExitCode
@@ -33,7 +33,7 @@ def none(bundle: Bundle) -> Side:
     return side_of(bundle, "kl=none", "baseline")
 
 
-def compared(bundle: Bundle, none: Side) -> Comparison:
+def compared(bundle: Bundle, none: Side) -> StudyComparison:
     return compare_sides(side_of(bundle, "kl=loss", "candidate"), none, SETTINGS)
 
 
@@ -125,7 +125,7 @@ def log_of(*runs: tuple[str, int, int], skipped: tuple[int, ...] = ()) -> Log:
     return checked(Log(path=Path(__file__), format="csv", rows=frame_of(rows)))
 
 
-def forced(candidate: Bundle, baseline: Bundle) -> Comparison:
+def forced(candidate: Bundle, baseline: Bundle) -> StudyComparison:
     sides = side_of(candidate, "", "candidate"), side_of(baseline, "", "baseline")
     return compare_sides(*sides, Settings(level=0.95, margin=None, metric="reward"), is_forced=True)
 

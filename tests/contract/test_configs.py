@@ -13,14 +13,15 @@ from harness.run.plan_text import cost_line
 from harness.schema import UsageError
 from harness.spec import config as configs
 from harness.spec.ablation import is_for, read_ablation
+from harness.spec.choices import ablation_files, group_choices
 from harness.spec.matrix import arm_differences, check_overrides
 from harness.spec.options import first_comment
 from harness.spec.study import make_study
 
-ABLATIONS = sorted(configs.ablation_files())
+ABLATIONS = sorted(ablation_files())
 CHOICES = [
     (group, name)
-    for group, choices in configs.group_choices().items()
+    for group, choices in group_choices().items()
     if group != "ablation"
     for name in choices
 ]
@@ -29,7 +30,7 @@ CHOICES = [
 def asked(name: str) -> list[str]:
     """The words that ask for an ablation at the first scale at which it makes sense."""
     document = configs.load_ablation(name)
-    scales = sorted(configs.group_choices()["scale"], key=lambda scale: scale != "micro")
+    scales = sorted(group_choices()["scale"], key=lambda scale: scale != "micro")
     scale = next(scale for scale in scales if is_for(document, scale))
     return [f"ablation={name}", f"scale={scale}"]
 
@@ -103,7 +104,7 @@ def test_every_choice_of_every_group_composes(group: str, name: str, tmp_path: P
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
 def test_every_choice_has_its_help_line_and_goes_to_the_root(group: str, name: str) -> None:
-    path = configs.group_choices()[group][name]
+    path = group_choices()[group][name]
     assert path.read_text().startswith("# @package _global_\n# ")
     assert first_comment(path)[0].islower() or first_comment(path)[0].isalnum()
     assert len(first_comment(path)) <= 100
@@ -111,11 +112,11 @@ def test_every_choice_has_its_help_line_and_goes_to_the_root(group: str, name: s
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_ablation_has_its_help_line(name: str) -> None:
-    assert first_comment(configs.ablation_files()[name])
+    assert first_comment(ablation_files()[name])
 
 
 def test_a_reward_has_its_module() -> None:
-    for name, path in configs.group_choices()["reward"].items():
+    for name, path in group_choices()["reward"].items():
         document = yaml.safe_load(path.read_text())
         assert document["reward"]["name"] == name
         function = document["verl"]["reward"]["custom_reward_function"]
@@ -124,7 +125,7 @@ def test_a_reward_has_its_module() -> None:
 
 
 def test_a_scale_changes_neither_algorithm_nor_reward() -> None:
-    for path in configs.group_choices()["scale"].values():
+    for path in group_choices()["scale"].values():
         verl = yaml.safe_load(path.read_text())["verl"]
         assert "algorithm" not in verl
         assert "custom_reward_function" not in verl.get("reward", {})

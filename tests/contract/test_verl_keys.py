@@ -14,6 +14,7 @@ import yaml
 from harness.schema import flatten
 from harness.spec import config as configs
 from harness.spec.ablation import is_for
+from harness.spec.choices import ablation_files, group_choices
 from harness.spec.seeds import verl_seed_keys
 from harness.spec.study import make_study
 from harness.spec.verl_keys import KEY_LIST, verl_keys
@@ -45,8 +46,8 @@ def unknown_keys(used: Set[str], known: Set[str], added: Set[str]) -> Set[str]:
 @cache
 def used_keys() -> frozenset[str]:
     used: set[str] = set(verl_seed_keys(1))
-    asked = [["kl_penalty", scale] for scale in configs.group_choices()["scale"]]
-    for name in configs.ablation_files():
+    asked = [["kl_penalty", scale] for scale in group_choices()["scale"]]
+    for name in ablation_files():
         if is_for(configs.load_ablation(name), "micro"):
             asked.append([name, "micro"])
     for name, scale in asked:

@@ -21,7 +21,7 @@ def plans() -> tuple[dict[str, CellPlan], Calibration]:
 
 
 def test_the_page_is_what_the_planner_says(plans) -> None:
-    assert PATH.read_text(encoding="utf-8") == cost_page(*plans), "python -m harness.docs.costs"
+    assert PATH.read_text(encoding="utf-8") == cost_page(*plans), "python -m harness.docs costs"
 
 
 def test_every_recipe_has_its_row_and_an_interval(plans) -> None:

@@ -13,6 +13,7 @@ from harness.report.deviations import recipe_scales
 from harness.schema import CellSpec
 from harness.spec import config as configs
 from harness.spec.ablation import is_for
+from harness.spec.choices import ablation_files, group_choices
 from harness.spec.study import make_study
 
 pytestmark = pytest.mark.engine
@@ -21,7 +22,7 @@ FIRST = "orz_7b"
 CASES = [
     (scale, ablation)
     for scale in recipe_scales()
-    for ablation in sorted(configs.ablation_files())
+    for ablation in sorted(ablation_files())
     if is_for(configs.load_ablation(ablation), scale)
 ]
 
@@ -82,7 +83,7 @@ def test_every_arm_at_every_scale_is_valid(
         validate(cell, places)
 
 
-@pytest.mark.parametrize("algorithm", sorted(configs.group_choices()["algorithm"]))
+@pytest.mark.parametrize("algorithm", sorted(group_choices()["algorithm"]))
 def test_every_algorithm_is_valid_at_full_scale(algorithm: str, places: Places) -> None:
     words = ["ablation=sampling", f"scale={FIRST}", "levels=[t1.0]"]
     for cell in cells_of(*words, f"algorithm={algorithm}"):

@@ -110,8 +110,9 @@ def is_at_work(results: Path, arm: str, attempt: int = 0) -> bool:
 def test_scripts_are_accepted_by_sbatch(
     slurm: SlurmDaemons, words: tuple[str, ...], nodes: int
 ) -> None:
-    asked = ("ablation=kl_penalty", "seeds=1", "levels=[none]", "launcher=slurm", "dry_run=true")
-    command = [sys.executable, "-m", "harness.run", *asked, *words]
+    asked = ("ablation=kl_penalty", "seeds=1", "levels=[none]", "launcher=slurm")
+    shows = ("dry_run=true", "verbose=true")
+    command = [sys.executable, "-m", "harness.run", *asked, *shows, *words]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     body = shown.partition("#!/bin/bash\n")[2].partition("\n\ndry run:")[0]
     script = slurm.root / "shown.sh"

@@ -10,15 +10,17 @@ import pytest
 
 from harness.baseline.sources import load_source
 from harness.compare import __main__ as compare
+from harness.compare.comparability import NotComparableError
 from harness.compare.effects import Settings
 from harness.compare.evaluations import compare_evaluations, reasons_against
-from harness.compare.report import NotComparableError
+from harness.compare.output import comparison_text
 from harness.evaluate import __main__ as evaluate
 from harness.evaluate import grading
 from harness.evaluate.folder import DOCUMENT
 from harness.evaluate.reading import read_evaluation
 from harness.metrics.tables import read_parquet, write_parquet
 from harness.schema import DamagedError, ExitCode, UsageError, content_hash
+from harness.trace import __main__ as trace
 from tests.evaluate.fake_engine import MICRO, FakeEngine, QuickPool
 
 WORDS = ["model=micro_base", "suite=micro", "protocol=training", "graders=orz", "workers=1"]
@@ -154,6 +156,13 @@ def test_two_evaluations_are_compared_by_question(
     assert code == document["gate"]["exit_code"] == ExitCode.CANNOT_TELL
     assert "![figures/accuracy.svg]" in (tmp_path / "COMPARISON.md").read_text()
     assert (tmp_path / "figures" / "accuracy.png").is_file()
+    assert (tmp_path / "figures" / "accuracy_micro_easy-profile.png").is_file()
+    # worse on two questions, and alike on two, which count one half each
+    questions = document["questions"][0]
+    assert (questions["improvement"]["point"], questions["questions"]) == (0.25, 4)
+    assert "whole questions" in questions["method"]
+    traced = trace.trace_text(tmp_path / "comparison.json", "questions/accuracy_micro_easy")
+    assert "baseline: micro_base (right)" in traced
     # the same request, and not the same answers
     assert not any("the same evaluation" in note for note in document["notes"])
     wide = compare.main([*sides, "margin=0.9", "--gate"])
@@ -199,6 +208,9 @@ def test_what_was_measured_otherwise_is_not_compared(
         compare_evaluations(other, right, DEFAULTS)
     forced = compare_evaluations(other, right, DEFAULTS, is_forced=True)
     assert forced.warning.startswith("NOT COMPARABLE")
+    assert comparison_text(forced).count(forced.warning) == 2
+    # both answered alike, and what varies there is the question
+    assert "noise between questions" in forced.gate.reason
     assert reasons_against(read_evaluation(right), read_evaluation(right)) == ()
 
 

@@ -10,6 +10,7 @@ from harness.metrics.columns import (
     split_of,
 )
 from harness.schema import UsageError
+from harness.text import DECIMALS
 
 
 def test_names_and_paths_are_distinct() -> None:
@@ -26,12 +27,21 @@ def test_every_column_says_what_it_is() -> None:
         assert column.label
 
 
+def test_every_unit_has_its_decimals() -> None:
+    assert {column.unit for column in (*TRAINING, *EVALUATION)} <= set(DECIMALS)
+
+
+def test_the_split_of_an_evaluation_metric_is_told_from_its_name() -> None:
+    names = [column.name for column in EVALUATION]
+    assert [b for a in names for b in names if b.startswith(f"{a}_")] == []
+
+
 def test_no_path_is_one_of_verls_validation_aggregates() -> None:
     assert not [column.path for column in TRAINING if column.path.startswith("val")]
 
 
 def test_the_glossary_is_up_to_date() -> None:
-    assert PATH.read_text() == glossary(), "run python -m harness.docs.metrics"
+    assert PATH.read_text() == glossary(), "run python -m harness.docs metrics"
 
 
 def test_the_glossary_test_would_see_a_change() -> None:

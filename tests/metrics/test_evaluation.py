@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from harness.metrics.columns import is_reflecting
 from harness.metrics.evaluation import (
     TEXT_LIMIT,
     TEXT_QUESTIONS,
     Samples,
     evaluation_plan,
     evaluation_values,
-    is_reflecting,
     read_samples,
 )
 from harness.metrics.streams import RunFiles
@@ -100,6 +100,18 @@ def test_a_field_with_an_impossible_value_is_refused(
     rewrite(folder / "12.jsonl", lambda rows: [{**rows[0], **change}, *rows[1:]])
 
     with pytest.raises(DamagedError, match="expected one of correct, wrong"):
+        read_samples(run)
+
+
+@pytest.mark.parametrize("change", [{"response_tokens": None}, {"score": "high"}])
+def test_a_field_that_cannot_be_read_names_the_question_and_the_file(
+    stored: tuple[RunFiles, Path], change: Any
+) -> None:
+    run, folder = stored
+    rewrite(folder / "12.jsonl", lambda rows: [{**rows[0], **change}, *rows[1:]])
+    name = next(iter(change))
+
+    with pytest.raises(DamagedError, match=rf"12\.jsonl has no {name}: its row has {name}"):
         read_samples(run)
 
 

@@ -14,6 +14,7 @@ from harness.metrics.finals import final_values
 from harness.metrics.tables import Tables, build_tables
 from harness.report.detail import health_section
 from harness.report.results import assemble
+from harness.report.sections import markdown
 from harness.report.stored import _run_files
 from harness.report.study import study_of
 from harness.schema import Attempt, CellSpec, Status
@@ -95,4 +96,5 @@ def test_the_step_that_was_not_written_is_told(tmp_path: Path, tables: Tables) -
     results = assemble(build_tables([run]), study, DOCUMENT)
 
     assert tables.runs["steps_missing"].item() == 1
-    assert f"1 training step(s) without metrics: 1 in `{run.run_id}`" in health_section(results)
+    said = markdown(health_section(results).blocks)
+    assert f"1 training step(s) without metrics: 1 in `{run.run_id}`" in said

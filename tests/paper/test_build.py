@@ -3,14 +3,16 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from harness.schema import ExitCode
+from harness.schema import DamagedError, ExitCode
+from paper import own
 from paper.build import build, main
-from paper.catalogue import Item, catalogue, find_item
+from paper.catalogue import Item, catalogue, find_item, own_figures
 from paper.drawing import Block, Plot, draw
 from paper.index import write_index
 from paper.inputs import Inputs, read_inputs
@@ -238,3 +240,49 @@ def test_the_page_is_what_the_build_knows() -> None:
         assert place in text
     for place in (*(f"v1 Table {n}" for n in range(1, 5)), *(f"v2 Table {n}" for n in range(1, 6))):
         assert place in text
+
+
+OURS = '''"""own{n}: how many claims there are."""
+
+from paper.drawing import Block, Plot, draw
+from paper.inputs import Inputs
+from paper.product import Product
+from paper.series import to_frame
+
+
+def count(inputs: Inputs) -> Product:
+    blocks = [Block(header="Ours", plots=[Plot(title="t", label="y", gap="nothing yet")])]
+    return Product(
+        id="own{n}", place="", title="Number of claims", caption=str(len(inputs.claims)),
+        numbers=to_frame([]), figure=draw("Number of claims", blocks, "c"),
+    )
+
+
+FIGURES = {{"own{n}": ("Number of claims", count)}}
+'''
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose files count as files of paper/own."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    monkeypatch.setattr(own, "__path__", [*own.__path__, str(folder)])
+    monkeypatch.delitem(sys.modules, "paper.own.claim_count", raising=False)
+    return folder
+
+
+def test_a_new_figure_of_our_own_is_one_file(own_folder: Path, tmp_path: Path) -> None:
+    before = list(own_figures())
+    (own_folder / "claim_count.py").write_text(OURS.format(n=10))
+
+    assert list(own_figures()) == [*before, "own10"]
+    assert main(["figure=own10", "source=paper", f"out={tmp_path / 'out'}"]) == ExitCode.OK
+    assert {p.suffix for p in (tmp_path / "out").glob("own10.*")} == {".svg", ".csv", ".json"}
+    assert "| Number of claims " in page()
+
+
+def test_an_id_of_two_files_is_refused(own_folder: Path) -> None:
+    (own_folder / "claim_count.py").write_text(OURS.format(n=1))
+    with pytest.raises(DamagedError, match=r"has the id 'own1', which another file"):
+        own_figures()

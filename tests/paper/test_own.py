@@ -26,8 +26,8 @@ from paper.own.forest import forest
 from paper.own.growth import growth
 from paper.own.health import health
 from paper.own.noise import variance, widths
-from paper.own.parts import region_of, unit_of
 from paper.own.repetition import repetition
+from paper.parts import region_of, unit_of
 from paper.product import Product
 from paper.style import VERDICT_WORDS, VERDICTS
 

@@ -47,7 +47,8 @@ def test_the_launcher_is_no_part_of_a_cells_identity(scale: str, launcher: str) 
 
 
 def test_a_dry_run_prints_complete_valid_scripts(capsys: pytest.CaptureFixture[str]) -> None:
-    assert plan(["ablation=kl_penalty", "scale=orz_32b", "launcher=slurm", "seeds=1"]) == 0
+    words = ["ablation=kl_penalty", "scale=orz_32b", "launcher=slurm", "seeds=1", "verbose=true"]
+    assert plan(words) == 0
     first, *scripts = capsys.readouterr().out.split("#!/bin/bash\n")
     assert "3 cells of 1100 steps" in first
     assert len(scripts) == 3
@@ -75,12 +76,15 @@ def test_less_than_a_cell_needs_is_refused(key: str, needed: int) -> None:
 
 
 def test_a_worker_is_told_its_cell_and_composes_the_same_request() -> None:
-    asked = study("launcher=slurm", "steps=2", "dry_run=true", "results_dir=here")
+    asked = study("launcher=slurm", "steps=2", "dry_run=true", "verbose=true", "results_dir=here")
     cell = asked.cells[1]
     argv = worker_argv(asked, cell)
     assert argv[1:5] == ("-m", "harness.cells", "run", f"cell={cell.cell_id[:16]}")
     words = list(argv[5:])
-    assert "dry_run=true" not in words and words[-1] == f"results_dir={Path.cwd() / 'here'}"
+    assert (
+        not {"dry_run=true", "verbose=true"} & set(words)
+        and words[-1] == f"results_dir={Path.cwd() / 'here'}"
+    )
     assert [c.cell_id for c in make_study(words).cells] == [c.cell_id for c in asked.cells]
 
 

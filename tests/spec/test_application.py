@@ -5,7 +5,7 @@ import pytest
 from harness.run.__main__ import run
 from harness.schema import UsageError
 from harness.spec.application import run_application
-from harness.spec.config import ablation_files
+from harness.spec.choices import ablation_files
 
 
 def outcome(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -69,14 +69,18 @@ def test_cfg_shows_the_resolved_config(capsys: pytest.CaptureFixture[str]) -> No
     assert "${" not in out
 
 
-def test_a_dry_run_prints_the_matrix_and_every_command(
+def test_a_dry_run_prints_the_matrix_and_if_asked_every_command(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code, out, _ = outcome(capsys, "ablation=kl_penalty", "dry_run=true", "seeds=2")
     assert code == 0
-    assert out.count("verl.trainer.main_ppo") == 6
+    assert "verl.trainer.main_ppo" not in out and "verbose=true prints their commands" in out
     assert out.count("  pending  ") == 6
+    code, out, _ = outcome(capsys, "ablation=kl_penalty", "dry_run=true", "seeds=2", "verbose=true")
+    assert code == 0
+    assert out.count("verl.trainer.main_ppo") == out.count("  pending  ") == 6
+    assert "verbose=true" not in out
     assert list(tmp_path.iterdir()) == []
 
 

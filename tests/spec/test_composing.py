@@ -8,7 +8,14 @@ from harness.spec import config as configs
 from harness.spec.composing import plain
 
 REQUESTS = (
-    ["ablation=kl_penalty", "seeds=[1,2]", "steps=3", "levels=[none]", "dry_run=true"],
+    [
+        "ablation=kl_penalty",
+        "seeds=[1,2]",
+        "steps=3",
+        "levels=[none]",
+        "dry_run=true",
+        "verbose=true",
+    ],
     ["ablation=kl_penalty", "steps=null", "results_dir='a b,c'"],
     ["ablation=algorithm", "scale=orz_7b", "steps=2", "verl.data.train_batch_size=64"],
 )

@@ -24,6 +24,7 @@ def test_the_kl_ablation_is_three_arms_by_the_seeds_of_its_file() -> None:
     study = make_study(["ablation=kl_penalty"])
     assert [cell.arm for cell in study.cells[:3]] == ["kl=none", "kl=loss", "kl=reward"]
     assert (len(study.cells), study.steps, study.label) == (3 * len(SEEDS), 40, "")
+    assert make_study(["ablation=kl_penalty", "dry_run=true", "verbose=true"]).label == ""
     assert study.tables == study.root
 
 
@@ -33,7 +34,9 @@ def test_steps_reach_verl() -> None:
 
 
 def test_the_id_does_not_depend_on_place_launcher_or_logging() -> None:
-    same = ids("results_dir=/elsewhere", "launcher.estimate.step_s=1", "dry_run=true")
+    same = ids(
+        "results_dir=/elsewhere", "launcher.estimate.step_s=1", "dry_run=true", "verbose=true"
+    )
     assert ids() == same
     assert ids() == ids("verl.trainer.logger=[console]", "verl.trainer.project_name=x")
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.stats import aggregates
-from harness.stats.curves import area, final_mean, iqm_curve, time_to_threshold
+from harness.stats.curves import area, iqm_curve, time_to_threshold
 from harness.stats.few_seeds import coverage_note
 from harness.stats.percentile import Plan
 
@@ -35,12 +35,6 @@ def test_time_is_interpolated_or_censored() -> None:
     np.testing.assert_allclose(found.last_S, [3, 3, 3, NAN, 3])
     assert found.note == "1 of 5 curves had not reached 0.5 when they ended"
     assert time_to_threshold(curves[:1], STEPS, 0.4).time_S[0] == 1.0
-
-
-def test_final_mean_takes_the_last_steps_or_says_nothing() -> None:
-    curves = np.array([[9.0, 1.0, 2.0], [9.0, NAN, 2.0]])
-    np.testing.assert_allclose(final_mean(curves, 2), [1.5, NAN])
-    np.testing.assert_allclose(final_mean(curves, 1), [2.0, 2.0])
 
 
 @QUICK
@@ -104,9 +98,6 @@ def test_other_bad_input_is_refused() -> None:
         area(np.zeros((2, 1)), np.zeros(1))
     with pytest.raises(ValueError, match="threshold"):
         time_to_threshold(np.zeros((2, 3)), STEPS, NAN)
-    for window in (0, 4):
-        with pytest.raises(ValueError, match="window"):
-            final_mean(np.zeros((2, 3)), window)
     with pytest.raises(ValueError, match="not finite"):
         iqm_curve(np.full((2, 3, 4), NAN), rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match="expected scores"):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.stats.planning import Costs, cheapest, pessimistic, unpaired_difference
-from harness.stats.power import Design, power_of, seeds_needed
+from harness.stats.power import Design, Goal, between_seeds, power_of, seeds_needed
 from harness.stats.variance import split_variance
 from tests.stats.test_power import GOAL, SPLIT
 from tests.stats.test_variance import make_scores
@@ -48,23 +48,40 @@ def test_few_questions_are_made_up_for_by_samples_and_too_little_is_none() -> No
 
 
 def test_pessimistic_plans_hold_as_often_as_they_say() -> None:
-    """The spread between seeds is no larger than planned for in at least 80 % of pilot studies."""
+    """The spread between seeds is no larger than planned for in at least 80 % of pilot studies.
+
+    In designs like the pilot, and in those with many or few questions and samples.
+    """
     rng = np.random.default_rng(0)
-    truth = 0.04 + 0.09 / 8 + 0.16 / (8 * 3)
+    designs = [(8, 3), (64, 1), (4, 16)]
+    truth = [0.04 + (0.09 + 0.16 / samples) / questions for questions, samples in designs]
     covered, as_estimated = [], []
     for _ in range(300):
         split = split_variance(make_scores(rng, 3, 8, 3))
-        rest = split.training_by_question / 8 + split.sampling / (8 * 3)
-        covered.append(pessimistic(split).training + rest >= truth)
-        as_estimated.append(split.training + rest >= truth)
-    assert np.mean(covered) >= 0.78
-    assert np.mean(as_estimated) < 0.6
+        for found, planned in ((covered, pessimistic(split)), (as_estimated, split)):
+            seen = [between_seeds(planned, np.array(q), np.array(k)) for q, k in designs]
+            found.append(np.array(seen) >= truth)
+    assert (np.mean(covered, axis=0) >= 0.78).all()
+    assert (np.mean(as_estimated, axis=0) < 0.6).all()
 
     needed, hoped = (
         seeds_needed(split, GOAL, questions=32, samples=4) or 0
         for split in (pessimistic(SPLIT), SPLIT)
     )
     assert needed > hoped > 0
+
+
+def test_a_plan_takes_no_component_for_known_to_be_0() -> None:
+    """Training noise that few seeds estimate as 0 may be there, and costs seeds."""
+    nothing = replace(SPLIT, training=0.0, training_by_question=0.0)
+    planned = pessimistic(nothing)
+    assert planned.training > 0.0 and planned.training_by_question > 0.0
+    goal = Goal(effect=0.02)
+    hoped = seeds_needed(nothing, goal, questions=2000, samples=4) or 0
+    assert (seeds_needed(planned, goal, questions=2000, samples=4) or 0) > 3 * hoped
+    # more pilot seeds say better that there is none
+    many = pessimistic(replace(nothing, seeds=40))
+    assert many.training < 0.3 * planned.training
 
 
 def test_one_arm_alone_plans_for_twice_its_noise() -> None:

@@ -3,6 +3,8 @@ import math
 import numpy as np
 import pytest
 
+from harness.stats.power import between_seeds
+from harness.stats.shared_samples import sampling_correlation
 from harness.stats.variance import split_difference, split_variance
 
 TRUTH = {"training": 0.04, "question": 0.25, "training_by_question": 0.09, "sampling": 0.16}
@@ -107,6 +109,92 @@ def test_what_both_arms_share_is_in_no_component_of_the_difference() -> None:
     both = split_variance(treat).sampling + split_variance(control).sampling
     assert split.sampling == pytest.approx(both)
     assert split.samples == pytest.approx(2.0 / (1 / 3 + 1 / 5))
+
+
+def shared_requests(
+    rng: np.random.Generator, shape: tuple[int, int, int], correlation: float
+) -> list[np.ndarray]:
+    """Two arms whose samples share noise; the difference has the components of `PAIRED`."""
+    seeds, questions, _ = shape
+    request = np.sqrt(correlation) * rng.normal(size=shape)
+    arms = []
+    for _ in range(2):
+        training = np.sqrt(0.01) * rng.normal(size=(seeds, 1, 1))
+        both = np.sqrt(0.03) * rng.normal(size=(seeds, questions, 1))
+        own = np.sqrt(1.0 - correlation) * rng.normal(size=shape)
+        arms.append(training + both + request + own)
+    return arms
+
+
+PAIRED = {"training": 0.02, "training_by_question": 0.06, "sampling": 0.6}
+"""Of `shared_requests` at correlation 0.7: twice an arm's, but for what the requests share."""
+
+
+def test_aligned_samples_show_the_noise_that_is_left_of_shared_requests() -> None:
+    rng = np.random.default_rng(7)
+    found, apart, correlation = [], [], []
+    for _ in range(300):
+        arms = shared_requests(rng, (5, 16, 4), 0.7)
+        split = split_difference(*arms, is_aligned=True)
+        found.append([getattr(split, name) for name in PAIRED])
+        correlation.append(split.sampling_correlation)
+        apart.append(split_difference(*arms).sampling)
+    error = np.std(found, axis=0) / np.sqrt(len(found))
+    gap = np.mean(found, axis=0) - list(PAIRED.values())
+    # negative estimates of training are set to 0, which lifts their mean
+    assert (np.abs(gap)[1:] < 4.0 * error[1:]).all() and abs(gap[0]) < 0.006
+    assert np.mean(correlation) == pytest.approx(0.7, abs=0.01)
+    # samples that are not aligned hold training by question too, at most twice 1
+    assert 0.8 < np.mean(apart) < 2.0
+
+
+def test_the_noise_of_one_seed_is_the_same_whether_samples_are_aligned_or_not() -> None:
+    """Alignment moves noise between components; what a seed's mean varies by is seen either way."""
+    rng = np.random.default_rng(8)
+    for correlation in (0.0, 0.7, 0.95):
+        arms = shared_requests(rng, (6, 24, 4), correlation)
+        size = [np.array(24), np.array(4)]
+        aligned, counted = (
+            float(between_seeds(split_difference(*arms, is_aligned=a), *size))
+            for a in (True, False)
+        )
+        assert counted == pytest.approx(aligned, rel=1e-6)
+        independent = sum(split_variance(arm).sampling for arm in arms)
+        split = split_difference(*arms)
+        assert split.sampling <= independent * (1.0 + 1e-12)
+        assert "not aligned" in split.note
+        shuffled = rng.permuted(arms[1], axis=2)
+        wrong = split_difference(arms[0], shuffled, is_aligned=True)
+        assert (wrong.sampling > 1.5 * split_difference(*arms, is_aligned=True).sampling) == (
+            correlation > 0.5
+        )
+
+
+def test_the_correlation_of_samples_is_that_of_numpy_within_cells() -> None:
+    rng = np.random.default_rng(9)
+    treat, control = shared_requests(rng, (3, 5, 4), 0.6)
+    within = [(arm - arm.mean(axis=2, keepdims=True)).ravel() for arm in (treat, control)]
+    assert sampling_correlation(treat, control) == pytest.approx(np.corrcoef(*within)[0, 1])
+    assert sampling_correlation(treat, -treat) == pytest.approx(-1.0)
+    treat[0, 0, 0] = np.nan
+    left = sampling_correlation(treat, control)
+    control[0, 0, 0] = 1e6
+    assert sampling_correlation(treat, control) == pytest.approx(left)
+    assert math.isnan(sampling_correlation(np.ones((2, 2, 2)), control[:2, :2, :2]))
+
+
+def test_samples_of_one_arm_alone_are_left_out_and_counted() -> None:
+    rng = np.random.default_rng(10)
+    treat, control = shared_requests(rng, (4, 6, 3), 0.7)
+    known = split_difference(treat[:, :, 1:], control[:, :, 1:], is_aligned=True)
+    treat[:, :, 0] = np.nan
+    found = split_difference(treat, control, is_aligned=True)
+    assert components(found) == pytest.approx(components(known))
+    assert "24 samples of one arm alone left out" in found.note
+    with pytest.raises(ValueError, match="samples"):
+        split_difference(treat, control[:, :, :2], is_aligned=True)
+    with pytest.raises(ValueError, match="both arms"):
+        split_difference(treat * np.nan, control, is_aligned=True)
 
 
 def test_what_the_data_cannot_tell_is_undefined_and_said() -> None:

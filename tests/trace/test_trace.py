@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from harness.claims import __main__ as claims
+from harness.compare.comparison import compare_sides
 from harness.compare.document import comparison_document
 from harness.compare.effects import Settings
-from harness.compare.report import compare_sides
 from harness.compare.sides import side_of
 from harness.metrics.columns import column_of
 from harness.metrics.finals import final_values

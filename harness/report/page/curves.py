@@ -10,7 +10,6 @@ import pandas as pd
 
 from harness.metrics.columns import EVALUATION, TRAINING, column_of, label_of
 from harness.plots import COLOURS
-from harness.report.results import PRIMARY
 from harness.schema import UsageError
 
 MOST_POINTS = 300
@@ -96,12 +95,6 @@ def arm_styles(arms: Sequence[str]) -> list[dict[str, Any]]:
         }
         for place, arm in enumerate(arms)
     ]
-
-
-def report_metrics(document: Mapping[str, Any], present: Sequence[str]) -> list[str]:
-    """Return the metrics of the first charts: the ablation's own, the standing ones, accuracies."""
-    accuracies = [name for name in present if name.startswith("accuracy_")]
-    return list(dict.fromkeys([*(document.get("primary_metrics") or ()), *PRIMARY, *accuracies]))
 
 
 def ordered_metrics(first: Sequence[str], present: Sequence[str]) -> list[str]:

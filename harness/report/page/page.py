@@ -17,8 +17,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report.page import curves, samples
-from harness.report.page.markdown import Block, Table
+from harness.report.page.blocks import html, inline, sort_key
 from harness.report.page.studies import Study
+from harness.report.sections import Block
+from harness.text import Table
 
 NAME = "report.html"
 TEMPLATE = Path(__file__).parent / "template"
@@ -110,4 +112,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.tests["table"] = lambda block: isinstance(block, Table)
+    environment.filters |= {"html": html, "inline": inline, "sort_key": sort_key}
     return environment

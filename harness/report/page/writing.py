@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from harness.claims import layout
+from harness.claims.measuring import Rows
 from harness.claims.rows import claim_sheet, stored_rows
+from harness.claims.sheet import RowsOf
 from harness.cli import suggest
 from harness.paths import BASELINES
 from harness.report.deviations import of_recipe
-from harness.report.page.markdown import blocks_of
+from harness.report.document import claim_blocks
 from harness.report.page.page import NAME, Page, render
-from harness.report.page.studies import Budget, read_study
-from harness.schema import UsageError
-from harness.spec.config import ablation_files, group_choices, load_ablation
+from harness.report.page.studies import Budget, Study, read_study
+from harness.report.results import Results, read_results
+from harness.schema import DamagedError, UsageError
+from harness.spec.choices import ablation_files, group_choices
+from harness.spec.config import load_ablation
 from harness.store.files import write_atomic
 
 NO_CLAIMS = (
@@ -27,25 +29,25 @@ NO_RESULTS = (
 )
 
 
-def write_study_page(out: Path, document: Mapping[str, Any], place: str) -> Path:
-    """Write the page of one study beside its report, from the files that are there.
+def write_study_page(results: Results, out: Path, place: str) -> Path:
+    """Write the page of one study beside its report.
 
     Args:
+        results: of the study, with the claims that were judged on it.
         out: directory of the report and its tables.
-        document: the ablation file as a mapping.
         place: `<scale>/<ablation>`, and `partial/<label>` for less than the study.
 
     Raises:
         UsageError: the directory cannot be written.
     """
-    study = read_study(out, document, place)
+    study = read_study(results, out, place)
     scale, ablation, *part = place.split("/")
     words = [f"ablation={ablation}", f"scale={scale}", *(f"partial={name}" for name in part[1:])]
     page = Page(
-        title=f"{document['title']} ({scale} scale)",
-        claims=study.claims,
+        title=results.title,
+        claims=[block for section in study.sections_at("claims") for block in section.blocks],
         no_claims=NO_CLAIMS,
-        verdicts=study.verdicts,
+        verdicts=layout.documents(results.claims, scale),
         studies=[study],
         gaps=[],
         command=f"python -m harness.report {' '.join(words)}",
@@ -61,8 +63,8 @@ def write_scale_page(scale: str, results_dir: Path) -> Path:
         results_dir: with `<scale>/<ablation>/`; without any the page says so.
 
     Raises:
-        HarnessError: there is no such scale, a table or a claim file is damaged, or the directory
-            cannot be written.
+        HarnessError: there is no such scale, a claim file is damaged, or the directory cannot be
+            written. A damaged study is a gap that the page names.
     """
     scales = list(group_choices()["scale"])
     if scale not in scales:
@@ -74,23 +76,48 @@ def write_scale_page(scale: str, results_dir: Path) -> Path:
         raise UsageError(
             f"cannot make {root}: {error.strerror}; give results_dir=<another>"
         ) from error
-    lines = claim_sheet(scale, stored_rows(scale, results_dir, BASELINES))
-    names = [name for name in ablation_files() if (root / name / "runs.parquet").is_file()]
-    budget = Budget().shared_by(max(1, len(names)))
-    studies = [
-        read_study(root / name, load_ablation(name), f"{scale}/{name}", budget) for name in names
-    ]
+    gaps: list[str] = []
+    lines = claim_sheet(scale, _readable(stored_rows(scale, results_dir, BASELINES), gaps))
+    studies = _studies(root, gaps)
     page = Page(
         title=f"All claims and studies ({scale} scale)",
-        claims=blocks_of(layout.markdown(lines, scale), "claims"),
+        claims=claim_blocks(lines, scale),
         no_claims="",
         verdicts=layout.documents(lines, scale),
-        recipe=blocks_of(of_recipe(scale), "deviations of the recipe"),
+        recipe=of_recipe(scale),
         studies=studies,
-        gaps=[] if studies else [NO_RESULTS],
+        gaps=gaps if gaps or studies else [NO_RESULTS],
         command=f"python -m harness.report scale={scale}",
     )
     return _written(page, root)
+
+
+def _readable(rows_of: RowsOf, gaps: list[str]) -> RowsOf:
+    """Return a finder of runs for which damaged ones are none; the gap is named."""
+
+    def found(ablation: str) -> Rows | None:
+        try:
+            return rows_of(ablation)
+        except DamagedError as error:
+            gaps.append(f"No claim is judged on the runs of {ablation}: {error}.")
+            return None
+
+    return found
+
+
+def _studies(root: Path, gaps: list[str]) -> list[Study]:
+    """Return the studies of a scale; of one that is damaged nothing is shown but the gap."""
+    names = [name for name in ablation_files() if (root / name / "runs.parquet").is_file()]
+    budget = Budget().shared_by(max(1, len(names)))
+    studies = []
+    for name in names:
+        try:
+            results = read_results(root / name, load_ablation(name))
+        except DamagedError as error:
+            gaps.append(f"The study {name} is not shown: {error}.")
+        else:
+            studies.append(read_study(results, root / name, f"{root.name}/{name}", budget))
+    return studies
 
 
 def _written(page: Page, folder: Path) -> Path:

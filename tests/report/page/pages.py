@@ -1,4 +1,4 @@
-"""Pages of invented studies, written through the files that a page is made from."""
+"""Results of invented studies, of any size, that a page is made from."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import base64
 import gzip
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from harness.metrics.columns import TRAINING
-from harness.schema import SCHEMA_VERSION
+from harness.metrics.tables import Tables
+from harness.report.detail import COUNTS
+from harness.report.results import Results, assemble
+from harness.report.study import StudyRecord
 
 DOCUMENT: dict[str, Any] = {
     "title": "Invented study",
     "question": "Do the numbers of a generator differ?",
     "source": "nowhere",
+    "seeds": 1,
+    "steps": 1,
     "control": {"arm": "0"},
     "factors": {"arm": {}},
     "primary_metrics": ["reward"],
@@ -39,30 +41,44 @@ def data_of(html: str) -> Any:
     return json.loads(unpacked(html, "data"))
 
 
-def document_of(arms: int) -> dict[str, Any]:
-    """Return an ablation file with so many arms."""
-    return {**DOCUMENT, "factors": {"arm": {str(place): {} for place in range(arms)}}}
-
-
-def write_tables(
-    folder: Path, *, arms: int, seeds: int, steps: int, metrics: int = len(TRAINING)
-) -> None:
-    """Write tables of invented runs: a page is made from these, whatever made them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    runs = pd.DataFrame(
-        [
-            {"run_id": f"arm={a}-s{s}-x", "arm": f"arm={a}", "seed": s, "is_included": True}
-            for a in range(arms)
-            for s in range(seeds)
-        ]
+def invented(*, arms: int, seeds: int, steps: int, metrics: int = len(TRAINING)) -> Results:
+    """Return results of invented runs: a page is made from these, whatever made them."""
+    names = [f"arm={place}" for place in range(arms)]
+    runs = pd.DataFrame([_run(arm, seed, steps) for arm in names for seed in range(seeds)])
+    tables = Tables(runs=runs, steps=_steps(runs, steps, metrics), samples=_samples(runs))
+    study = StudyRecord(
+        ablation="invented",
+        scale="micro",
+        label="",
+        command="the command",
+        protocol={
+            "steps": steps,
+            "evaluation": {"steps": [0, 1000], "questions": {}, "samples": 1},
+            "arms": {arm: {"hash": "", "config": {}} for arm in names},
+        },
+        machines=[],
     )
-    write_plainly(runs, folder / "runs.parquet")
+    document = {**DOCUMENT, "factors": {"arm": {str(place): {} for place in range(arms)}}}
+    return assemble(tables, study, document)
+
+
+def _run(arm: str, seed: int, steps: int) -> dict[str, Any]:
+    whole = {"status": "done", "reason": "", "is_included": True, "attempts": 1, "wall_s": 60.0}
+    known = {"steps": steps, "last_step": steps, "rows_found": 16, "rows_expected": 16}
+    code = {"commit": "a" * 40, "dirty": "no"}
+    name = f"{arm}-s{seed}-x"
+    run = {"row_id": name, "run_id": name, "arm": arm, "seed": seed}
+    return {**run, **whole, **known, **code, **dict.fromkeys(COUNTS, 0)}
+
+
+def _steps(runs: pd.DataFrame, steps: int, metrics: int) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     names = [column.name for column in TRAINING][:metrics]
     count = len(runs) * steps
     value_MN = 0.5 + np.cumsum(rng.normal(size=(metrics, len(runs), steps)), axis=2) / 50
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
+            "row_id": "",
             "run_id": _repeated(list(runs["run_id"]), steps, metrics),
             "arm": _repeated(list(runs["arm"]), steps, metrics),
             "seed": np.tile(np.repeat(runs["seed"].to_numpy(dtype="int16"), steps), metrics),
@@ -71,22 +87,6 @@ def write_tables(
             "value": value_MN.reshape(-1),
         }
     )
-    write_plainly(frame, folder / "steps.parquet")
-    write_plainly(_samples(runs), folder / "samples.parquet")
-    (folder / "verdicts.json").write_text(json.dumps({"claims": []}))
-    table = "| arm | reward |\n| --- | ---: |\n" + "".join(
-        f"| arm={a} | 0.{a} |\n" for a in range(arms)
-    )
-    (folder / "REPORT.md").write_text(
-        f"# Invented study\n\nAll of it is invented.\n\n## Arms at the end\n\n{table}"
-    )
-
-
-def write_plainly(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table without the compression of the real ones, which takes long."""
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    metadata = {"schema_version": str(SCHEMA_VERSION)}
-    pq.write_table(table.replace_schema_metadata(metadata), path)
 
 
 def _repeated(names: list[str], each: int, times: int) -> pd.Categorical[Any]:
@@ -100,6 +100,7 @@ def _samples(runs: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
             "row_id": f"{run['run_id']}/{step}/eval_easy/q{question}/0",
+            "run_id": run["run_id"],
             "arm": run["arm"],
             "seed": run["seed"],
             "step": step,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.report.page.writing import write_scale_page, write_study_page
+from harness.report.results import read_results
+from harness.report.stored import claims_of
 from harness.spec.config import load_ablation
-from tests.report.page.pages import document_of, write_tables
+from tests.report.page.pages import invented
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe_core = pytest.importorskip(
@@ -43,7 +46,9 @@ def browser() -> Iterator[Any]:
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page") / "micro" / "kl_penalty"
     shutil.copytree(STORED, folder)
-    return write_study_page(folder, load_ablation("kl_penalty"), "micro/kl_penalty")
+    results = read_results(folder, load_ablation("kl_penalty"))
+    results = replace(results, claims=claims_of(results, folder))
+    return write_study_page(results, folder, "micro/kl_penalty")
 
 
 class Opened:
@@ -190,8 +195,8 @@ def test_samples_are_chosen_stepped_through_and_marked(opened: Opened) -> None:
 def test_markup_of_a_model_is_text_and_a_scale_without_results_has_a_page(
     browser: Any, tmp_path: Path
 ) -> None:
-    write_tables(tmp_path, arms=2, seeds=2, steps=30, metrics=2)
-    found = Opened(browser, write_study_page(tmp_path, document_of(2), "micro/invented"))
+    small = invented(arms=2, seeds=2, steps=30, metrics=2)
+    found = Opened(browser, write_study_page(small, tmp_path, "micro/invented"))
     assert "<script>alert" in found.page.locator(".samples article").first.inner_text()
     assert found.complaints == []
     found.context.close()
@@ -210,8 +215,7 @@ def test_every_curve_is_drawn_for_paper(opened: Opened) -> None:
 
 
 def test_two_hundred_runs_of_a_thousand_steps_open_at_once(browser: Any, tmp_path: Path) -> None:
-    write_tables(tmp_path, arms=10, seeds=20, steps=1000)
-    path = write_study_page(tmp_path, document_of(10), "micro/invented")
+    path = write_study_page(invented(arms=10, seeds=20, steps=1000), tmp_path, "micro/invented")
     context = browser.new_context()
     page = context.new_page()
     # time of the page's own thread: what opening takes, however busy the machine is with others

@@ -3,21 +3,30 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 
+from harness.claims import layout
 from harness.metrics.tables import read_parquet
 from harness.report import __main__ as report
 from harness.report.deviations import read_settings
+from harness.report.document import SECTIONS, document, sections
+from harness.report.page.blocks import sort_key
 from harness.report.page.writing import write_scale_page, write_study_page
-from harness.report.stored import write_results
+from harness.report.results import Results, assemble, read_results
+from harness.report.sections import Paragraph, Picture, Section
+from harness.report.stored import claims_of, write_results
 from harness.schema import UsageError
-from tests import synthetic_runs as invented
-from tests.report.page.pages import data_of, document_of, unpacked, write_plainly, write_tables
+from harness.spec.config import load_ablation
+from harness.text import Table, numeric
+from tests import synthetic_runs
+from tests.report.page.pages import data_of, invented, unpacked
 
 ROOT = Path(__file__).resolve().parents[3]
 STORED = ROOT / "results" / "micro" / "kl_penalty"
@@ -33,15 +42,18 @@ def stored(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Path:
+def small() -> Results:
     """A study of four short runs."""
-    folder = tmp_path / "small"
-    write_tables(folder, arms=2, seeds=2, steps=12, metrics=2)
-    return folder
+    return invented(arms=2, seeds=2, steps=12, metrics=2)
 
 
-def small_page_of(folder: Path) -> str:
-    return write_study_page(folder, document_of(2), "micro/invented").read_text()
+def page_of(results: Results, folder: Path) -> str:
+    return write_study_page(results, folder, "micro/invented").read_text()
+
+
+def sections_of(html: str) -> list[tuple[str, str]]:
+    """Id and heading of every section."""
+    return re.findall(r'<section id="([^"]+)"[^>]*>\s*<h\d>([^<]+)</h\d>', html)
 
 
 def test_the_page_of_a_clone_is_the_committed_example(stored: Path) -> None:
@@ -68,11 +80,10 @@ def test_the_page_says_what_the_report_says_in_order() -> None:
     document = (STORED / "REPORT.md").read_text()
     changes = re.findall(r"\d[\d.]* → [\d.]+ ± [\d.]+", document)
     assert len(changes) == 12  # three arms, four metrics
-    rules = json.loads((STORED / "verdicts.json").read_text())
-    standings = {row["standing_reason"] for row in rules["claims"] if row["standing_reason"]}
-    assert standings
-    assert '<span class="verdict untestable-here">' in html
-    for text in (*changes, *standings, *set(read_parquet(STORED / "runs.parquet")["commit"])):
+    claims = layout.documents(judged(STORED).claims, "micro")
+    said = [str(escape(claim[key])) for claim in claims for key in ("reason", "rule", "standing")]
+    assert any(said)
+    for text in (*changes, *said, *set(read_parquet(STORED / "runs.parquet")["commit"])):
         assert text in html
     data = data_of(html)["studies"][0]
     assert [arm["name"] for arm in data["arms"]] == ["kl=none", "kl=loss", "kl=reward"]
@@ -115,32 +126,133 @@ def test_the_page_asks_nobody_for_anything() -> None:
     assert "url(" not in around
 
 
+def test_the_page_is_made_of_values_and_not_of_what_was_printed(stored: Path) -> None:
+    words = ["ablation=kl_penalty", f"results_dir={stored.parents[1]}"]
+    assert report.main(words) == 0
+    page = stored / "report.html"
+    before = page.read_text()
+    results = judged(stored)
+    for name in ("REPORT.md", "verdicts.json", "effects.csv"):
+        (stored / name).write_text("# Nothing\n\n## Runs\n\n| run |\n| --- |\n| no |\n")
+    write_study_page(results, stored, "micro/kl_penalty")
+    assert page.read_text() == before
+
+
+def judged(folder: Path) -> Results:
+    """The stored results with their claims."""
+    results = read_results(folder, load_ablation("kl_penalty"))
+    return replace(results, claims=claims_of(results, folder))
+
+
+def test_every_table_of_the_report_is_on_the_page_cell_by_cell(stored: Path) -> None:
+    results = judged(stored)
+    html = write_study_page(results, stored, "micro/kl_penalty").read_text()
+    found = re.findall(
+        r'<td role="cell" data-head="[^"]*" data-sort="([^"]*)"[^>]*>(.*?)</td>', html
+    )
+    tables = [b for part in sections(results) for b in part.blocks if isinstance(b, Table)]
+    cells = [cell for table in tables for row in table.cells() for cell in row]
+
+    assert len(tables) == 8
+    lines = results.claims
+    assert layout.markdown(lines, "micro").startswith(layout.sheet_table(lines).markdown())
+    shown = [(sort, re.sub("<[^>]+>", "", text)) for sort, text in found]
+    plain = [(sort_key(c.sort), str(escape(c.text.replace("`", "")))) for c in cells]
+    assert sorted(shown) == sorted(plain)
+
+
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("text", "number"),
     [
-        ("samples.parquet", "samples.parquet is not there: no sample is shown"),
-        ("steps.parquet", "steps.parquet is not there: no curve is drawn"),
-        ("runs.parquet", "runs.parquet is not there: no run is known to be finished"),
-        ("REPORT.md", "REPORT.md is not there: the page has no tables"),
-        ("verdicts.json", "verdicts.json is not there: the claims have no rules"),
+        ("0.287 → 0.887 ± 0.019", 0.887),
+        ("[-0.031, +0.013]", -0.031),
+        ("40 of 40", 40),
+        ("1280 / 1280", 1280),
+        ("6 min 55 s", 415),
+        ("0.05", 0.05),
     ],
 )
-def test_a_file_that_is_missing_or_damaged_is_named(small: Path, name: str, said: str) -> None:
-    assert said not in small_page_of(small)
-    (small / name).unlink()
-    assert said in small_page_of(small)
-    if name != "REPORT.md":
-        (small / name).write_bytes(b"PAR1 torn")
-        assert re.search(rf"{name} is (not read|damaged)", small_page_of(small))
+def test_a_cell_is_sorted_by_its_number(text: str, number: float) -> None:
+    cells = re.findall(r'data-sort="([^"]*)"[^>]*>([^<]*)</td>', EXAMPLE.read_text())
+    keys = [float(sort) for sort, shown in cells if shown == text]
+    # a cell is sorted by its whole number and shows a rounded one
+    assert keys
+    assert keys == [pytest.approx(number, rel=2e-3, abs=1e-3)] * len(keys)
 
 
-def test_runs_that_are_not_done_and_values_that_are_undefined_are_named(small: Path) -> None:
-    runs, steps = (read_parquet(small / f"{name}.parquet") for name in ("runs", "steps"))
+def test_a_cell_without_a_number_is_sorted_by_its_text() -> None:
+    cells = re.findall(r'data-sort="([^"]*)"[^>]*>([^<]*)</td>', EXAMPLE.read_text())
+    assert {sort for sort, shown in cells if shown in ("-", "kl=none", "fraction", "true")} == {""}
+
+
+def test_a_heading_is_free_and_a_section_stays_where_it_is(
+    small: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sections_of(page_of(small, tmp_path))
+
+    def renamed(make: Callable[[Results], Section]) -> Callable[[Results], Section]:
+        return lambda results: replace(make(results), title=f"Verdict on {make(results).slug}")
+
+    monkeypatch.setattr("harness.report.document.SECTIONS", [renamed(make) for make in SECTIONS])
+    after = sections_of(page_of(small, tmp_path))
+    titles = [title for _, title in after]
+
+    assert [slug for slug, _ in after] == [slug for slug, _ in before]
+    for part in sections(small):
+        assert titles.count(part.title) == (part.place not in ("claims", "curves"))
+
+
+def test_a_new_section_is_one_function_and_one_entry(
+    small: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ours(results: Results) -> Section:
+        table = Table(["arm", "length"], [[arm, numeric(len(arm))] for arm in results.arms])
+        blocks = [Paragraph("Of `names`."), table, Picture("Names", "names.svg")]
+        return Section(title="Length of the names", slug="name-length", blocks=blocks)
+
+    monkeypatch.setattr("harness.report.document.SECTIONS", [*SECTIONS, ours])
+    html, text = page_of(small, tmp_path), document(small)
+
+    assert text.endswith("![Names](names.svg)\n")
+    assert "## Length of the names\n\nOf `names`.\n\n| arm   | length |\n" in text
+    assert sections_of(html)[-2] == ("invented-name-length", "Length of the names")
+    assert '<a href="#invented-name-length">Name length</a>' in html
+    assert "<p>Of <code>names</code>.</p>" in html
+    assert 'data-sort="5" class="right">5.000</td>' in html
+
+
+@pytest.mark.parametrize("name", ["runs.parquet", "steps.parquet", "samples.parquet", "study.json"])
+@pytest.mark.parametrize("is_torn", [False, True])
+def test_a_study_with_a_file_missing_or_damaged_is_a_named_gap(
+    stored: Path, name: str, is_torn: bool
+) -> None:
+    if is_torn:
+        (stored / name).write_bytes(b"PAR1 torn")
+    else:
+        (stored / name).unlink()
+    html = write_scale_page("micro", stored.parents[1]).read_text()
+
+    # without a list of its runs a folder is no study
+    is_gone = name == "runs.parquet" and not is_torn
+    wanted = (
+        "No study has results" if is_gone else f"The study kl_penalty is not shown: {stored}/{name}"
+    )
+    assert wanted in html
+    assert ("No claim is judged on the runs of kl_penalty" in html) == (
+        name != "study.json" and not is_gone
+    )
+    assert "28 claims (micro scale: no evidence about 7B)" in html
+    assert data_of(html)["studies"] == []
+
+
+def test_runs_that_are_not_done_and_values_that_are_undefined_are_named(
+    small: Results, tmp_path: Path
+) -> None:
+    runs, steps = small.tables.runs.copy(), small.tables.steps.copy()
     runs.loc[0, "is_included"] = False
     steps.loc[steps["metric"] == "reward", "value"] = np.nan
-    for name, table in (("runs", runs), ("steps", steps)):
-        write_plainly(table, small / f"{name}.parquet")
-    html = small_page_of(small)
+    tables = replace(small.tables, runs=runs, steps=steps)
+    html = page_of(assemble(tables, small.study, small.document), tmp_path)
     reward = data_of(html)["studies"][0]["metrics"][0]
 
     assert "1 of 4 runs are not done and not drawn" in html
@@ -148,16 +260,15 @@ def test_runs_that_are_not_done_and_values_that_are_undefined_are_named(small: P
     assert "are undefined (NaN)" in reward["gap"]
 
 
-def test_texts_without_a_text_are_a_gap(small: Path) -> None:
-    samples = read_parquet(small / "samples.parquet").assign(response=None, prompt=None)
-    write_plainly(samples, small / "samples.parquet")
-    assert "no row with a text" in small_page_of(small)
+def test_texts_without_a_text_are_a_gap(small: Results, tmp_path: Path) -> None:
+    said = "no row with a text"
+    assert said not in page_of(small, tmp_path)
+    samples = small.tables.samples.assign(response=None, prompt=None)
+    assert said in page_of(replace(small, tables=replace(small.tables, samples=samples)), tmp_path)
 
 
 def test_thirty_arms_fit_on_a_page(tmp_path: Path) -> None:
-    write_tables(tmp_path, arms=30, seeds=2, steps=12, metrics=3)
-    html = write_study_page(tmp_path, document_of(30), "micro/invented").read_text()
-    data = data_of(html)["studies"][0]
+    data = data_of(page_of(invented(arms=30, seeds=2, steps=12, metrics=3), tmp_path))["studies"][0]
 
     assert sum(arm["shown"] for arm in data["arms"]) == 10
     assert len(data["metrics"][0]["arms"]) == 30
@@ -167,8 +278,7 @@ def test_thirty_arms_fit_on_a_page(tmp_path: Path) -> None:
 
 
 def test_what_a_model_wrote_is_data_and_never_markup(tmp_path: Path) -> None:
-    write_tables(tmp_path, arms=1, seeds=1, steps=2, metrics=1)
-    html = write_study_page(tmp_path, document_of(1), "micro/invented").read_text()
+    html = page_of(invented(arms=1, seeds=1, steps=2, metrics=1), tmp_path)
 
     assert "<script>alert" not in html
     assert "<script>alert(1)</script>" in json.dumps(data_of(html))
@@ -203,13 +313,13 @@ def test_report_and_page_of_a_study_have_the_deviations_of_its_runs(
     scale: str, is_shown: bool, tmp_path: Path
 ) -> None:
     root = tmp_path / scale / "invented"
-    cells = [replace(cell, scale=scale) for cell in invented.make_cells(seeds=(1,))]
-    invented.write_study(root, cells)
-    write_results(root, root, cells, invented.DOCUMENT)
+    cells = [replace(cell, scale=scale) for cell in synthetic_runs.make_cells(seeds=(1,))]
+    synthetic_runs.write_study(root, cells)
+    write_results(root, root, cells, synthetic_runs.DOCUMENT)
     text, html = (root / "REPORT.md").read_text(), (root / "report.html").read_text()
 
     assert ("\n## Deviations from the paper\n" in text) == is_shown
-    assert ('<section id="invented-deviations-from-the-paper">' in html) == is_shown
+    assert ('<section id="invented-deviations">' in html) == is_shown
     # the three invented arms have the 12 steps of their shape
     assert ("`trainer.total_training_steps` = 12;" in text) == is_shown
     assert ("<code>trainer.total_training_steps</code> = 12;" in html) == is_shown

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from harness.claims.judging import ClaimVerdict, Estimate
-from harness.claims.layout import standing_text
+from harness.claims.judging import Estimate
 from harness.claims.rules import Part
 from harness.metrics.columns import column_of
 from paper.style import GREY, REGION
@@ -61,11 +60,6 @@ def region_of(part: Part) -> tuple[float, float]:
 def level_text(estimates: Sequence[Estimate]) -> str:
     """Return the levels of intervals, as `97.3 %`; several have commas between."""
     return ", ".join(dict.fromkeys(f"{100 * item.level:.3g} %" for item in estimates))
-
-
-def is_confirmatory(verdict: ClaimVerdict) -> bool:
-    """Return whether the rule is known to be older than the numbers."""
-    return standing_text(verdict) == "confirmatory"
 
 
 def set_range(axes: Axes, values: Sequence[float], unit: str) -> None:

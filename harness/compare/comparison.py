@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.cli import suggest
 from harness.compare.comparability import Comparability, check_comparability
@@ -11,64 +10,74 @@ from harness.compare.config_diff import ConfigDifference, config_differences
 from harness.compare.costs import Cost, compare_costs
 from harness.compare.curves import CurveComparison, compare_curves
 from harness.compare.effects import Effect, Settings, effect_of
-from harness.compare.gate import Gate, judge
+from harness.compare.gate import Gate
 from harness.compare.pairing import Pairing, pair_sides
-from harness.compare.sameness import same_runs
+from harness.compare.questions import QuestionScores, scores_of_sides
 from harness.compare.sides import Side, shared_metrics
+from harness.compare.verdict import judge_sides
+from harness.evaluate.reading import Stored
 from harness.metrics.columns import EVALUATION, column_of
-from harness.schema import ExitCode, HarnessError, UsageError
+from harness.schema import UsageError
 
 STANDING = ("reward", "response_length")
 """Shown in every comparison if both sides have them, beside every evaluation's accuracy."""
 
 
-class NotComparableError(HarnessError):
-    """The two sides do not measure the same thing."""
-
-    exit_code = ExitCode.NOT_COMPARABLE
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A candidate against a baseline.
+    """A candidate against a baseline, by one number per metric: two evaluations of models.
 
     Attributes:
         candidate / baseline: the sides.
         settings: what was asked.
         comparability: reasons against it and notes; with reasons, it was made all the same.
-        pairing: how the seeds go together.
         effects: the gate's metric first.
-        curves: of the same metrics.
-        costs: of whole runs.
-        differences: of the resolved configs, what decides most first.
+        questions: scores question by question; none where they are not stored.
         gate: the verdict.
     """
 
-    candidate: Side
-    baseline: Side
+    candidate: Side | Stored
+    baseline: Side | Stored
     settings: Settings
     comparability: Comparability
-    pairing: Pairing
     effects: tuple[Effect, ...]
-    curves: tuple[CurveComparison, ...]
-    costs: tuple[Cost, ...]
-    differences: tuple[ConfigDifference, ...]
+    questions: tuple[QuestionScores, ...]
     gate: Gate
+
+    @property
+    def title(self) -> str:
+        """What is compared with what."""
+        return f"{self.candidate.name} against {self.baseline.name}"
 
     @property
     def warning(self) -> str:
         """What every output must carry; "" if the sides are comparable."""
-        reasons = self.comparability.reasons
-        if not reasons:
-            return ""
-        count = f"{len(reasons)} reason{'s' if len(reasons) > 1 else ''}"
-        return f"NOT COMPARABLE ({count}), compared all the same: {'; '.join(reasons)}"
+        return self.comparability.warning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyComparison(Comparison):
+    """A comparison of two arms, which were trained: it has seeds, curves, costs and configs.
+
+    Attributes:
+        pairing: how the seeds go together.
+        curves: of the metrics of the effects.
+        costs: of whole runs.
+        differences: of the resolved configs, what decides most first.
+    """
+
+    candidate: Side
+    baseline: Side
+    pairing: Pairing
+    curves: tuple[CurveComparison, ...]
+    costs: tuple[Cost, ...]
+    differences: tuple[ConfigDifference, ...]
 
 
 def compare_sides(
     candidate: Side, baseline: Side, settings: Settings, *, is_forced: bool = False
-) -> Comparison:
-    """Compare two sides.
+) -> StudyComparison:
+    """Compare two arms.
 
     Args:
         candidate: what is judged.
@@ -80,39 +89,27 @@ def compare_sides(
         NotComparableError: they are not, and `is_forced` is False; names every reason.
         UsageError: a side lacks the metric.
     """
-    comparability = check_comparability(candidate, baseline)
-    if comparability.reasons and not is_forced:
-        raise NotComparableError(refusal(candidate, baseline, comparability))
+    comparability = check_comparability(candidate, baseline, allow_partial=settings.allow_partial)
+    if not is_forced:
+        comparability.refuse(candidate.name, baseline.name)
     metrics = compared_metrics(candidate, baseline, settings.metric)
-    settings = Settings(level=settings.level, margin=settings.margin, metric=metrics[0])
+    settings = replace(settings, metric=metrics[0])
     pairing = pair_sides(candidate, baseline)
     effects = tuple(effect_of(candidate, baseline, pairing, name, settings) for name in metrics)
-    return Comparison(
+    return StudyComparison(
         candidate=candidate,
         baseline=baseline,
         settings=settings,
         comparability=comparability,
         pairing=pairing,
         effects=effects,
+        questions=scores_of_sides(candidate, baseline, pairing, settings.level),
         curves=tuple(
             compare_curves(candidate, baseline, pairing, name, settings.level) for name in metrics
         ),
         costs=compare_costs(candidate, baseline, pairing, settings.level),
         differences=config_differences(candidate.config, baseline.config),
-        gate=judge(
-            effects[0],
-            is_same=same_runs(candidate, baseline),
-            unfinished=candidate.unfinished,
-        ),
-    )
-
-
-def refusal(candidate: Side, baseline: Side, comparability: Comparability) -> str:
-    """Return the complete list of reasons as text."""
-    reasons = "".join(f"\n  {n}. {text}" for n, text in enumerate(comparability.reasons, start=1))
-    return (
-        f"{candidate.name} and {baseline.name} are not comparable:{reasons}\ncorrect this, or give"
-        " --anyway: then every output carries the warning"
+        gate=judge_sides(candidate, baseline, pairing, effects),
     )
 
 
@@ -144,15 +141,3 @@ def compared_metrics(candidate: Side, baseline: Side, metric: str) -> tuple[str,
             f" in common: give metric=<name>, one of {', '.join(shared) or 'none'}"
         )
     return metrics
-
-
-def check_settings(level: float, margin: float | None) -> None:
-    """Refuse a level or margin that means nothing.
-
-    Raises:
-        UsageError: the level does not lie between 0 and 1, or the margin is not above 0.
-    """
-    if not 0.0 < level < 1.0:
-        raise UsageError(f"level={level:g} is no coverage: give a number between 0 and 1")
-    if margin is not None and not (math.isfinite(margin) and margin > 0.0):
-        raise UsageError(f"margin={margin:g} is no margin: give a number above 0")

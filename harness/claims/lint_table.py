@@ -1,0 +1,131 @@
+"""The operating curves of all rules of a scale: simulated, stored, and as tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness.claims.reading import Claim
+from harness.metrics.tables import Tables
+from harness.paths import CLAIMS
+from harness.schema import DamagedError, content_hash
+from harness.text import NOTHING, markdown_table, plain_table
+
+FILE = CLAIMS.parent / "lint_micro.csv"
+"""The stored figures of the micro rules; docs/claims.md shows them."""
+
+HEADS = (
+    *("claim", "role", "reproduced where false", "contradicted where true"),
+    *("power at 5 seeds", "8", "12", "limits kept"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What was found of one rule; shares in [0, 1].
+
+    Attributes:
+        rule: hash of the rule that was simulated.
+        false_reproduced: "reproduced" at the worst point where the sentence is false.
+        true_contradicted: "contradicted" at the worst point where it is true.
+        power_5, power_8, power_12: "reproduced" at the design effect; "" where the scale cannot
+            show the effect.
+        untestable: why it cannot; "".
+        objection: why the rule is refused; "" if it is kept.
+    """
+
+    claim: str
+    role: str
+    rule: str
+    false_reproduced: str
+    true_contradicted: str
+    power_5: str
+    power_8: str
+    power_12: str
+    untestable: str
+    objection: str
+
+
+def lint(claims: Sequence[Claim], scale: str, tables: Tables) -> list[Row]:
+    """Simulate the rules of claims at a scale, with a line on the console for each.
+
+    Raises:
+        UsageError: see `harness.claims.linting.lint_rule`.
+    """
+    from harness.claims.linting import lint_rule
+
+    rows = []
+    for claim in claims:
+        print(f"simulating {claim.id} ...", file=sys.stderr)
+        found, rule = lint_rule(claim, claim.rules[scale], tables), claim.rules[scale]
+        rows.append(
+            Row(
+                claim=claim.id,
+                role=claim.role,
+                rule=hash_of(claim, scale),
+                false_reproduced=f"{found.wrongly_reproduced:.4f}",
+                true_contradicted=f"{found.wrongly_contradicted:.4f}",
+                **{f"power_{n}": _share(found.power, n) for n in (5, 8, 12)},
+                untestable=rule.untestable,
+                objection=found.objection,
+            )
+        )
+    return rows
+
+
+def hash_of(claim: Claim, scale: str) -> str:
+    """Return the hash of what was simulated: the rule as it stands in the file, and the role."""
+    return content_hash([claim.document["rules"][scale], claim.role])[:16]
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """Return the rows as CSV."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(asdict(rows[0])), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return out.getvalue()
+
+
+def stored(path: Path = FILE) -> list[Row]:
+    """Return the stored figures.
+
+    Raises:
+        DamagedError: the file is not of this form.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [Row(**row) for row in csv.DictReader(file)]
+    except (OSError, TypeError) as error:
+        raise DamagedError(
+            f"{path} cannot be read: write it with python -m harness.claims lint out={path}"
+        ) from error
+
+
+def text(rows: Sequence[Row]) -> str:
+    """Return the figures for a terminal."""
+    return plain_table(HEADS, [_cells(row) for row in rows])
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return the figures as a Markdown table."""
+    return markdown_table(HEADS, [_cells(row) for row in rows], "<<>>>>><")
+
+
+def _cells(row: Row) -> list[str]:
+    powers = [_percent(power) for power in (row.power_5, row.power_8, row.power_12)]
+    kept = row.objection or ("untestable here" if row.untestable else "yes")
+    errors = [_percent(row.false_reproduced), _percent(row.true_contradicted)]
+    return [row.claim, row.role, *errors, *powers, kept]
+
+
+def _percent(share: str) -> str:
+    return f"{float(share):.1%}" if share else NOTHING
+
+
+def _share(power: Mapping[int, float], seeds: int) -> str:
+    return f"{power[seeds]:.4f}" if seeds in power else ""

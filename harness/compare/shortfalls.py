@@ -1,0 +1,44 @@
+"""What a candidate lacks of the baseline's seeds and steps: with any of it, no gate is passed.
+
+Who may leave out a seed or stop before the end may leave out what is bad.
+"""
+
+from __future__ import annotations
+
+from harness.compare.sides import Side
+
+
+def shortfalls(candidate: Side, baseline: Side) -> tuple[str, ...]:
+    """Return in words which seeds of the baseline a candidate lacks, and that it trained otherwise.
+
+    A run that was asked for and is not done is no seed that lacks: it is told as unfinished.
+    """
+    there = {*candidate.seeds, *candidate.asked}
+    lacking = [str(seed) for seed in baseline.seeds if seed not in there]
+    found = []
+    if lacking:
+        found.append(
+            f"the candidate lacks seed{'s' if lacking[1:] else ''} {', '.join(lacking)} of the"
+            f" baseline's {len(baseline.seeds)}"
+        )
+    if candidate.reached != baseline.reached:
+        found.append(
+            f"the candidate's runs end at step {candidate.reached}, the baseline's at"
+            f" {baseline.reached}"
+        )
+    return tuple(found)
+
+
+def early_end(candidate: Side, baseline: Side, metric: str, end: int | None) -> tuple[str, ...]:
+    """Return in words that a metric is compared before the baseline's last value of it.
+
+    Args:
+        candidate: what is judged.
+        baseline: what it is judged by.
+        metric: an evaluation's or a training's, by its full name.
+        end: step at which it is compared.
+    """
+    last = max(baseline.evaluated(metric), default=None)
+    if end is None or last is None or end >= last:
+        return ()
+    return (f"{metric} is compared at step {end}: at the baseline's last, {last}, it has no value",)

@@ -1,0 +1,86 @@
+"""Rules as thresholds on intervals, applied to thousands of studies at once.
+
+Axis letters: ``C`` compared quantities of one rule, ``S`` training seeds, ``B`` studies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from harness.stats.intervals import rounding
+
+Decide = Callable[[np.ndarray], np.ndarray]
+"""The rule: differences of many studies, shape (studies, quantities, seeds) -> a word for each,
+shape (studies,). It sees seeds in their order, so that it may judge at looks."""
+
+
+class Threshold(NamedTuple):
+    """`every` or `any` quantity has its low, high or point above or below a number."""
+
+    word: str
+    quantifier: Literal["every", "any"]
+    bound: Literal["low", "high", "point"]
+    side: Literal["above", "below"]
+    value: float
+
+
+def rule_of_thresholds(
+    thresholds: Sequence[Threshold], *, level: float = 0.95, otherwise: str = "inconclusive"
+) -> Decide:
+    """Return the rule that says a threshold's word where it holds, by t intervals at a level.
+
+    Args:
+        thresholds: tried in turn; several with one word must all hold. If the conditions of two
+            words hold, or of none, the word is `otherwise`.
+        level: two-sided, in (0, 1).
+        otherwise: the word where nothing is decided; also where a quantity shows no noise.
+
+    Raises:
+        ValueError: no threshold, or a level outside (0, 1).
+    """
+    if not thresholds or not 0.0 < level < 1.0:
+        raise ValueError(f"expected thresholds and a level in (0, 1), got {thresholds!r}, {level}")
+
+    def decide(value_BCS: np.ndarray) -> np.ndarray:
+        bounds = _intervals(value_BCS, level)
+        words = list(dict.fromkeys(threshold.word for threshold in thresholds))
+        holds = {word: np.ones(len(value_BCS), dtype=bool) for word in words}
+        for threshold in thresholds:
+            holds[threshold.word] &= _holds(threshold, bounds)
+        said_B = np.sum(list(holds.values()), axis=0) == 1
+        found_B = np.full(len(value_BCS), otherwise, dtype=object)
+        for word in words:
+            found_B[said_B & holds[word]] = word
+        return found_B
+
+    return decide
+
+
+def shares_of(word_B: np.ndarray) -> dict[str, float]:
+    """Return word -> share, the most frequent first."""
+    words, counts = np.unique(np.asarray(word_B, dtype=str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {str(words[i]): float(counts[i] / len(word_B)) for i in order}
+
+
+def _intervals(value_BCS: np.ndarray, level: float) -> dict[str, np.ndarray]:
+    """Return point and t bounds, each of shape (studies, quantities); NaN without noise."""
+    seeds = value_BCS.shape[2]
+    point_BC = value_BCS.mean(axis=2)
+    if seeds < 2:
+        nothing_BC = np.full(point_BC.shape, np.nan)
+        return {"point": point_BC, "low": nothing_BC, "high": nothing_BC}
+    is_noise_BC = np.ptp(value_BCS, axis=2) > rounding(np.abs(value_BCS).max(axis=2))
+    half_BC = value_BCS.std(axis=2, ddof=1) * special.stdtrit(seeds - 1, (1.0 + level) / 2.0)
+    half_BC = np.where(is_noise_BC, half_BC / np.sqrt(seeds), np.nan)
+    return {"point": point_BC, "low": point_BC - half_BC, "high": point_BC + half_BC}
+
+
+def _holds(threshold: Threshold, bounds: Mapping[str, np.ndarray]) -> np.ndarray:
+    value_BC = bounds[threshold.bound]
+    met_BC = value_BC > threshold.value if threshold.side == "above" else value_BC < threshold.value
+    return np.asarray(met_BC.all(axis=1) if threshold.quantifier == "every" else met_BC.any(axis=1))

@@ -1,0 +1,294 @@
+"""Whether what a bundle holds can be true: types, ranges, counts, and curves against scores.
+
+Hashes say that nothing was changed since, not that it was right; and hashes can be made again. All
+that reads a bundle checks it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.metrics.columns import SPLIT_PREFIX, column_of, short_split
+from harness.schema import SCHEMA_VERSION, DamagedError, UsageError
+
+CURVES, SCORES = "curves.parquet", "scores.parquet"
+
+_TEXT, _WHOLE, _NUMBER = "text", "whole numbers", "numbers"
+_RUN = {"row_id": _TEXT, "run_id": _TEXT, "arm": _TEXT, "seed": _WHOLE}
+CURVE_KINDS = {**_RUN, "step": _WHOLE, "metric": _TEXT, "value": _NUMBER}
+SCORE_KINDS = {
+    **_RUN,
+    "split": _TEXT,
+    "question_id": _TEXT,
+    "samples": _WHOLE,
+    "correct": _WHOLE,
+}
+"""Column -> what it holds, of each table."""
+
+MOST_ROWS = 1 << 23
+"""Of a table: what is larger would not fit into the memory of a small machine."""
+
+_MOST_METRICS = 1000
+_QUESTION_KEYS = ["run_id", "split"]
+_ROUNDING = 1e-6
+"""Curves of logs hold single precision."""
+
+_NEVER_NEGATIVE = ("tokens", "s", "tokens/s", "rows")
+
+
+class Objection(NamedTuple):
+    """Something in a bundle that cannot be.
+
+    Attributes:
+        text: what, in words.
+        only_lowers: it cannot make the runs look better than they are: as a candidate they may
+            still be judged, and cannot pass.
+    """
+
+    text: str
+    only_lowers: bool = False
+
+
+def most_rows(manifest: Mapping[str, Any], name: str) -> int:
+    """Return how many rows a table may have at most, by what its manifest states."""
+    protocol, cells = manifest["protocol"], manifest["cells"]
+    done = [cell for cell in cells if cell["status"] == "done"]
+    questions = protocol["evaluation"]["questions"]
+    if name == SCORES:
+        per_run = 0 if "imported" in manifest else sum((questions or {}).values())
+        return min(len(done) * per_run, MOST_ROWS)
+    steps = sum(cell.get("last_step", protocol["steps"]) + 1 for cell in done)
+    return min(int(steps) * _MOST_METRICS, MOST_ROWS)
+
+
+def read_table(path: Path, kinds: Mapping[str, str], most: int) -> pd.DataFrame:
+    """Read a table of a bundle without trusting it.
+
+    Args:
+        path: of the file.
+        kinds: column -> what it must hold.
+        most: rows that it may have.
+
+    Raises:
+        DamagedError: it is no table, of another version, has other columns or types, too many rows,
+            or a cell without a value other than an undefined number.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_schema(path, file.schema_arrow, kinds)
+            if file.metadata.num_rows > most:
+                raise DamagedError(
+                    f"{path} has {file.metadata.num_rows} rows, by its manifest at most {most}"
+                )
+            frame: pd.DataFrame = file.read().to_pandas()
+    except (OSError, MemoryError, OverflowError, ValueError, pa.ArrowException) as error:
+        raise DamagedError(f"{path} cannot be read as a table: write it again") from error
+    for name in kinds:
+        if name != "value" and frame[name].isna().any():
+            raise DamagedError(f"{path} has a row without {name}")
+    return frame
+
+
+def objections(
+    manifest: Mapping[str, Any], curves: pd.DataFrame, scores: pd.DataFrame
+) -> Iterator[Objection]:
+    """Yield everything in a bundle that cannot be, its manifest being of its form.
+
+    Args:
+        manifest: of the bundle.
+        curves: columns of `CURVE_KINDS`.
+        scores: columns of `SCORE_KINDS`.
+    """
+    texts = [
+        f"two cells have the same {key}"
+        for key in ("cell_id", "run_id")
+        if len({cell[key] for cell in manifest["cells"]}) != len(manifest["cells"])
+    ]
+    for table, name in ((curves, CURVES), (scores, SCORES)):
+        texts += _run_objections(manifest, table, name)
+    texts += [*_curve_objections(curves), *_step_objections(manifest, curves)]
+    texts += [*_score_objections(manifest, scores)]
+    yield from map(Objection, texts)
+    if not texts:
+        yield from _end_objections(manifest, curves, scores)
+
+
+def _check_schema(path: Path, schema: pa.Schema, kinds: Mapping[str, str]) -> None:
+    version = (schema.metadata or {}).get(b"schema_version", b"none").decode()
+    if version != str(SCHEMA_VERSION):
+        raise DamagedError(
+            f"{path} has schema version {version!a}, this suite reads {SCHEMA_VERSION}: write"
+            " it again"
+        )
+    if sorted(schema.names) != sorted(kinds):
+        names = ", ".join(ascii(name) for name in schema.names[: len(kinds) + 1])
+        raise DamagedError(f"{path} has the columns {names}, expected {', '.join(kinds)}")
+    for field in schema:
+        if not _is_of(field.type, kinds[field.name]):
+            raise DamagedError(
+                f"{path} has {field.name} as {str(field.type)!a}, expected {kinds[field.name]}"
+            )
+
+
+def _is_of(found: pa.DataType, kind: str) -> bool:
+    if kind == _WHOLE:
+        return bool(pa.types.is_integer(found))
+    if kind == _NUMBER:
+        return bool(pa.types.is_floating(found))
+    inner = found.value_type if pa.types.is_dictionary(found) else found
+    # a table without rows does not say of what type its texts would be
+    text_types = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
+    return any(is_type(inner) for is_type in text_types)
+
+
+def _run_objections(manifest: Mapping[str, Any], table: pd.DataFrame, name: str) -> Iterator[str]:
+    """Compare run, arm and seed of each row with the cells."""
+    known = {(c["run_id"], c["arm"], int(c["seed"])) for c in _done(manifest)}
+    found = table[["run_id", "arm", "seed"]].drop_duplicates().astype({"run_id": str, "arm": str})
+    rows = {(row["run_id"], row["arm"], int(row["seed"])) for row in found.to_dict("records")}
+    foreign = sorted(ascii(row) for row in rows - known)
+    if foreign:
+        yield f"{name} has rows of {foreign[0]}, which is no finished cell of the manifest"
+    if name == CURVES and known - rows:
+        yield f"{name} has no row of {min(ascii(row) for row in known - rows)}"
+    if not table["row_id"].is_unique:
+        yield f"{name} has two rows of the same row_id"
+
+
+def _curve_objections(curves: pd.DataFrame) -> Iterator[str]:
+    twice = curves.duplicated(["run_id", "step", "metric"])
+    if twice.any():
+        row = curves[twice].iloc[0]
+        yield f"{CURVES} states {row['metric']} of {row['run_id']} at step {row['step']} twice"
+    if np.isinf(curves["value"].to_numpy(dtype=float)).any():
+        yield f"{CURVES} has an infinite value"
+    spans = curves.groupby(curves["metric"].astype(str))["value"].agg(["min", "max"])
+    for metric, low, high in spans.itertuples():
+        try:
+            column = column_of(metric)
+        except UsageError:
+            yield f"{CURVES} has a metric {metric!a} that the suite does not know"
+            continue
+        is_fraction = column.unit == "fraction"
+        if is_fraction and (low < -_ROUNDING or high > 1.0 + _ROUNDING):
+            worst = high if high > 1.0 else low
+            yield (
+                f"{CURVES} has {metric} = {worst:.4g}, outside 0 to 1, which is a fraction: is it"
+                " in percent?"
+            )
+        if column.unit in _NEVER_NEGATIVE and low < 0.0:
+            yield f"{CURVES} has {metric} = {low:.4g} {column.unit}, which is never negative"
+
+
+def _step_objections(manifest: Mapping[str, Any], curves: pd.DataFrame) -> Iterator[str]:
+    """Compare the steps of the rows with those that the manifest states."""
+    ends = {c["run_id"]: _end(manifest, c) for c in _done(manifest)}
+    spans = curves.groupby(curves["run_id"].astype(str))["step"].agg(["min", "max"])
+    for run, first, last in spans.itertuples():
+        if first < 0 or last > ends.get(run, last):
+            yield f"{CURVES} has step {min(first, 0) or last} of {run}, which has {ends[run]} steps"
+    if "imported" in manifest:
+        return
+    names = curves["metric"].astype(str)
+    for split, count in (manifest["protocol"]["evaluation"]["questions"] or {}).items():
+        short = short_split(split)
+        rows = curves[names == f"accuracy_{short}"]
+        planned = manifest["protocol"]["evaluation"]["steps"]
+        absent = {s for s in planned if s <= manifest["protocol"]["steps"]} - set(rows["step"])
+        if absent and len(rows):
+            yield f"{CURVES} has no accuracy_{short} at step {min(absent)}, where it was evaluated"
+        most = count * (manifest["protocol"]["evaluation"]["samples"] or np.inf)
+        found = curves.loc[names == f"samples_{short}", "value"].max()
+        if found > most:
+            yield f"{CURVES} has {found:g} samples of {split}, {most:g} were asked for"
+
+
+def _score_objections(manifest: Mapping[str, Any], scores: pd.DataFrame) -> Iterator[str]:
+    if scores.duplicated(["run_id", "split", "question_id"]).any():
+        yield f"{SCORES} has a question of a run twice"
+    if ((scores["correct"] < 0) | (scores["correct"] > scores["samples"])).any():
+        yield f"{SCORES} has more correct samples than samples, or fewer than none"
+    if (scores["samples"] < 1).any():
+        yield f"{SCORES} has a question without samples"
+    plan = manifest["protocol"]["evaluation"]
+    if plan["samples"] is not None and (scores["samples"] > plan["samples"]).any():
+        yield f"{SCORES} has more samples of a question than the {plan['samples']} asked for"
+    counts = scores.groupby([scores["run_id"].astype(str), scores["split"].astype(str)]).size()
+    for run, split, count in counts.reset_index().itertuples(index=False):
+        if plan["questions"] is not None and count > plan["questions"].get(split, 0):
+            asked = plan["questions"].get(split, 0)
+            yield f"{SCORES} has {count} questions of {split!a} of {run}, asked were {asked}"
+
+
+def _end_objections(
+    manifest: Mapping[str, Any], curves: pd.DataFrame, scores: pd.DataFrame
+) -> Iterator[Objection]:
+    """Compare the last evaluation, question by question, with the ends of the curves."""
+    if "imported" in manifest:
+        return
+    steps = manifest["protocol"]["steps"]
+    later = [step for step in manifest["protocol"]["evaluation"]["steps"] if step > steps]
+    if later:
+        text = f"its evaluations go on to step {max(later)}, its runs end at step {steps}"
+        yield Objection(text, only_lowers=True)
+    names = curves["metric"].astype(str)
+    is_needed = names.str.startswith("accuracy_") | names.str.startswith("samples_")
+    rows = curves[is_needed]
+    keys = zip(rows["run_id"].astype(str), rows["metric"].astype(str), rows["step"], strict=True)
+    value_of = dict(zip(keys, rows["value"], strict=True))
+    table: dict[Any, pd.DataFrame] = dict(iter(scores.groupby(_QUESTION_KEYS, observed=True)))
+    for cell in _done(manifest):
+        for split in manifest["protocol"]["evaluation"]["questions"] or {}:
+            if split.startswith(SPLIT_PREFIX):
+                own = table.get((cell["run_id"], split))
+                yield from _one_end(cell["run_id"], split, _end(manifest, cell), own, value_of)
+
+
+def _one_end(
+    run: str,
+    split: str,
+    end: int,
+    own: pd.DataFrame | None,
+    value_of: Mapping[tuple[str, str, int], float],
+) -> Iterator[Objection]:
+    short = short_split(split)
+    curve = value_of.get((run, f"accuracy_{short}", end))
+    where = f"{split} of {run} at step {end}"
+    if own is None:
+        if curve is not None:
+            yield Objection(f"{CURVES} has an accuracy of {where}, {SCORES} has no question of it")
+        return
+    steps = sorted({name.split("/")[1] if "/" in name else "" for name in own["row_id"]})
+    if steps != [str(end)]:
+        stated = ", ".join(map(ascii, steps))
+        yield Objection(f"{SCORES} is of step {stated} of {run}, which has {end} steps", True)
+        return
+    if curve is None:
+        yield Objection(f"{SCORES} has the questions of {where}, {CURVES} no accuracy", True)
+        return
+    scored = float((own["correct"] / own["samples"]).mean())
+    if not abs(curve - scored) <= _ROUNDING:
+        said = f"{CURVES} says that accuracy_{short} of {run} is {curve:.4f} at step {end}"
+        text = f"{said}, {SCORES} that it is {scored:.4f}"
+        yield Objection(text, only_lowers=curve < scored)
+    found = value_of.get((run, f"samples_{short}", end))
+    if found is not None and int(own["samples"].sum()) != found:
+        yield Objection(
+            f"{SCORES} has {int(own['samples'].sum())} samples of {where}, {CURVES} {found:g}"
+        )
+
+
+def _done(manifest: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return [cell for cell in manifest["cells"] if cell["status"] == "done"]
+
+
+def _end(manifest: Mapping[str, Any], cell: Mapping[str, Any]) -> int:
+    """Return the steps that a run has; of a log, those that are in it."""
+    return int(cell.get("last_step", manifest["protocol"]["steps"]))

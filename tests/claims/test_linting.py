@@ -1,0 +1,52 @@
+"""The linter refuses rules that err, and the stored figures are of the rules as they stand."""
+
+import pytest
+
+from harness.claims import lint_table
+from harness.claims.__main__ import NOISE, main
+from harness.claims.linting import lint_rule
+from harness.claims.reading import read_claim, read_claims
+from harness.claims.rules import read_claim_rule
+from harness.metrics.tables import Tables
+from harness.paths import BASELINES, CLAIMS
+from harness.store.bundle import find_bundle, read_bundle
+
+MICRO = [claim for claim in read_claims(CLAIMS) if "micro" in claim.rules]
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    return read_bundle(find_bundle(NOISE, BASELINES)).tables
+
+
+def test_the_stored_figures_are_of_the_rules_as_they_stand_and_none_is_refused() -> None:
+    rows = {row.claim: row for row in lint_table.stored()}
+    assert list(rows) == [claim.id for claim in MICRO]
+    for claim in MICRO:
+        row = rows[claim.id]
+        assert row.rule == lint_table.hash_of(claim, "micro"), "python -m harness.claims lint out="
+        assert row.objection == ""
+        assert float(row.false_reproduced) <= 0.05 and float(row.true_contradicted) <= 0.05
+        assert bool(row.power_12) != bool(row.untestable)
+
+
+@pytest.mark.slow
+def test_the_stored_figures_come_out_again(tables: Tables) -> None:
+    rows = lint_table.lint(MICRO, "micro", tables)
+    assert rows == lint_table.stored()
+
+
+def test_a_rule_that_asks_for_what_it_cannot_find_is_refused(tables: Tables) -> None:
+    claim = read_claim(next(CLAIMS.glob("f04a*")))
+    raw = {**claim.document["rules"]["micro"]}
+    raw["design_effect"] = {"values": [0.001], "because": "too small to be found"}
+    found = lint_rule(claim, read_claim_rule(raw, "here"), tables, studies=400)
+    assert "finds its design effect in" in found.objection
+    kept = lint_rule(claim, claim.rules["micro"], tables, studies=400)
+    assert kept.objection == "" and kept.power[3] == 0.0 and kept.power[5] > 0.8
+
+
+def test_the_command_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "claim=f01a"]) == 0
+    assert "f01a" in capsys.readouterr().out
+    assert main(["lint", "claim=f99"]) == 2
