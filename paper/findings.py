@@ -27,16 +27,16 @@ class Quantity:
 
     Attributes:
         label: which model or benchmark.
-        part: number of the rule's comparison that it stands beside.
-        value: a fraction, or a ratio.
-        is_ratio: which of both.
+        part: number of the rule's part that it stands beside.
+        value: in `unit`.
+        unit: "fraction" or "ratio".
         references: what it was computed from.
     """
 
     label: str
     part: int
     value: float
-    is_ratio: bool
+    unit: str
     references: tuple[str, ...]
 
 
@@ -59,7 +59,8 @@ def _quantity(claim: str, raw: Mapping[str, Any], paper: Paper) -> Quantity:
     if kind == "table":
         names = (raw["table"],)
         cells = paper.tables[raw["table"]].cells
-        value = (cells[raw["of"]][raw["column"]] - cells[raw["minus"]][raw["column"]]) / 100.0
+        other = cells[raw["minus"]][raw["column"]] if "minus" in raw else 0.0
+        value = (cells[raw["of"]][raw["column"]] - other) / 100.0
     else:
         names = tuple(raw[key] for key in ("of", "minus", "over") if key in raw)
         missing = [name for name in names if name not in paper.curves]
@@ -70,29 +71,33 @@ def _quantity(claim: str, raw: Mapping[str, Any], paper: Paper) -> Quantity:
         label=raw["label"],
         part=int(raw.get("part", 0)),
         value=value,
-        is_ratio=kind in RATIOS,
+        unit="ratio" if kind in RATIOS else "fraction",
         references=names,
     )
 
 
 def _of_curves(kind: str, raw: Mapping[str, Any], curves: list[Curve]) -> float:
-    first = curves[0]
+    first, others = curves[0], curves[1:]
     scale = _SCALES[first.unit]
-    at = float(raw.get("at", first.steps[-1]))
     if kind == "fall":
-        return largest_fall(first, float(raw["window"])) * scale
+        falls = [largest_fall(curve, float(raw["window"])) for curve in curves]
+        return (falls[0] - sum(falls[1:])) * scale
     if kind in ("change", "growth"):
         start, end = _ends(first, raw)
         return (end - start) * scale if kind == "change" else end / start
-    value = first.at(at)
+    at = float(raw.get("at", first.steps[-1]))
     if kind == "level":
-        return value * scale
-    other = curves[1].at(at)
+        return first.at(at) * scale
     if kind == "difference":
-        return (value - other) * scale
+        return (_since(first, at, raw) - _since(others[0], at, raw)) * scale
     if kind == "quotient":
-        return value / other
+        return first.at(at) / others[0].at(at)
     raise DamagedError(f"{QUANTITIES.name} has the kind {kind!r}: see its first lines")
+
+
+def _since(curve: Curve, at: float, raw: Mapping[str, Any]) -> float:
+    """Return a curve's value, or what it gained since a step that is named."""
+    return curve.at(at) - (curve.at(raw["since"]) if "since" in raw else 0.0)
 
 
 def _ends(curve: Curve, raw: Mapping[str, Any]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.store.files import write_atomic
+from harness.text import NOTHING
 
 NAME = "README.md"
 HEAD = """# Figures and tables of the paper, source={source}
@@ -65,6 +66,14 @@ def _picture(name: str, title: str, out: Path) -> str:
 
 
 def _claim(claim: Mapping[str, Any]) -> str:
-    verdicts = [f"{one['verdict']} ({one['reach']})" for one in claim["verdicts"]]
+    verdicts = [
+        f"{one['verdict']} ({', '.join(_kinds(one, claim))}; {one['reach']})"
+        for one in claim["verdicts"]
+    ]
     said = " and ".join(verdicts) or "not judged here"
     return f"{claim['id']}, {claim['statement']}: **{said}**"
+
+
+def _kinds(verdict: Mapping[str, Any], claim: Mapping[str, Any]) -> list[str]:
+    """Return what a verdict is worth: its standing, where there is one, and the claim's role."""
+    return [*([verdict["standing"]] if verdict["standing"] != NOTHING else []), claim["role"]]

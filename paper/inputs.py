@@ -51,7 +51,21 @@ class Study:
     @property
     def rows(self) -> Rows:
         """Return it as what claims are judged on."""
-        return Rows(tables=self.tables, place=self.name, started=self.started)
+        return Rows(
+            tables=self.tables,
+            place=self.name,
+            started=self.started,
+            unfinished=self._unfinished(),
+        )
+
+    def _unfinished(self) -> list[tuple[str, int]]:
+        """Return (arm, seed) of the runs that are not done."""
+        if self.bundle is not None:
+            # the tables of a baseline hold finished runs alone
+            cells = self.bundle.manifest["cells"]
+            return [(str(c["arm"]), int(c["seed"])) for c in cells if c["status"] != "done"]
+        left = self.tables.runs[~self.tables.runs["is_included"].astype(bool)]
+        return list(zip(left["arm"].astype(str), left["seed"].astype(int), strict=True))
 
     @property
     def runs(self) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ as well, and `make examples` writes everything again that is committed and made 
 
 ![v1 Fig. 8 above, our runs below: three arms](../results/paper/both/fig8.svg)
 
-![The paper's numbers and ours, with margins and verdicts](../results/paper/both/own2.svg)
+![The paper's numbers and ours, with limits and verdicts](../results/paper/both/own2.svg)
 """
 
 

@@ -18,7 +18,7 @@ from paper.published import blocks_of
 from paper.style import HOUSE
 
 COLUMNS = 2
-WIDTHS = Widths(text=3.15, axes=2.65, verdict=0.95)
+WIDTHS = Widths(text=3.15, axes=2.45, verdict=1.15)
 """As wide as two panels of the other figures, and as the page allows at full size of letters."""
 
 
@@ -49,8 +49,8 @@ def _of_paper(name: str, inputs: Inputs, ours: tuple[str, ...]) -> Figure:
 
 def _agreement(inputs: Inputs) -> Figure:
     scale = find_study(inputs).scale
-    rows = [row for line in inputs.sheets[scale] for row in rows_of(line, inputs)]
-    return draw_rows([row for row in rows if row.intervals], "", WIDTHS)
+    rows = [row for line in inputs.sheets[scale] for row in rows_of(line, scale, inputs)]
+    return draw_rows([row for row in rows if row.estimate], "", WIDTHS)
 
 
 FIGURES: Mapping[str, Callable[[Inputs], Figure]] = {

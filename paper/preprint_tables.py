@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.claims.layout import ours_text, verdict_text
+from harness.claims.layout import ours_text, p_text, standing_text, verdict_text
 from harness.metrics.columns import column_of
 from harness.report.deviations import read_settings
 from harness.report.document import metric_heads
-from harness.text import number
+from harness.text import NOTHING
 from paper.inputs import Inputs, Study
 from paper.preprint_values import METRICS, PUBLISHED, arm_ends
 from paper.tabulate import read_tables
-
-NOTHING = "-"
-SMALLEST_P = 0.001
-"""Below it a p value is not written out: its decimals rest on the tails of a t distribution."""
 
 Rows = list[list[str]]
 """The heads, then one list of cells per row."""
@@ -33,17 +29,15 @@ def read_rows(inputs: Inputs, study: Study) -> dict[str, Rows]:
 
 
 def _claims(inputs: Inputs, scale: str) -> Rows:
-    rows = [["claim", "statement", "paper", "ours", "verdict", "p (Holm)"]]
+    rows = [["claim", "statement", "paper", "ours", "verdict", "role", "p (Holm)"]]
     for line in inputs.sheets[scale]:
-        ours = ours_text(line)
-        verdict, p = verdict_text(line.verdict), _p(line.verdict.p_holm)
-        claim = line.claim
-        rows.append([claim.id, claim.statement, claim.quantity, ours, verdict, p])
+        claim, verdict = line.claim, line.verdict
+        said = verdict_text(verdict)
+        if verdict.standing is not None:
+            said += f"\n({standing_text(verdict)})"
+        own = [ours_text(line), said, claim.role, p_text(verdict.p_holm)]
+        rows.append([claim.id, claim.statement, claim.quantity, *own])
     return rows
-
-
-def _p(value: float) -> str:
-    return f"<{SMALLEST_P:g}" if value < SMALLEST_P else number(value)
 
 
 def _arms(study: Study) -> Rows:

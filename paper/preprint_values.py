@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from harness.claims.deciding import Word
-from harness.claims.layout import counts, ours_text, reach, verdict_text
 from harness.claims.sheet import Line
 from harness.metrics.columns import column_of
 from harness.metrics.finals import final_values
@@ -22,15 +20,14 @@ from harness.spec.choices import ablation_files
 from harness.store.bundle import Bundle, find_bundle, read_bundle
 from harness.text import duration, number, spread
 from paper.inputs import Inputs, Study
-from paper.own.agreement import LEVELS
-from paper.series import INTERVAL
+from paper.preprint_verdicts import claim_words, listed, sheet_words
 from paper.tabulate import read_tables
 
 STUDY = "kl_penalty"
 """Ablation that the preprint is about."""
 
-FIRST_CLAIM = "f07a"
-"""The claim whose rule the text quotes in full."""
+EXAMPLE_CLAIM = "f12"
+"""The claim whose rule the text quotes: it has two parts."""
 
 BASE_MODEL = ROOT / "harness" / "micro" / "base" / "manifest.json"
 CITATION = ROOT / "CITATION.cff"
@@ -54,7 +51,7 @@ def read_values(inputs: Inputs, study: Study, baselines: Path = BASELINES) -> di
     stored = _stored(study, baselines)
     lines = inputs.sheets[study.scale]
     return {
-        **_of_claims(lines, study.scale),
+        **sheet_words(lines, study.scale),
         **_of_references(inputs),
         **_of_runs(study),
         **_of_settings(stored),
@@ -81,20 +78,9 @@ def find_study(inputs: Inputs) -> Study:
     )
 
 
-def listed(words: Sequence[object]) -> str:
-    """Return words as a list of a sentence: a, b and c."""
-    texts = [str(word) for word in words]
-    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
-
-
 def percent(share: float) -> str:
     """Return a fraction in whole percent, as this repository writes it."""
     return f"{100.0 * share:.0f} %"
-
-
-def claim_key(claim: str, what: str) -> str:
-    """Return the placeholder of one claim: f07a, ours -> f07a_ours."""
-    return f"{claim}_{what}"
 
 
 def _stored(study: Study, baselines: Path) -> Bundle:
@@ -107,25 +93,6 @@ def _stored(study: Study, baselines: Path) -> Bundle:
             f" store them by python -m harness.baseline save ablation={study.ablation}"
         )
     return bundle
-
-
-def _of_claims(lines: Sequence[Line], scale: str) -> dict[str, str]:
-    words = [line.verdict.word for line in lines]
-    found = {f"{word.name.lower()}_count": str(words.count(word)) for word in Word}
-    decided = [line for line in lines if line.verdict.estimates]
-    seeds = {len(line.verdict.seeds) for line in decided}
-    return {
-        **found,
-        "claim_count": str(len(lines)),
-        "finding_count": str(len({line.claim.finding for line in lines})),
-        "measured_count": str(len(decided)),
-        "fewest_seeds": str(min(seeds)) if seeds else "",
-        "reach": reach(scale),
-        "claim_summary": counts(lines).partition(": ")[2],
-        "level": percent(LEVELS[0]),
-        "inner_level": percent(LEVELS[1]),
-        "interval_note": INTERVAL,
-    }
 
 
 def _of_references(inputs: Inputs) -> dict[str, str]:
@@ -212,20 +179,11 @@ def _of_outcome(study: Study, lines: Mapping[str, Line]) -> dict[str, str]:
     for metric in METRICS:
         start, end = arm_ends(study, study.arms[0], metric)
         found |= {f"{metric}_start": start, f"{metric}_end": end}
-    first = lines[FIRST_CLAIM].claim.rules.get(study.scale)
-    found["first_rule"] = first.text() if first else ""
-    return found | dict(_claim_values(lines, study.scale))
-
-
-def _claim_values(lines: Mapping[str, Line], scale: str) -> Iterator[tuple[str, str]]:
-    for name, line in lines.items():
-        rule, verdict = line.claim.rules.get(scale), line.verdict
-        if rule is None or line.claim.ablation != STUDY:
-            continue
-        yield claim_key(name, "verdict"), verdict_text(verdict)
-        yield claim_key(name, "reason"), verdict.reason
-        yield claim_key(name, "paper"), line.claim.quantity
-        yield claim_key(name, "ours"), ours_text(line) if verdict.estimates else ""
+    example = lines[EXAMPLE_CLAIM].claim.rules.get(study.scale)
+    parts = [part.text() for part in example.parts] if example else []
+    found["example_rule"] = ", and ".join(parts)
+    mine = [line for line in lines.values() if line.claim.ablation == STUDY]
+    return found | dict(pair for line in mine for pair in claim_words(line, study.scale).items())
 
 
 def arm_ends(study: Study, arm: str, metric: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.claims.layout import ours_text, reach, verdict_text
+from harness.claims.layout import ours_text, reach, standing_text, verdict_text
 from harness.plots import METADATA, save_figure
 from harness.schema import UsageError
 from harness.store.files import write_atomic
@@ -118,13 +118,15 @@ def _claims(ids: Sequence[str], inputs: Inputs) -> list[dict[str, Any]]:
                 {
                     "scale": scale,
                     "verdict": verdict_text(line.verdict),
+                    "standing": standing_text(line.verdict),
                     "reason": line.verdict.reason,
                     "ours": ours_text(line),
                     "runs": list(line.verdict.run_ids),
                     "reach": reach(scale),
                 }
             )
-        found.append({"id": claim.id, "statement": claim.statement, "verdicts": verdicts})
+        about = {"id": claim.id, "statement": claim.statement, "role": claim.role}
+        found.append({**about, "verdicts": verdicts})
     return found
 
 

@@ -33,12 +33,14 @@ HOUSE: Any = {
     "font.family": "sans-serif",
 }
 GREY, LIGHT = "#555555", "#D9D9D9"
+REGION = "#E4E4E4"
+"""Where the sentence of a claim is true."""
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5)))
 VERDICTS = {
     "reproduced": "#009E73",
     "contradicted": "#D55E00",
     "inconclusive": "#E69F00",
-    "untestable here": "#CC79A7",
+    "untestable here": "#332288",
     "not run": "#999999",
 }
 """Verdict -> colour of its marks; the word stands beside it wherever it is used."""
@@ -46,7 +48,7 @@ VERDICT_WORDS = {
     "reproduced": "#00694E",
     "contradicted": "#A84300",
     "inconclusive": "#855700",
-    "untestable here": "#8A3A68",
+    "untestable here": "#332288",
     "not run": GREY,
 }
 """Verdict -> colour of the word: the same hue, dark enough to read on white."""

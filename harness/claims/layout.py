@@ -108,7 +108,9 @@ def estimate_text(item: Estimate) -> str:
     arms = quantity.arm
     if quantity.minus:
         arms += f" {'over' if quantity.ratio else '-'} {quantity.minus}"
-    return f"{quantity.measure.replace('_', ' ')} of {arms}: {point} [{low}, {high}]"
+    is_growth = quantity.ratio and quantity.measure == "change"
+    what = "growth" if is_growth else quantity.measure.replace("_", " ")
+    return f"{what} of {arms}: {point} [{low}, {high}]"
 
 
 def unit_of(item: Estimate) -> str:
@@ -248,7 +250,7 @@ def csv_text(lines: Sequence[Line], scale: str) -> str:
         document["seeds"] = " ".join(map(str, document["seeds"]))
         document["references"] = " ".join(document["references"])
         document["run_ids"] = " ".join(document["run_ids"])
-        rows += [{**document, **part} for part in parts]
+        rows += [{**document, **part, "arms": " ".join(part.get("arms", ()))} for part in parts]
     heads = list(dict.fromkeys([*rows[0], "quantity_name", "point", "low", "high"])) if rows else []
     writer = csv.DictWriter(out, heads, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
@@ -295,6 +297,8 @@ def _document(line: Line, scale: str) -> dict[str, Any]:
 def _estimate(item: Estimate) -> Mapping[str, Any]:
     return {
         "quantity_name": item.measured.part.quantity.name(),
+        "metric": item.measured.part.quantity.metric,
+        "arms": list(item.measured.part.quantity.arms),
         "point": _finite(item.interval.point),
         "low": _finite(item.interval.low),
         "high": _finite(item.interval.high),

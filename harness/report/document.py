@@ -13,10 +13,10 @@ from harness.metrics.columns import column_of
 from harness.plots import BAND_NOTE
 from harness.report import detail
 from harness.report.deviations import of_runs
-from harness.report.effects import SECOND_METHOD
 from harness.report.figures import FOLDER, OVERVIEW
 from harness.report.results import Results
 from harness.report.sections import Block, Caution, Paragraph, Picture, Section, markdown
+from harness.stats.bootstrap import METHOD
 from harness.stats.intervals import mean_interval, seed_spread
 from harness.text import NOTHING, Cell, Row, Table, interval, number, numeric, paragraphs, spread
 
@@ -193,16 +193,11 @@ def _effect_row(effect: pd.Series) -> Row:
 def _effect_note(results: Results) -> str:
     most = int(results.effects["n_seeds"].max())
     draws = int(results.effects["bootstrap_draws"].max())
-    few = (
-        f" With {most} seeds the t interval is wide, and the bootstrap too narrow to be believed."
-        if 1 < most < 5
-        else ""
-    )
+    few = f" With {most} seeds both intervals are wide." if 1 < most < 5 else ""
     none = " One seed gives no interval." if most < 2 else ""
     return (
-        "Interval: t over the differences within each seed (n seeds). Bootstrap: percentile,"
-        f" {draws} draws; for accuracy {SECOND_METHOD.split(',')[0]}, question, sample), else over"
-        f" seeds.{few}{none} Not corrected for the number of rows. Source: `effects.csv`, rows"
+        f"Interval: t over the differences within each seed (n seeds). Bootstrap: {METHOD}, {draws}"
+        f" draws.{few}{none} Not corrected for the number of rows. Source: `effects.csv`, rows"
         " `<metric>:<arm>`."
     )
 

@@ -14,12 +14,11 @@ from harness.metrics.columns import column_of, split_of
 from harness.metrics.finals import score_array
 from harness.metrics.tables import Tables
 from harness.stats.bootstrap import DRAWS, paired_bootstrap
+from harness.stats.bootstrap import METHOD as METHOD_OF_BOOTSTRAP
 from harness.stats.intervals import Interval, paired_t
 
 LEVEL = 0.95
 METHOD = "t interval over per-seed paired differences"
-SECOND_METHOD = "hierarchical bootstrap (seed, question, sample), percentile"
-ONE_LEVEL = "bootstrap over seeds, percentile"
 
 COLUMNS = (
     *("row_id", "metric", "unit", "window", "arm", "control", "estimate", "low", "high", "level"),
@@ -113,12 +112,12 @@ def _second_interval(
 ) -> tuple[Interval | None, str]:
     """Return the bootstrap with questions and samples; None where only a value per seed exists."""
     if split_of(metric)[0] != "accuracy":
-        return None, ONE_LEVEL
+        return None, METHOD_OF_BOOTSTRAP
     if len(seeds) < 2:
-        return Interval(np.nan, np.nan, np.nan), SECOND_METHOD
+        return Interval(np.nan, np.nan, np.nan), METHOD_OF_BOOTSTRAP
     treat, control = (score_array(tables, arm, seeds, metric) for arm in pair)
     rng = np.random.default_rng(effect_seed(row_id))
-    return paired_bootstrap(treat, control, rng=rng), SECOND_METHOD
+    return paired_bootstrap(treat, control, rng=rng), METHOD_OF_BOOTSTRAP
 
 
 def _over_seeds(treat_S: np.ndarray, control_S: np.ndarray, row_id: str) -> Interval:

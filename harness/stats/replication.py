@@ -108,9 +108,7 @@ def replication_chance(
         Statist. 9:130, for random weights; Goodman 1992, Statistics in Medicine 11:875, for the
         question.
     """
-    difference_CS = np.atleast_2d(np.asarray(difference_CS, dtype=float))
-    if difference_CS.ndim != 2 or not difference_CS.size or not np.isfinite(difference_CS).all():
-        raise ValueError(f"expected finite values of shape (quantities, seeds): {difference_CS!r}")
+    difference_CS = _checked(difference_CS)
     if studies < _LEAST_STUDIES or model not in get_args(Model):
         raise ValueError(
             f"need at least {_LEAST_STUDIES} studies and one of the models {get_args(Model)}, got"
@@ -155,10 +153,10 @@ def split_check(
     Raises:
         ValueError: fewer than 4 seeds, values that are not finite, or no `rng` where one is needed.
     """
-    difference_CS = np.atleast_2d(np.asarray(difference_CS, dtype=float))
+    difference_CS = _checked(difference_CS)
     seeds = difference_CS.shape[1]
-    if seeds < 4 or not np.isfinite(difference_CS).all():
-        raise ValueError(f"halves need at least 4 seeds with finite values, got {seeds}")
+    if seeds < 4:
+        raise ValueError(f"halves need at least 4 seeds, got {seeds}")
     half = seeds // 2
     # with seed 0 of the kept ones in the first half, no split is counted twice
     is_every = comb(2 * half - 1, half) * (1 if seeds % 2 == 0 else seeds) <= MOST_SPLITS
@@ -173,6 +171,13 @@ def split_check(
         seeds=half,
         is_every=is_every,
     )
+
+
+def _checked(difference_CS: np.ndarray) -> np.ndarray:
+    difference_CS = np.atleast_2d(np.asarray(difference_CS, dtype=float))
+    if difference_CS.ndim != 2 or not difference_CS.size or not np.isfinite(difference_CS).all():
+        raise ValueError(f"expected finite values of shape (quantities, seeds): {difference_CS!r}")
+    return difference_CS
 
 
 def _objection(difference_CS: np.ndarray) -> str:

@@ -115,12 +115,8 @@ def monitor_normal(
     mean_S = values_S.cumsum() / count_S
     square_S = _squares(values_S, mean_S)
     stretch_S = 1.0 + count_S * effect_scale**2
-    # a mean is refuted where t^2 / (seeds - 1) against it exceeds `limit`
-    refuted_S = np.exp((np.log(stretch_S) - 2.0 * np.log1p(-level)) / count_S)
     is_known_S = (count_S > 1) & (square_S > 0.0)
-    is_finite_S = is_known_S & (refuted_S < stretch_S)
-    limit_S = (refuted_S - 1.0) / np.where(is_finite_S, 1.0 - refuted_S / stretch_S, 1.0)
-    half_S = np.where(is_finite_S, np.sqrt(limit_S * square_S / count_S), np.inf)
+    half_S = _half_widths(square_S, stretch_S, is_known_S, level)
     ratio_S = count_S * mean_S**2 / np.where(is_known_S, square_S, 1.0)
     log_S = 0.5 * count_S * (np.log1p(ratio_S) - np.log1p(ratio_S / stretch_S))
     log_S = np.where(is_known_S, log_S - 0.5 * np.log(stretch_S), 0.0)
@@ -245,6 +241,18 @@ def _squares(values_S: np.ndarray, mean_S: np.ndarray) -> np.ndarray:
     square_S = np.concatenate([np.zeros(min(1, values_S.size)), added.cumsum()])
     size_S = np.maximum.accumulate(np.abs(values_S))
     return np.where(square_S > rounding(size_S) ** 2, square_S, 0.0)
+
+
+def _half_widths(
+    square_S: np.ndarray, stretch_S: np.ndarray, is_known_S: np.ndarray, level: float
+) -> np.ndarray:
+    """Return how far from the mean nothing is refuted after each seed; inf while nothing is."""
+    count_S = np.arange(1, square_S.size + 1)
+    # a mean is refuted where t^2 / (seeds - 1) against it exceeds `limit`
+    refuted_S = np.exp((np.log(stretch_S) - 2.0 * np.log1p(-level)) / count_S)
+    is_finite_S = is_known_S & (refuted_S < stretch_S)
+    limit_S = (refuted_S - 1.0) / np.where(is_finite_S, 1.0 - refuted_S / stretch_S, 1.0)
+    return np.where(is_finite_S, np.sqrt(limit_S * square_S / count_S), np.inf)
 
 
 def _normal_assumption() -> str:

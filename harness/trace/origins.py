@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from harness.metrics.columns import SPLIT_PREFIX, column_of, split_of
 from harness.metrics.streams import METRICS_FILE
 from harness.paths import ROOT
@@ -154,8 +156,8 @@ def home_of(row: Row) -> Path:
 
 
 def _of_claim(row: Row) -> Origin:
-    """Name the claim's file, what it refers to, and the values of its metric that it rests on."""
-    claim, metric = str(row.values["id"]), str(row.values.get("metric", ""))
+    """Name the claim's file, what it refers to, and the values that its parts were made from."""
+    claim = str(row.values["id"])
     runs = _names(row.values.get("run_ids"))
     files = sorted(PAPERS.glob(f"*/claims/{claim}_*.yaml"))
     lines = [f"claim and rule: {shown(path)}" for path in files]
@@ -163,24 +165,33 @@ def _of_claim(row: Row) -> Origin:
     lines += [f"references: {named} ({shown(PAPERS)}/*/tables.yaml, curves/)"] if named else []
     home = home_of(row)
     if runs and home != row.table:
-        lines += [f"of {shown(home)}:", *_claim_values(row, home, runs, metric)]
+        lines += [f"of {shown(home)}:", *_claim_values(row, home, runs)]
     return Origin(runs, tuple(lines))
 
 
-def _claim_values(row: Row, home: Path, runs: Sequence[str], metric: str) -> list[str]:
-    """Return what is measured of each run: its end, with its start or its whole curve."""
+def _claim_values(row: Row, home: Path, runs: Sequence[str]) -> list[str]:
+    """Return what each part of the rule takes from each run: its ends, or its curve."""
     rows, _ = read_rows(home)
-    parts = row.values.get("differences") or [{}]
-    name = str(row.values.get("quantity_name") or parts[0].get("quantity_name", ""))
+    arm_of = dict(zip(rows["run_id"].astype(str), rows["arm"].astype(str), strict=True))
     found = []
-    for run in runs:
-        text = f"  {run}: end {end_text(rows, run, metric)}"
-        if name.startswith(("change", "ratio")):
-            text += f"; start {start_text(rows, run, metric)}"
-        if name.startswith("largest fall"):
-            text += f"; and the curve, rows {run.rpartition('-')[2]}/<step>/{metric}"
-        found.append(text)
+    for part in row.values.get("differences") or [row.values]:
+        name, metric = str(part.get("quantity_name", "")), str(part.get("metric", ""))
+        mine = [run for run in runs if arm_of.get(run) in _names(part.get("arms"))]
+        found.append(f"  {name}")
+        found += [f"    {run}: {_taken(name, rows, run, metric)}" for run in mine]
     return found
+
+
+def _taken(name: str, rows: pd.DataFrame, run: str, metric: str) -> str:
+    """Return what a quantity takes from one run, by its name (harness/claims/quantities.py)."""
+    parts = []
+    if "end of training" in name:
+        parts.append(f"end {end_text(rows, run, metric)}")
+    if name.endswith("the start"):
+        parts.append(f"start {start_text(rows, run, metric)}")
+    if "mean of steps" in name or not parts:
+        parts.append(f"the curve, rows {run.rpartition('-')[2]}/<step>/{metric}")
+    return "; ".join(parts)
 
 
 def _names(value: Any) -> tuple[str, ...]:

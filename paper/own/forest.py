@@ -1,4 +1,4 @@
-"""own1: what our runs say of every claim, in its own unit, with interval, rule and verdict."""
+"""own1: what our runs say of every claim, in its own unit, with interval, limits and verdict."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.claims import layout
 from harness.claims.judging import Estimate
-from harness.claims.layout import reach, verdict_text
+from harness.claims.layout import is_confirmatory, reach, standing_text, verdict_text
+from harness.claims.rules import Part
 from harness.claims.sheet import Line
+from harness.text import number
 from paper.inputs import Inputs
+from paper.parts import (
+    UNITS,
+    draw_region,
+    level_text,
+    region_of,
+    set_range,
+    unit_of,
+    within_range,
+)
 from paper.product import Product
 from paper.style import (
     GREY,
@@ -30,53 +40,59 @@ from paper.style import (
     write_text,
 )
 
-UNITS = {"fraction": "fraction or reward", "tokens": "tokens", "ratio": "ratio"}
 COLUMNS = (
-    *("claim", "finding", "scale", "quantity", "unit", "point", "low", "high", "level", "n"),
-    *("true_from", "true_to", "verdict", "standing", "runs"),
+    *("claim", "finding", "role", "scale", "quantity", "unit", "point", "low", "high", "level"),
+    *("interval", "n", "true_above", "true_below", "verdict", "standing", "p_holm", "runs"),
 )
-_ROW, _TEXT, _AXES, _BETWEEN, _SAID, _TOP = 0.235, 4.1, 2.15, 0.28, 2.75, 0.72
+_ROW, _TEXT, _AXES, _BETWEEN, _NUMBERS, _WORD, _TOP = 0.235, 5.1, 2.15, 0.28, 2.35, 1.75, 0.72
+_LETTERS = 84
+_TITLE = "Effects of all claims"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the plot; a claim without numbers has unit "" and NaN."""
+    """One line of the plot: a measured part of a claim; None for a claim without numbers."""
 
     line: Line
     scale: str
-    quantity: str = ""
-    unit: str = ""
-    point: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    seeds: int = 0
     estimate: Estimate | None = None
 
     @property
-    def limits(self) -> tuple[float, float]:
-        """Where the part of the rule is true, on the scale of its threshold; NaN without one."""
-        if self.estimate is None:
-            return math.nan, math.nan
-        part = self.estimate.measured.part
-        low, high = part.limits
-        return (math.exp(low), math.exp(high)) if part.quantity.ratio else (low, high)
+    def part(self) -> Part | None:
+        """The part of the rule."""
+        return self.estimate.measured.part if self.estimate else None
+
+    @property
+    def quantity(self) -> str:
+        """What was measured, in words."""
+        return self.part.quantity.name() if self.part else ""
+
+    @property
+    def unit(self) -> str:
+        """Of the part."""
+        return unit_of(self.part) if self.part else ""
 
 
 def forest(inputs: Inputs) -> Product:
     """Return own1."""
     rows = [row for scale, lines in inputs.sheets.items() for row in rows_of(lines, scale)]
     caption = (
-        "Point and line: mean over seeds with the t interval of its look; n is the number of seeds."
-        " Shaded: where the part of the rule is true. Hollow: exploratory, the rule is not known to"
-        " be older than the numbers. Each unit has an axis of its own. A claim that was not run has"
-        " no mark. " + "; ".join(reach(scale) for scale in inputs.scales) + "."
+        "Point and line: mean over seeds (of a ratio the geometric mean) with the t interval that"
+        " decides, at the level that stands beside it; a dashed line is an interval for any number"
+        " of seeds, which decides nothing. n is the number of seeds. Shaded: where the sentence of"
+        " the claim is true, up to the limit of the rule; reproduced needs every interval of the"
+        " claim inside. Hollow: not confirmatory, the rule is not known to be older than the"
+        " numbers. Smoke tests are passed by any trainer that works. Each unit has an axis of its"
+        " own. A claim that was not run has no mark. "
+        + "; ".join(reach(scale) for scale in inputs.scales)
+        + "."
     )
     idle = [row.line.claim.id for row in rows if not row.unit]
     gaps = [f"no numbers of ours for {', '.join(idle)}: not run"] if idle else []
     return Product(
         id="own1",
         place="",
-        title="Effects of all claims",
+        title=_TITLE,
         caption=caption,
         numbers=pd.DataFrame([_record(row) for row in rows], columns=list(COLUMNS)),
         figure=_draw(rows, caption),
@@ -87,52 +103,33 @@ def forest(inputs: Inputs) -> Product:
 
 
 def rows_of(lines: Sequence[Line], scale: str) -> list[Row]:
-    """Return one row per measured quantity of each claim, or one without numbers."""
+    """Return one row per measured part of each claim, or one without numbers."""
     rows: list[Row] = []
     for line in lines:
-        if not line.verdict.estimates:
-            rows.append(Row(line=line, scale=scale))
-        for estimate in line.verdict.estimates:
-            rows.append(
-                Row(
-                    line=line,
-                    scale=scale,
-                    quantity=estimate.measured.part.quantity.name(),
-                    unit=unit_of(estimate),
-                    point=estimate.interval.point,
-                    low=estimate.interval.low,
-                    high=estimate.interval.high,
-                    seeds=len(line.verdict.seeds),
-                    estimate=estimate,
-                )
-            )
+        estimates = line.verdict.estimates or (None,)
+        rows += [Row(line=line, scale=scale, estimate=item) for item in estimates]
     return rows
 
 
-def unit_of(estimate: Estimate) -> str:
-    """Return the unit of an axis: fraction (of rewards too), tokens, ratio, or other."""
-    if estimate.measured.part.quantity.ratio:
-        return "ratio"
-    unit = layout.unit_of(estimate)
-    return "fraction" if unit == "1" else unit
-
-
 def _record(row: Row) -> list[object]:
-    verdict = row.line.verdict
+    claim, verdict, item = row.line.claim, row.line.verdict, row.estimate
+    low, high = region_of(row.part) if row.part else (math.nan, math.nan)
     return [
-        row.line.claim.id,
-        row.line.claim.finding,
+        claim.id,
+        claim.finding,
+        claim.role,
         row.scale,
         row.quantity,
         row.unit,
-        row.point,
-        row.low,
-        row.high,
-        row.estimate.level if row.estimate else math.nan,
-        row.seeds,
-        *row.limits,
+        *(item.interval if item else (math.nan,) * 3),
+        item.level if item else math.nan,
+        item.kind if item else "",
+        len(verdict.seeds),
+        low,
+        high,
         verdict_text(verdict),
-        layout.standing_text(verdict),
+        standing_text(verdict),
+        verdict.p_holm,
         " ".join(verdict.run_ids),
     ]
 
@@ -147,13 +144,15 @@ def _runs(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def _draw(rows: Sequence[Row], caption: str) -> Figure:
-    units = [unit for unit in UNITS if any(row.unit == unit for row in rows)] or ["fraction"]
-    width = _TEXT + len(units) * (_AXES + _BETWEEN) + _SAID
+    found = dict.fromkeys(row.unit for row in rows if row.unit)
+    units = [*(unit for unit in UNITS if unit in found), *(u for u in found if u not in UNITS)]
+    units = units or ["fraction"]
+    width = _TEXT + len(units) * (_AXES + _BETWEEN) + _NUMBERS + _WORD
     text = wrapped(caption, width)
     high = _ROW * len(rows)
     with house_style():
         figure = new_figure(width, _TOP + high + 0.6 + caption_height(text))
-        write_text(figure, MARGIN, 0.1, "Effects of all claims", fontsize=11, fontweight="bold")
+        write_text(figure, MARGIN, 0.1, _TITLE, fontsize=11, fontweight="bold")
         for place, unit in enumerate(units):
             left = _TEXT + place * (_AXES + _BETWEEN)
             axes = place_axes(figure, left, _TOP, _AXES, high)
@@ -168,47 +167,53 @@ def _draw_unit(axes: Axes, rows: Sequence[Row], unit: str) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_title(UNITS[unit])
+    axes.grid(visible=False)
+    axes.set_title(UNITS.get(unit, unit))
     axes.set_xlabel(f"effect [{unit}]")
-    axes.axvline(1.0 if unit == "ratio" else 0.0, color=GREY, linewidth=0.8)
-    for place in range(0, len(rows), 2):
-        axes.axhspan(place - 0.5, place + 0.5, color="#F6F6F6", linewidth=0, zorder=0)
-    for place, row in enumerate(rows):
-        if row.unit != unit:
-            continue
-        colour = VERDICTS[verdict_text(row.line.verdict)]
-        (line,) = axes.plot([row.low, row.high], [place, place], color=colour, linewidth=1.8)
-        line.set_gid(f"interval:{row.line.claim.id}:{row.quantity}")
-        face = colour if layout.is_confirmatory(row.line.verdict) else "white"
-        axes.plot([row.point], [place], "o", color=colour, markerfacecolor=face, markersize=5.5)
-    _shade(axes, [row for row in rows if row.unit == unit], rows)
+    mine = [(place, row) for place, row in enumerate(rows) if row.unit == unit]
+    ends = [
+        end
+        for _, row in mine
+        if row.estimate and row.part
+        for end in (*row.estimate.interval, *region_of(row.part))
+    ]
+    set_range(axes, ends, unit)
+    for place in range(1, len(rows)):
+        axes.axhline(place - 0.5, color="#EEEEEE", linewidth=0.6, zorder=0)
+    for place, row in mine:
+        if row.estimate and row.part:
+            draw_region(axes, region_of(row.part), place)
+            _draw_estimate(axes, row, row.estimate, place)
 
 
-def _shade(axes: Axes, mine: Sequence[Row], rows: Sequence[Row]) -> None:
-    """Shade where each part of a rule is true, inside what the axis shows."""
-    left, right = axes.get_xlim()
-    for row in mine:
-        place = rows.index(row)
-        low, high = (min(max(limit, left), right) for limit in row.limits)
-        axes.fill_betweenx([place - 0.42, place + 0.42], low, high, color=GREY, alpha=0.18, lw=0)
-    axes.set_xlim(left, right)
+def _draw_estimate(axes: Axes, row: Row, item: Estimate, place: int) -> None:
+    verdict, colour = row.line.verdict, VERDICTS[verdict_text(row.line.verdict)]
+    ends = [within_range(axes, bound) for bound in item.interval[1:]]
+    dash = "-" if item.kind == "look" else (0, (2, 1))
+    (line,) = axes.plot(ends, [place, place], color=colour, linewidth=1.8, linestyle=dash)
+    line.set_gid(f"interval:{row.line.claim.id}:{row.quantity}")
+    face = colour if is_confirmatory(verdict) else "white"
+    (mark,) = axes.plot(
+        [item.interval.point], [place], "o", color=colour, markerfacecolor=face, markersize=5.5
+    )
+    mark.set_gid(f"point:{row.line.claim.id}:{row.quantity}")
 
 
 def _write_row(figure: Figure, row: Row, top: float, width: float) -> None:
     claim, verdict = row.line.claim, verdict_text(row.line.verdict)
-    said = row.quantity or claim.statement
-    short = textwrap.shorten(f"{claim.id}: {said}", 60, placeholder=" ...")
+    said = f"{claim.id}: {row.quantity or claim.statement}"
+    short = textwrap.shorten(said, _LETTERS, placeholder=" ...")
     write_text(figure, MARGIN, top + 0.05, short, fontsize=8)
-    right = width - _SAID + 0.1
-    numbers = ""
-    if row.unit:
-        digits = 1 if row.unit == "tokens" else 3
-        numbers = (
-            f"{row.point:.{digits}f} [{row.low:.{digits}f}, {row.high:.{digits}f}] n={row.seeds}"
-        )
-    write_text(figure, right, top + 0.05, numbers, fontsize=8)
+    right = width - _NUMBERS - _WORD + 0.1
+    if row.estimate:
+        unit = "1" if row.unit in ("ratio", "fraction") else row.unit.partition(" ")[0]
+        point, low, high = (number(value, unit) for value in row.estimate.interval)
+        level = level_text([row.estimate])
+        numbers = f"{point} [{low}, {high}] {level} n={len(row.line.verdict.seeds)}"
+        write_text(figure, right, top + 0.05, numbers, fontsize=8)
     colour = VERDICT_WORDS[verdict] if row.unit else GREY
-    write_text(figure, right + 1.72, top + 0.05, verdict, fontsize=8, color=colour)
+    words = f"{verdict} ({claim.role})" if row.unit else verdict
+    write_text(figure, right + _NUMBERS - 0.05, top + 0.05, words, fontsize=8, color=colour)
 
 
 FIGURES = {"own1": ("Effects of all claims, with intervals and verdicts", forest)}

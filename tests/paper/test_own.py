@@ -1,25 +1,38 @@
 """Our own figures: their numbers against numbers computed by another way."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
+from harness.claims.deciding import Word
+from harness.claims.quantities import Quantity
+from harness.claims.reading import Claim
+from harness.claims.registration import Kind, Standing
+from harness.claims.rules import Part
 from harness.references.entries import Curve
+from harness.references.paper import Paper
 from harness.schema import DamagedError
-from paper.findings import largest_fall, quantities
+from harness.stats.intervals import Interval
+from paper.findings import _read, largest_fall, quantities
 from paper.inputs import Inputs
 from paper.layout import read_figures
-from paper.own.agreement import agreement
+from paper.own.agreement import agreement, rows_of
 from paper.own.cost import cost
 from paper.own.forest import forest
 from paper.own.growth import growth
 from paper.own.health import health
 from paper.own.noise import variance, widths
 from paper.own.repetition import repetition
+from paper.parts import region_of, unit_of
+from paper.product import Product
+from paper.style import VERDICT_WORDS, VERDICTS
 
 EFFECTS = Path(__file__).resolve().parents[2] / "results" / "micro" / "kl_penalty" / "effects.csv"
 
@@ -32,13 +45,125 @@ def test_the_forest_has_every_claim_and_the_verdicts_of_the_sheet(both: Inputs) 
     for row in rows.to_dict("records"):
         verdict = lines[row["claim"]].verdict
         assert row["verdict"] == str(verdict.word)
-        points = [part.interval.point for part in verdict.estimates]
+        points = [item.interval.point for item in verdict.estimates]
         assert row["point"] in points or (np.isnan(row["point"]) and not points)
     assert product.figure is not None
-    gids = {str(x.get_gid()) for axes in product.figure.axes for x in axes.lines}
     measured = rows[rows["unit"] != ""].to_dict("records")
-    expected = {f"interval:{row['claim']}:{row['quantity']}" for row in measured}
-    assert expected <= gids
+    assert {f"interval:{row['claim']}:{row['quantity']}" for row in measured} <= set(marks(product))
+
+
+def marks(product: Product) -> dict[str, Any]:
+    """Name -> artist of the marks of a figure."""
+    assert product.figure is not None
+    return {str(x.get_gid()): x for axes in product.figure.axes for x in axes.lines}
+
+
+def confirmed(inputs: Inputs) -> Inputs:
+    """The same with every verdict confirmatory."""
+    standing = Standing(Kind.TIMESTAMPED)
+    lines = [
+        replace(line, verdict=replace(line.verdict, standing=standing))
+        if line.verdict.standing
+        else line
+        for line in inputs.sheets["micro"]
+    ]
+    changed = replace(inputs)
+    # the sheets are made once, on first use
+    changed.__dict__["sheets"] = {"micro": lines}
+    return changed
+
+
+@pytest.mark.parametrize(("draw", "side"), [(forest, "point"), (agreement, "ours")])
+def test_what_is_not_confirmatory_is_hollow(draw: Any, side: str, both: Inputs) -> None:
+    for inputs, is_hollow in ((both, True), (confirmed(both), False)):
+        faces = {
+            mark.get_markerfacecolor() == "white"
+            for name, mark in marks(draw(inputs)).items()
+            if name.startswith(f"{side}:")
+        }
+        assert faces == {is_hollow}
+
+
+def test_the_shaded_region_is_where_the_sentence_is_true(both: Inputs) -> None:
+    numbers = forest(both).numbers.to_dict("records")
+    rows = {(row["claim"], row["quantity"]): row for row in numbers}
+    for line in both.sheets["micro"]:
+        for item in line.verdict.estimates:
+            part = item.measured.part
+            row = rows[line.claim.id, part.quantity.name()]
+            low, high = row["true_above"], row["true_below"]
+            edges = {"above": low, "below": high}
+            assert edges[part.bound] == pytest.approx(part.threshold)
+            assert region_of(part) == (low, high)
+            if str(line.verdict.word) == "reproduced":
+                assert low < row["low"] <= row["high"] < high
+    quantity = Quantity(measure="level", metric="reward", arm="a=1", minus="a=2", ratio=True)
+    for bound, region in {
+        "above": (1.2, np.inf),
+        "below": (0, 1.2),
+        "within": (1 / 1.2, 1.2),
+    }.items():
+        part = Part(quantity=quantity, bound=bound, threshold=1.2)
+        assert region_of(part) == pytest.approx(region)
+
+
+def test_an_interval_that_is_not_known_yet_ends_at_the_edge_and_is_dashed(both: Inputs) -> None:
+    (line, *_) = (x for x in both.sheets["micro"] if x.claim.id == "f15")
+    (item,) = line.verdict.estimates
+    endless = replace(item, interval=Interval(0.5, -np.inf, np.inf), kind="anytime")
+    changed = replace(both)
+    verdict = replace(line.verdict, estimates=(endless,))
+    changed.__dict__["sheets"] = {"micro": [replace(line, verdict=verdict)]}
+    product = forest(changed)
+    assert product.figure is not None
+    name = f"interval:f15:{item.measured.part.quantity.name()}"
+    mark = marks(product)[name]
+    assert np.isfinite(mark.get_xdata()).all() and mark.get_linestyle() == "--"
+    (before,) = [mark for other, mark in marks(forest(both)).items() if other == name]
+    assert before.get_linestyle() == "-"
+
+
+def test_verdict_colours_are_told_apart_with_any_colour_vision() -> None:
+    assert set(VERDICTS) == set(VERDICT_WORDS) == {str(word) for word in Word}
+    marked = {word: colour for word, colour in VERDICTS.items() if word != "not run"}
+    assert alike(marked) == []
+    # the purple of the same palette turns into the grey of what was not run
+    assert alike({"untestable here": "#CC79A7", "not run": VERDICTS["not run"]}) != []
+    assert alike({word: VERDICTS[word] for word in ("untestable here", "not run")}) == []
+
+
+def alike(colours: dict[str, str]) -> list[str]:
+    """Pairs of colours that are near each other in normal or in dichromatic vision.
+
+    Source:
+        Machado, Oliveira and Fernandes 2009, IEEE TVCG 15(6), severity 1; the distance is that of
+        CIE 1976 L*a*b*, in which 2 is just noticeable.
+    """
+    rows = {
+        "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+        "protan": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+        "deutan": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+        "tritan": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+    }
+    seen = {name: np.array(matrix, dtype=float) for name, matrix in rows.items()}
+    return [
+        f"{a} and {b} with {vision} vision"
+        for vision, matrix in seen.items()
+        for a, b in combinations(colours, 2)
+        if np.linalg.norm(lab(matrix, colours[a]) - lab(matrix, colours[b])) < 15
+    ]
+
+
+def lab(vision: np.ndarray, colour: str) -> np.ndarray:
+    """L*a*b* of a colour as it is seen."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    xyz = to_xyz @ np.clip(vision @ linear, 0, 1) / np.array([0.9505, 1.0, 1.089])
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
 def test_published_quantities_are_those_of_the_claims(published: Inputs) -> None:
@@ -50,16 +175,71 @@ def test_published_quantities_are_those_of_the_claims(published: Inputs) -> None
     # the numbers that the claims state in words
     assert values("f04a") == [round(0.587 - 0.244, 3)]
     assert values("f07a") == pytest.approx([0.356 - 0.283, 0.356 - 0.308], abs=1e-3)
-    assert values("f04b") == [pytest.approx(23 / 848, abs=1e-3)]
+    assert values("f04b") == [pytest.approx(848 / 23, rel=0.02)]
+    assert values("f05") == pytest.approx([3035 / 941, 3506 / 1762], rel=0.01)
     assert values("f07c") == [
-        pytest.approx(671 / 962, abs=2e-3),
-        pytest.approx(746 / 962, abs=2e-3),
+        pytest.approx(962 / 671, abs=3e-3),
+        pytest.approx(962 / 746, abs=3e-3),
     ]
-    assert values("f22") == [0.055, 0.013]
+    assert values("f08") == pytest.approx([0.078, 0.078 + 0.006], abs=0.03)
+    assert values("f12")[:2] == [pytest.approx(x, abs=0.05) for x in (1.0, 1.0)]
+    assert values("f16") == [0.481, 0.922, 0.555]
+    assert values("f18") == pytest.approx([0.31, 0.58], abs=0.005)
+    assert values("f22") == [0.055, 0.017, 0.013]
     assert all(value <= 0.15 for value in values("f01b"))
     assert values("f01c") == pytest.approx([1.6, 2.5, 4.4, 16], rel=0.1)
     assert values("f09")[0] > 0.3 > values("f09")[1]
     assert quantities("f20", paper) == []
+
+
+KINDS = {
+    ("level", False): {"level", "table"},
+    # the paper has no arm without annealing: what it gains by it is a change (f17)
+    ("level", True): {"difference", "quotient", "table", "change"},
+    ("change", False): {"change", "growth", "table"},
+    ("change", True): {"difference"},
+    ("largest_fall", False): {"fall"},
+    ("largest_fall", True): {"fall"},
+}
+"""Measure of a rule's part, and whether it compares two arms -> kinds of published quantities."""
+
+
+def misplaced(claims: Sequence[Claim], entries: Mapping[str, Any], paper: Paper) -> list[str]:
+    """Published numbers that are not what the part of the rule beside them measures."""
+    found = []
+    for claim in claims:
+        numbers = zip(entries.get(claim.id, ()), quantities(claim.id, paper), strict=True)
+        for (raw, quantity), rule in product(numbers, claim.rules.values()):
+            if quantity.part < len(rule.parts):
+                part = rule.parts[quantity.part]
+                kinds = KINDS[part.quantity.measure, bool(part.quantity.minus)]
+                if raw["kind"] not in kinds or unit_of(part) != quantity.unit:
+                    found.append(f"{claim.id}: {quantity.label}")
+    return found
+
+
+def test_published_numbers_are_what_the_rule_s_part_beside_them_measures(
+    both: Inputs, monkeypatch: Any
+) -> None:
+    entries = _read()
+    assert misplaced(both.claims, entries, both.paper) == []
+    turned = [{**raw, "part": 1 - raw.get("part", 0)} for raw in entries["f12"]]
+    broken = {**entries, "f12": turned, "f07c": entries["f07a"]}
+    monkeypatch.setattr("paper.findings._read", lambda: broken)
+    assert len(misplaced(both.claims, broken, both.paper)) > 4
+    assert {text[:4] for text in misplaced(both.claims, broken, both.paper)} == {"f12:", "f07c"}
+
+
+def test_ours_in_another_unit_than_the_paper_s_is_not_on_its_axis(both: Inputs) -> None:
+    (line,) = (x for x in both.sheets["micro"] if x.claim.id == "f01c")
+    (row,) = rows_of(line, "micro", both)
+    assert row.estimate is not None and row.unit == "ratio"
+    rule = line.claim.rules["micro"]
+    (part,) = rule.parts
+    tokens = replace(part, quantity=replace(part.quantity, ratio=False))
+    claim = replace(line.claim, rules={"micro": replace(rule, parts=(tokens,))})
+    (row,) = rows_of(replace(line, claim=claim), "micro", both)
+    assert row.estimate is None and row.part is None and row.unit == "ratio"
 
 
 def test_a_fall_is_that_of_the_moving_mean(published: Inputs) -> None:
@@ -81,10 +261,10 @@ def test_agreement_puts_ours_beside_the_paper(both: Inputs) -> None:
     rows = agreement(both).numbers
     mine = rows[(rows["claim"] == "f07a") & (rows["side"] == "ours")]
     line = next(line for line in both.sheets["micro"] if line.claim.id == "f07a")
-    wide = mine[mine["label"].str.startswith("95")]
-    assert wide["value"].tolist() == [part.interval.point for part in line.verdict.estimates]
-    narrow = mine[mine["label"].str.startswith("90")]
-    assert (narrow["low"].to_numpy() > wide["low"].to_numpy()).all()
+    estimates = line.verdict.estimates
+    assert mine["value"].tolist() == [item.interval.point for item in estimates]
+    assert mine["low"].tolist() == [item.interval.low for item in estimates]
+    assert mine["level"].tolist() == [item.level for item in estimates]
     lengths = rows[(rows["claim"] == "f07c") & (rows["side"] == "ours")]
     assert lengths["unit"].unique().tolist() == ["ratio"]
     assert lengths["value"].between(0.97, 1.03).all()

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 import typst
 
+from harness.claims.deciding import Word
+from harness.claims.registration import Kind, Standing
 from harness.metrics.tables import Tables
 from harness.schema import DamagedError, ExitCode, UsageError
 from paper.inputs import Inputs, Study, read_inputs
 from paper.preprint import TEMPLATE, Contents, collect, compile_pages, lay_out, main
 from paper.preprint_template import check_template
 from paper.preprint_values import find_study, read_values
+from paper.preprint_verdicts import evidence_note, standing_note
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = TEMPLATE.read_text(encoding="utf-8")
@@ -83,16 +86,53 @@ def test_the_values_are_those_of_the_committed_results(contents: Contents) -> No
     committed = json.loads((ROOT / "results" / "micro" / "claims.json").read_text())
     words = [row["verdict"] for row in committed]
     assert contents.values["claim_count"] == str(len(words))
-    for word in ("reproduced", "contradicted", "inconclusive", "not run"):
-        assert contents.values[f"{word.replace(' ', '_')}_count"] == str(words.count(word))
+    assert contents.values["not_run_count"] == str(words.count("not run"))
+    assert contents.values["measured_count"] == str(sum(bool(x["differences"]) for x in committed))
     rows = contents.tables["claims"][1:]
-    assert [row[4] for row in rows] == words
+    assert [row[4].split("\n")[0] for row in rows] == words
+    assert [row[5] for row in rows] == [row["role"] for row in committed]
     report = (ROOT / "results" / "micro" / "kl_penalty" / "REPORT.md").read_text()
     for row in contents.tables["arms"][1:]:
         assert all(f" {cell} |" in report for cell in row), row
     page = (ROOT / "docs" / "deviations.md").read_text().split("## All settings")[0]
     assert all(f"| {row[0]} " in page for row in contents.tables["deviations"][1:])
     assert len(contents.tables["deviations"]) - 1 == page.count("\n|") - 2
+
+
+def test_the_text_says_what_is_exploratory_and_what_is_untestable_and_why(
+    both: Inputs, contents: Contents
+) -> None:
+    lines = both.sheets["micro"]
+    values = contents.values
+    for line in lines:
+        if line.verdict.word is Word.UNTESTABLE:
+            assert line.claim.id in values["untestable_note"]
+            assert line.verdict.reason in values["untestable_note"]
+    assert values["standing_note"].startswith("All 8 verdicts on measured claims are exploratory: ")
+    assert "f04b, f06, f09, f11 and f20 could not be shown" in values["untestable_note"]
+    assert "f07a and f07b are measured. None of them is reproduced" in values["evidence_note"]
+
+
+def test_what_survives_the_correction_is_told_from_what_is_evidence(both: Inputs) -> None:
+    lines = both.sheets["micro"]
+
+    def note(p_holm: float, kind: Kind) -> str:
+        (line,) = (line for line in lines if line.claim.id == "f07a")
+        changes = {"word": Word.REPRODUCED, "p_holm": p_holm, "standing": Standing(kind)}
+        said = replace(line, verdict=replace(line.verdict, **changes))
+        return evidence_note([said if x is line else x for x in lines])
+
+    assert "none survives" in note(0.03, Kind.TIMESTAMPED)
+    assert "f07a (reproduced) survives. None of these is" in note(0.02, Kind.EXPLORATORY)
+    assert note(0.02, Kind.BY_HISTORY).endswith("older than the runs: f07a.")
+    assert evidence_note([x for x in lines if x.claim.id == "f20"]).startswith("None of the 1")
+
+
+def test_verdicts_of_two_standings_are_told_apart(both: Inputs) -> None:
+    lines = [line for line in both.sheets["micro"] if line.verdict.estimates]
+    first = replace(lines[0].verdict, standing=Standing(Kind.BY_HISTORY))
+    note = standing_note([replace(lines[0], verdict=first), *lines[1:3]])
+    assert "f01a is confirmatory (by this repository's history); f01b and f01c are expl" in note
 
 
 def test_the_committed_preprint_is_that_of_the_committed_results(contents: Contents) -> None:

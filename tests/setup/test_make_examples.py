@@ -15,7 +15,7 @@ README = """Before.
 | a | 0.1 |
 <!-- end -->
 <!-- copied from CLAIMS.md, a test compares -->
-28 claims: 1 reproduced.
+28 claims of 23 findings: 1 reproduced, 0 contradicted as evidence; 20 not run.
 <!-- end -->
 <!-- copied from REPORT.md, a test compares -->
 **inconclusive** (micro): 3 seeds.
@@ -35,7 +35,8 @@ REPORT = """# Report
 
 Words.
 """
-CLAIMS = "# Claims\n\n29 claims: 2 reproduced.\n\n| claim |\n"
+COUNTS = "29 claims of 24 findings: 2 reproduced, 1 contradicted as evidence; 3 untestable here."
+CLAIMS = f"# Claims\n\n{COUNTS}\n\n| claim |\n"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_copies_are_taken_from_their_sources_again(script: ModuleType) -> None:
     sources = {"REPORT.md": REPORT, "CLAIMS.md": CLAIMS}
     fresh = script.copied(README, sources.__getitem__)
     assert "| a     |                 0.25 |\n<!-- end -->" in fresh
-    assert "\n29 claims: 2 reproduced.\n<!-- end -->" in fresh
+    assert f"\n{COUNTS}\n<!-- end -->" in fresh
     assert "\n**reproduced** (micro): 4 seeds.\n<!-- end -->" in fresh
     assert fresh.startswith("Before.\n") and fresh.endswith("\nAfter.\n")
     assert script.copied(fresh, sources.__getitem__) == fresh

@@ -1,6 +1,5 @@
 import pytest
-from calibrate import FIGURES, REPEATS, read_rows
-from calibration import all_rows
+from calibrate import FIGURES, REPEATS, every_row, read_rows
 
 ROUNDING = 0.002
 """Another build of numpy may put a few of thousands of data sets on the other side of a bound."""
@@ -9,7 +8,7 @@ ROUNDING = 0.002
 @pytest.mark.slow
 def test_every_stored_figure_is_made_again() -> None:
     stored = read_rows(FIGURES)
-    made = list(all_rows(REPEATS))
+    made = list(every_row(REPEATS))
 
     assert [row[:4] for row in made] == [row[:4] for row in stored]
     for new, old in zip(made, stored, strict=True):

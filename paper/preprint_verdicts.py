@@ -1,0 +1,168 @@
+"""What the verdicts are worth, in the plain sentences of the preprint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.claims.deciding import Word
+from harness.claims.judging import DESIGN
+from harness.claims.layout import counts, is_evidence, ours_text, reach, verdict_text
+from harness.claims.sheet import Line
+from paper.parts import level_text
+from paper.series import INTERVAL
+
+_SAID = (Word.REPRODUCED, Word.CONTRADICTED)
+
+
+def listed(words: Sequence[object]) -> str:
+    """Return words as a list of a sentence: a, b and c."""
+    texts = [str(word) for word in words]
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+
+
+def sheet_words(lines: Sequence[Line], scale: str) -> dict[str, str]:
+    """Return placeholder -> text of the whole sheet; "" where there is no value."""
+    measured = [line for line in lines if line.verdict.estimates]
+    seeds = [len(line.verdict.seeds) for line in measured]
+    return {
+        "claim_count": str(len(lines)),
+        "finding_count": str(len({line.claim.finding for line in lines})),
+        "measured_count": str(len(measured)),
+        "not_run_count": str(sum(line.verdict.word is Word.NOT_RUN for line in lines)),
+        "primary_count": str(len(_of_role(lines, "primary"))),
+        "claim_summary": counts(lines).partition(": ")[2],
+        "fewest_seeds": str(min(seeds)) if seeds else "",
+        "reach": reach(scale),
+        "level": level_text([item for line in measured for item in line.verdict.estimates]),
+        "look_seeds": listed(DESIGN.seeds),
+        "error_rate": f"{100 * DESIGN.alpha:g} %",
+        "interval_note": INTERVAL,
+        "rule_seeds_note": _rule_seeds(measured, scale),
+        "evidence_note": evidence_note(lines),
+        "smoke_note": smoke_note(lines),
+        "secondary_note": secondary_note(measured),
+        "standing_note": standing_note(measured),
+        "untestable_note": untestable_note(lines, scale),
+    }
+
+
+def claim_words(line: Line, scale: str) -> dict[str, str]:
+    """Return placeholder -> text of one claim, as f07a_ours; none without a rule at the scale."""
+    if scale not in line.claim.rules:
+        return {}
+    words = {
+        "verdict": verdict_text(line.verdict),
+        "reason": line.verdict.reason,
+        "paper": line.claim.quantity,
+        "ours": ours_text(line) if line.verdict.estimates else "",
+    }
+    return {f"{line.claim.id}_{what}": text for what, text in words.items()}
+
+
+def evidence_note(lines: Sequence[Line]) -> str:
+    """Return what survives the correction over the primary claims, and what of it is evidence."""
+    primary = _of_role(lines, "primary")
+    measured = [line for line in primary if line.verdict.estimates]
+    if not measured:
+        return f"None of the {len(primary)} primary claims is measured, so none counts as evidence."
+    head = f"Of the {len(primary)} primary claims, {_ids(measured)} {_are(measured)} measured."
+    said = [line for line in measured if line.verdict.word in _SAID]
+    if not said:
+        return f"{head} None of them is reproduced or contradicted, so none counts as evidence."
+    kept = [line for line in said if line.verdict.survives]
+    if not kept:
+        return (
+            f"{head} {_with_words(said)} {_are(said)} the only ones with such a word, and after"
+            " Holm's correction none survives, so none counts as evidence."
+        )
+    head += f" After Holm's correction {_with_words(kept)} survive{'s' * (len(kept) == 1)}."
+    evidence = [line for line in kept if is_evidence(line)]
+    if not evidence:
+        return f"{head} None of these is confirmatory, so none counts as evidence."
+    return f"{head} As evidence, since the rule is older than the runs: {_ids(evidence)}."
+
+
+def smoke_note(lines: Sequence[Line]) -> str:
+    """Return how many smoke tests passed, and what that is worth."""
+    smoke = _of_role(lines, "smoke test")
+    if not smoke:
+        return "No claim is a smoke test."
+    passed = [line for line in smoke if line.verdict.word is Word.REPRODUCED]
+    return (
+        f"{len(passed)} of {len(smoke)} smoke tests ({_ids(smoke)}) are passed: any trainer that"
+        " works passes them, so they are no evidence."
+    )
+
+
+def secondary_note(measured: Sequence[Line]) -> str:
+    """Return the words of the secondary claims, which no correction covers."""
+    secondary = _of_role(measured, "secondary")
+    if not secondary:
+        return "No secondary claim is measured."
+    return (
+        f"Secondary claims are reported without a correction and are no evidence:"
+        f" {_with_words(secondary)}."
+    )
+
+
+def standing_note(measured: Sequence[Line]) -> str:
+    """Return which verdicts are confirmatory and which exploratory, and why."""
+    groups: dict[str, list[Line]] = {}
+    for line in measured:
+        standing = line.verdict.standing
+        if standing is not None:
+            said = f"{standing.kind}: {standing.reason}" if standing.reason else f"{standing.kind}"
+            groups.setdefault(said, []).append(line)
+    if not groups:
+        return "No verdict rests on runs."
+    if len(groups) == 1:
+        ((said, own),) = groups.items()
+        return f"All {len(own)} verdicts on measured claims are {said}."
+    parts = [f"{_ids(own)} {_are(own)} {said}" for said, own in groups.items()]
+    return f"Of the verdicts on measured claims, {'; '.join(parts)}."
+
+
+def untestable_note(lines: Sequence[Line], scale: str) -> str:
+    """Return which claims cannot be tested at the scale, and why."""
+    groups: dict[str, list[Line]] = {}
+    for line in lines:
+        if line.verdict.word is Word.UNTESTABLE:
+            groups.setdefault(line.verdict.reason, []).append(line)
+    found = [f"{_ids(own)}, since {reason}" for reason, own in groups.items()]
+    note = f"{'; '.join(found)}." if found else "No measured claim is untestable."
+    ahead = [
+        line
+        for line in lines
+        if line.verdict.word is Word.NOT_RUN
+        and (rule := line.claim.rules.get(scale)) is not None
+        and rule.untestable
+    ]
+    if ahead:
+        note += (
+            f" Of the claims that are not run, {_ids(ahead)} could not be shown at this scale"
+            " either, for the reasons in their rules."
+        )
+    return note
+
+
+def _rule_seeds(measured: Sequence[Line], scale: str) -> str:
+    seeds = {s for line in measured for s in line.claim.rules[scale].exploratory_seeds}
+    if not seeds:
+        return "No seed helped to write a rule."
+    return f"Seeds {listed(sorted(seeds))} helped to write the rules and decide nothing."
+
+
+def _of_role(lines: Sequence[Line], role: str) -> list[Line]:
+    return [line for line in lines if line.claim.role == role]
+
+
+def _ids(lines: Sequence[Line]) -> str:
+    return listed([line.claim.id for line in lines])
+
+
+def _with_words(lines: Sequence[Line]) -> str:
+    return listed([f"{line.claim.id} ({verdict_text(line.verdict)})" for line in lines])
+
+
+def _are(lines: Sequence[Line]) -> str:
+    return "is" if len(lines) == 1 else "are"
