@@ -12,7 +12,8 @@ runs are stored; the results come first, then the latest baseline.
 
 `lint` simulates every rule with the noise of stored runs before it judges real ones: how often it
 says which word where its sentence is false, where it is true, and at the effect that its file
-states. It ends with 10 if a rule errs in more than 5 % or finds its effect in less than 80 %.
+states; with `claim=` its operating curve. It ends with 10 if a rule errs in more than 5 % or finds
+its effect in less than 80 %.
 
 `verify [results_dir=] [baselines_dir=]` says whether rules, records, commits, results tables and
 baselines agree, names every inconsistency, and what it cannot see. It ends with 10 if they do not
@@ -90,6 +91,13 @@ def _lint(words: Sequence[str]) -> int:
     from harness.store.bundle import find_bundle, read_bundle
 
     given = read_words(words, {"scale": "micro", "claim": "", "noise": NOISE, "out": ""})
+    if given["claim"] and given["out"]:
+        raise UsageError("out= stores the figures of all rules: leave claim= out")
+    if given["noise"].partition("/")[0] != given["scale"]:
+        raise UsageError(
+            f"noise={given['noise']} is of another scale than {given['scale']}: name stored runs of"
+            " that scale (harness.baseline list), or run some first"
+        )
     tables = read_bundle(find_bundle(given["noise"], BASELINES)).tables
     claims = [
         claim
@@ -98,8 +106,11 @@ def _lint(words: Sequence[str]) -> int:
     ]
     if not claims:
         raise UsageError(f"no claim {given['claim']} has a rule for scale {given['scale']}")
-    rows = lint_table.lint(claims, given["scale"], tables)
+    found = lint_table.lint(claims, given["scale"], tables)
+    rows = [lint_table.row_of(one, given["scale"]) for one in found]
     print(lint_table.text(rows))
+    if given["claim"]:
+        print(f"\n{lint_table.curve_text(found[0])}")
     if given["out"]:
         write_atomic(Path(given["out"]), lint_table.csv_text(rows))
         print(f"wrote {given['out']}")

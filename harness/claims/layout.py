@@ -21,7 +21,6 @@ from harness.text import (
     Table,
     console_width,
     folded,
-    markdown_table,
     number,
     plain_table,
 )
@@ -210,24 +209,7 @@ def decided_text(line: Line) -> str:
 
 def markdown(lines: Sequence[Line], scale: str) -> str:
     """Return the sheet as a Markdown table, with what its columns mean and how far it reaches."""
-    rows = [
-        [
-            line.claim.id,
-            line.claim.statement,
-            line.claim.quantity,
-            ours_text(line),
-            f"{verdict_text(line.verdict)} ({standing_text(line.verdict)}, {line.claim.role})"
-            if line.verdict.standing
-            else verdict_text(line.verdict),
-            p_text(line.verdict.p_holm),
-            _share(line.verdict.replication),
-            f"{line.verdict.reason}. {decided_text(line)}".strip(),
-        ]
-        for line in lines
-    ]
-    heads = ["claim", "statement", "paper", "ours", "verdict", "p (Holm)", "replication"]
-    heads.append("why, and the next look")
-    return f"{markdown_table(heads, rows, '<<<<<>><')}\n\n{NOTE} {reach(scale).capitalize()}."
+    return f"{sheet_table(lines).markdown()}\n\n{NOTE} {reach(scale).capitalize()}."
 
 
 def documents(lines: Sequence[Line], scale: str) -> list[dict[str, Any]]:

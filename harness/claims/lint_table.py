@@ -8,12 +8,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.claims.reading import Claim
 from harness.metrics.tables import Tables
 from harness.paths import CLAIMS
 from harness.schema import DamagedError, content_hash
 from harness.text import NOTHING, markdown_table, plain_table
+
+if TYPE_CHECKING:
+    from harness.claims.linting import Lint
 
 FILE = CLAIMS.parent / "lint_micro.csv"
 """The stored figures of the micro rules; docs/claims.md shows them."""
@@ -50,7 +54,7 @@ class Row:
     objection: str
 
 
-def lint(claims: Sequence[Claim], scale: str, tables: Tables) -> list[Row]:
+def lint(claims: Sequence[Claim], scale: str, tables: Tables) -> list[Lint]:
     """Simulate the rules of claims at a scale, with a line on the console for each.
 
     Raises:
@@ -58,23 +62,42 @@ def lint(claims: Sequence[Claim], scale: str, tables: Tables) -> list[Row]:
     """
     from harness.claims.linting import lint_rule
 
-    rows = []
+    found = []
     for claim in claims:
         print(f"simulating {claim.id} ...", file=sys.stderr)
-        found, rule = lint_rule(claim, claim.rules[scale], tables), claim.rules[scale]
-        rows.append(
-            Row(
-                claim=claim.id,
-                role=claim.role,
-                rule=hash_of(claim, scale),
-                false_reproduced=f"{found.wrongly_reproduced:.4f}",
-                true_contradicted=f"{found.wrongly_contradicted:.4f}",
-                **{f"power_{n}": _share(found.power, n) for n in (5, 8, 12)},
-                untestable=rule.untestable,
-                objection=found.objection,
-            )
-        )
-    return rows
+        found.append(lint_rule(claim, claim.rules[scale], tables))
+    return found
+
+
+def row_of(found: Lint, scale: str) -> Row:
+    """Return what is stored of one rule."""
+    claim = found.claim
+    return Row(
+        claim=claim.id,
+        role=claim.role,
+        rule=hash_of(claim, scale),
+        false_reproduced=f"{found.wrongly_reproduced:.4f}",
+        true_contradicted=f"{found.wrongly_contradicted:.4f}",
+        **{f"power_{n}": _share(found.power, n) for n in (5, 8, 12)},
+        untestable=claim.rules[scale].untestable,
+        objection=found.objection,
+    )
+
+
+def curve_text(found: Lint) -> str:
+    """Return the operating curve of a rule: reproduced / contradicted at each true effect."""
+    points = [point for point in found.points if point.name not in ("false", "true", "design")]
+    counts = list(dict.fromkeys(point.seeds for point in points))
+    heads = ["true effect", "noise", *(f"{count} seeds" for count in counts)]
+    rows = []
+    for name, noise in dict.fromkeys((point.name, point.noise) for point in points):
+        mine = [point for point in points if (point.name, point.noise) == (name, noise)]
+        cells = [f"{point.reproduced:.0%} / {point.contradicted:.0%}" for point in mine]
+        rows.append([name, noise, *cells])
+    return (
+        f"{plain_table(heads, rows)}\n\nreproduced / contradicted in per cent of made-up studies;"
+        " true effect: 0 is the limit of each part, 1 the design effect"
+    )
 
 
 def hash_of(claim: Claim, scale: str) -> str:

@@ -9,7 +9,7 @@ Axis letters: ``C`` compared quantities of one rule, ``S`` training seeds, ``B``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -18,9 +18,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from harness.stats.intervals import are_equal
-from harness.stats.word_rules import Decide, shares_of
 
 Model = Literal["normal", "resampled"]
+
+Decide = Callable[[np.ndarray], np.ndarray]
+"""The rule: quantities of many studies, shape (studies, quantities, seeds) -> a word for each,
+shape (studies,). It sees seeds in their order, so that it may judge at looks."""
 
 STUDIES = 4000
 """Made-up studies: a chance of one half then has a standard error of 0.008."""
@@ -238,3 +241,10 @@ def _random_splits(seeds: int, rng: np.random.Generator | None) -> tuple[np.ndar
     half = seeds // 2
     order_PS = rng.permuted(np.tile(np.arange(seeds), (MOST_SPLITS, 1)), axis=1)
     return np.sort(order_PS[:, :half]), np.sort(order_PS[:, half : 2 * half])
+
+
+def shares_of(word_B: np.ndarray) -> dict[str, float]:
+    """Return word -> share, the most frequent first."""
+    words, counts = np.unique(np.asarray(word_B, dtype=str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {str(words[i]): float(counts[i] / len(word_B)) for i in order}

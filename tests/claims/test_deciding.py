@@ -1,5 +1,6 @@
 """Words from numbers that deserve them, and none from numbers that do not."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def said(
     values = [Sample((mean + 0.02 * NOISE[:seeds])[None, :], 1.0) for mean in means]
     other = [Sample((control + 0.02 * NOISE[:seeds])[None, :], 1.0)] if control is not None else []
     # the mark of a rule that is not linted here would forbid what rests on absence
-    object.__setattr__(of, "untestable", "")
+    of = replace(of, untestable="")
     found = decide(of, values, other, DESIGN)
     return Word(str(found.word_R[0])), int(found.seeds_R[0])
 
@@ -72,7 +73,7 @@ def test_every_part_must_hold_and_one_that_fails_is_enough() -> None:
 
 def test_a_spread_of_rounding_is_no_noise() -> None:
     better = rule({"above": 0.0})
-    object.__setattr__(better, "untestable", "")
+    better = replace(better, untestable="")
     dust = 0.2 + 5e-17 * NOISE[:8]
     word = decide(better, [Sample(dust[None, :], 1.0)], [], DESIGN).word_R[0]
     assert word == str(Word.INCONCLUSIVE)
@@ -80,7 +81,7 @@ def test_a_spread_of_rounding_is_no_noise() -> None:
 
 def test_the_first_look_that_decides_counts() -> None:
     better = rule({"above": 0.0})
-    object.__setattr__(better, "untestable", "")
+    better = replace(better, untestable="")
     value = np.concatenate([0.2 + 0.02 * NOISE[:5], np.full(7, -3.0)])
     found = decide(better, [Sample(value[None, :], 1.0)], [], DESIGN)
     assert (found.word_R[0], found.seeds_R[0]) == (str(Word.REPRODUCED), 5)
@@ -98,7 +99,7 @@ def test_a_rule_whose_scale_cannot_show_the_effect_is_untestable_here() -> None:
 def test_either_word_errs_equally_rarely_however_many_parts_there_are(parts: int) -> None:
     rng = np.random.default_rng(parts)
     many = rule(*({"minus": {"x": str(n)}, "above": 0.0} for n in range(parts)))
-    object.__setattr__(many, "untestable", "")
+    many = replace(many, untestable="")
     at_limit = [Sample(rng.normal(size=(4000, 12)), 1.0) for _ in range(parts)]
     words = decide(many, at_limit, [], DESIGN).word_R
     assert (words == str(Word.CONTRADICTED)).mean() < 0.03

@@ -32,7 +32,7 @@ def test_the_stored_figures_are_of_the_rules_as_they_stand_and_none_is_refused()
 
 @pytest.mark.slow
 def test_the_stored_figures_come_out_again(tables: Tables) -> None:
-    rows = lint_table.lint(MICRO, "micro", tables)
+    rows = [lint_table.row_of(one, "micro") for one in lint_table.lint(MICRO, "micro", tables)]
     assert rows == lint_table.stored()
 
 
@@ -48,5 +48,9 @@ def test_a_rule_that_asks_for_what_it_cannot_find_is_refused(tables: Tables) -> 
 
 def test_the_command_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint", "claim=f01a"]) == 0
-    assert "f01a" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "f01a" in said and "12 seeds" in said
     assert main(["lint", "claim=f99"]) == 2
+    assert main(["lint", "scale=orz_7b"]) == 2
+    assert "another scale than orz_7b" in capsys.readouterr().err
+    assert main(["lint", "claim=f01a", "out=x.csv"]) == 2

@@ -12,7 +12,7 @@ from harness.stats.replication import (
     replication_chance,
     split_check,
 )
-from harness.stats.word_rules import Threshold, rule_of_thresholds
+from tests.stats.threshold_rules import Threshold, rule_of_thresholds
 
 RULE = rule_of_thresholds(
     [

@@ -154,8 +154,6 @@ def test_every_table_of_the_report_is_on_the_page_cell_by_cell(stored: Path) -> 
     cells = [cell for table in tables for row in table.cells() for cell in row]
 
     assert len(tables) == 8
-    lines = results.claims
-    assert layout.markdown(lines, "micro").startswith(layout.sheet_table(lines).markdown())
     shown = [(sort, re.sub("<[^>]+>", "", text)) for sort, text in found]
     plain = [(sort_key(c.sort), str(escape(c.text.replace("`", "")))) for c in cells]
     assert sorted(shown) == sorted(plain)

@@ -1,21 +1,13 @@
-"""Rules as thresholds on intervals, applied to thousands of studies at once.
+"""A rule made of thresholds on t intervals, plain enough to check the simulations with."""
 
-Axis letters: ``C`` compared quantities of one rule, ``S`` training seeds, ``B`` studies.
-"""
-
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import special
 
 from harness.stats.intervals import rounding
-
-Decide = Callable[[np.ndarray], np.ndarray]
-"""The rule: differences of many studies, shape (studies, quantities, seeds) -> a word for each,
-shape (studies,). It sees seeds in their order, so that it may judge at looks."""
+from harness.stats.replication import Decide
 
 
 class Threshold(NamedTuple):
@@ -58,13 +50,6 @@ def rule_of_thresholds(
         return found_B
 
     return decide
-
-
-def shares_of(word_B: np.ndarray) -> dict[str, float]:
-    """Return word -> share, the most frequent first."""
-    words, counts = np.unique(np.asarray(word_B, dtype=str), return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    return {str(words[i]): float(counts[i] / len(word_B)) for i in order}
 
 
 def _intervals(value_BCS: np.ndarray, level: float) -> dict[str, np.ndarray]:
