@@ -18,7 +18,7 @@ import transformers
 import yaml
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForTokenClassification
 
-ROOM = Path(__file__).resolve().parents[1] / "harness" / "planning"
+ROOM = Path(__file__).resolve().parents[1] / "harness" / "plan"
 COMMAND = "python scripts/count_parameters.py"
 
 

@@ -42,7 +42,8 @@ def test_no_question_of_theirs_is_in_the_repository() -> None:
     ]
     ours = "\n".join(
         path.read_text()
-        for path in (ROOT / "tests" / "datasets").rglob("*")
+        for path in (ROOT / "tests" / "data").rglob("*")
         if path.is_file() and path.suffix in (".json", ".jsonl", ".csv", ".py")
     )
+    assert texts and ours
     assert [text for text in texts if json.dumps(text)[1:-1] in ours] == []

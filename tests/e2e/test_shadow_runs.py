@@ -78,4 +78,4 @@ def test_a_shadow_has_no_verdict(shadows) -> None:
     _, runs = shadows
     study = runs["ppo"].parents[1]
     (verdicts,) = study.rglob("verdicts.json")
-    assert json.loads(verdicts.read_text())["rows"] == []
+    assert json.loads(verdicts.read_text())["claims"] == []
