@@ -60,15 +60,15 @@ def listing(root: Path = ROOT) -> str:
     return "\n\n".join(["python -m <command> --help tells all about one.", *blocks])
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, f"{__doc__}\n\n{listing()}", _list)
+    return run_command(argv, f"{__doc__}\n\n{listing()}", _list)
 
 
-def _list(words: Sequence[str]) -> int:
-    if words:
-        hint = suggest(f"harness.{words[0]}", commands())
-        raise UsageError(f"unknown word {words[0]!r}: {hint}; run one as python -m <command>")
+def _list(argv: Sequence[str]) -> int:
+    if argv:
+        hint = suggest(f"harness.{argv[0]}", commands())
+        raise UsageError(f"unknown command {argv[0]!r}: {hint}; run one as python -m <command>")
     print(listing())
     return ExitCode.OK
 

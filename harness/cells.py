@@ -1,13 +1,13 @@
 """`python -m harness.cells [<verb>] ablation=<name> [...]`: where every cell of a request stands.
 
 Where every cell of a request stands, from what is on disk and in the queue it was handed to:
-waiting, queued, running, done, failed, interrupted, cancelled, lost, unknown. The other words are
-those of `python -m harness.run`, because they decide which cells there are.
+waiting, queued, running, done, failed, interrupted, cancelled, lost, unknown. The other options
+are those of `python -m harness.run`, because they decide which cells there are.
 
 list        print it and change nothing (also without a verb)
 reconcile   set right what does not agree: a record that says running while nothing runs, a job
             that nobody noted, a job of a cell that is done
-cancel      end the jobs of cells that are queued or run; the cell= words choose them
+cancel      end the jobs of cells that are queued or run; the cell= options choose them
 requeue     start cells again: a Slurm job that is alive goes back to its queue, a cell that is not
             done gets a new job by the request's launcher
 run         run one cell here and now; jobs of launchers do this
@@ -196,17 +196,19 @@ VERBS: dict[str, Callable[[Study, str], int]] = {
 }
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _cells)
+    return run_command(argv, __doc__ or "", _cells)
 
 
-def _cells(words: Sequence[str]) -> int:
-    has_verb = bool(words) and "=" not in words[0]
-    verb, rest = read_verb(words, list(VERBS)) if has_verb else ("list", words)
-    chosen = [word.partition("=")[2] for word in rest if word.startswith("cell=")]
-    others = [word for word in rest if not word.startswith("cell=")]
-    return run_application(lambda asked: VERBS[verb](make_study(asked), ",".join(chosen)), others)
+def _cells(argv: Sequence[str]) -> int:
+    has_verb = bool(argv) and "=" not in argv[0]
+    verb, rest = read_verb(argv, list(VERBS)) if has_verb else ("list", argv)
+    chosen = [text.partition("=")[2] for text in rest if text.startswith("cell=")]
+    overrides = [text for text in rest if not text.startswith("cell=")]
+    return run_application(
+        lambda given: VERBS[verb](make_study(given), ",".join(chosen)), overrides
+    )
 
 
 if __name__ == "__main__":

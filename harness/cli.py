@@ -1,4 +1,4 @@
-"""The words of a command line: `python -m harness.<command> [verb] key=value ... [--flag]`.
+"""The arguments of a command: `python -m harness.<command> [verb] key=value ... [--flag]`.
 
 `run` and `plan` are Hydra applications and read theirs otherwise.
 """
@@ -17,37 +17,37 @@ from harness.text import folded
 _FEW = 12
 
 
-def read_words(
-    words: Sequence[str],
+def read_arguments(
+    argv: Sequence[str],
     known: Mapping[str, str],
     *,
     needed: Collection[str] = (),
     flags: Collection[str] = (),
 ) -> dict[str, str]:
-    """Read `key=value` words and flags.
+    """Read `key=value` arguments and flags.
 
     Args:
-        words: the command line, without a verb.
+        argv: the command line, without a verb.
         known: optional key -> default.
         needed: keys without a default that must be there.
-        flags: words like `--gate` that stand alone; a flag that is given becomes "yes", else "".
+        flags: arguments that stand alone, like `--gate`; "yes" if given, else "".
 
     Returns:
         Every key and flag with its value.
 
     Raises:
-        UsageError: a word is of neither form, a key is unknown, or one that is needed is missing.
+        UsageError: an argument is of neither form, a key is unknown, or a needed one is missing.
     """
     given = {**known, **dict.fromkeys(flags, "")}
     names = list(dict.fromkeys([*known, *needed]))
-    for word in words:
-        if word in flags:
-            given[word] = "yes"
+    for argument in argv:
+        if argument in flags:
+            given[argument] = "yes"
             continue
-        key, sign, value = word.partition("=")
+        key, sign, value = argument.partition("=")
         if not sign or key not in names:
             hint = suggest(key, [*names, *flags])
-            raise UsageError(f"unknown word {word!r}: {hint}; the form is key=value")
+            raise UsageError(f"unknown argument {argument!r}: {hint}; the form is key=value")
         given[key] = value
     for key in needed:
         if not given.get(key):
@@ -55,30 +55,30 @@ def read_words(
     return given
 
 
-def read_verb(words: Sequence[str], verbs: Sequence[str]) -> tuple[str, Sequence[str]]:
+def read_verb(argv: Sequence[str], verbs: Sequence[str]) -> tuple[str, Sequence[str]]:
     """Return the verb that a command line starts with, and the rest of it.
 
     Raises:
         UsageError: there is none, or it is unknown.
     """
-    if not words:
+    if not argv:
         raise UsageError(f"no verb was named: {suggest('', verbs)}")
-    if words[0] not in verbs:
-        raise UsageError(f"unknown verb {words[0]!r}: {suggest(words[0], verbs)}")
-    return words[0], words[1:]
+    if argv[0] not in verbs:
+        raise UsageError(f"unknown verb {argv[0]!r}: {suggest(argv[0], verbs)}")
+    return argv[0], argv[1:]
 
 
-def run_command(words: Sequence[str], text: str, command: Callable[[Sequence[str]], int]) -> int:
+def run_command(argv: Sequence[str], text: str, command: Callable[[Sequence[str]], int]) -> int:
     """Run a command line: help if it is asked for, one line for an error, and the exit code.
 
     Args:
-        words: the command line.
+        argv: the command line.
         text: what `--help` prints, usually the module's docstring.
-        command: takes the words and returns the exit code; a `HarnessError` is printed.
+        command: takes the arguments and returns the exit code; a `HarnessError` is printed.
     """
-    if {"-h", "--help"} & set(words):
+    if {"-h", "--help"} & set(argv):
         return guarded(lambda: show_help(text))
-    return guarded(lambda: command(words))
+    return guarded(lambda: command(argv))
 
 
 def show_help(text: str) -> int:

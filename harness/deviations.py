@@ -13,21 +13,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli import read_words, run_command, suggest
+from harness.cli import read_arguments, run_command, suggest
 from harness.schema import ExitCode, UsageError
 from harness.store.files import write_atomic
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _deviations)
+    return run_command(argv, __doc__ or "", _deviations)
 
 
-def _deviations(words: Sequence[str]) -> int:
+def _deviations(argv: Sequence[str]) -> int:
     from harness.report.deviations import composed, page, read_settings, recipe_scales
     from harness.spec import config as configs
 
-    given = read_words(words, {"scale": "", "out": ""})
+    given = read_arguments(argv, {"scale": "", "out": ""})
     scales = recipe_scales()
     if given["scale"]:
         if given["scale"] not in scales:

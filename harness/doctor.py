@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness import environments
-from harness.cli import read_words, run_command
+from harness.cli import read_arguments, run_command
 from harness.micro.base_model import base_model_dir, verify_base_model
 from harness.paths import ROOT
 from harness.provenance import ABSENT, code_state, hardware, package_versions
@@ -178,13 +178,13 @@ def _imports() -> Check:
     return Check("imports", True, "all engines import")
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _doctor)
+    return run_command(argv, __doc__ or "", _doctor)
 
 
-def _doctor(words: Sequence[str]) -> int:
-    results_dir = Path(read_words(words, {"results_dir": "results"})["results_dir"])
+def _doctor(argv: Sequence[str]) -> int:
+    results_dir = Path(read_arguments(argv, {"results_dir": "results"})["results_dir"])
     checks = examine(os.environ, results_dir)
     print(table(checks))
     print(folded(f"\n{environment_table(ROOT)}"))

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from harness.cli import read_words, run_command
+from harness.cli import read_arguments, run_command
 from harness.metrics.streams import read_lines
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import write_atomic
@@ -33,7 +33,7 @@ from harness.store.files import write_atomic
 PAYS_FOR_CORRECT = ("rule", "orz")
 """Rewards that are 1 for a right answer and 0 for any other: only these tell what was right."""
 
-WORDS = {"fewer_than": "4", "of": "64"}
+DEFAULTS = {"fewer_than": "4", "of": "64"}
 
 
 class Visit(NamedTuple):
@@ -131,13 +131,13 @@ def prompt_key(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _mine)
+    return run_command(argv, __doc__ or "", _mine)
 
 
-def _mine(words: Sequence[str]) -> int:
-    given = read_words(words, WORDS, needed=["runs", "data", "out"])
+def _mine(argv: Sequence[str]) -> int:
+    given = read_arguments(argv, DEFAULTS, needed=["runs", "data", "out"])
     fewer_than, of = _whole(given, "fewer_than"), _whole(given, "of")
     files = [file for run in given["runs"].split(",") for file in rollout_files(Path(run))]
     visits = last_visits(files)

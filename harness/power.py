@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
-from harness.cli import read_words, run_command, suggest
+from harness.cli import read_arguments, run_command, suggest
 from harness.paths import BASELINES
 from harness.schema import ExitCode, UsageError
 from harness.text import folded
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from harness.stats.variance import VarianceSplit
     from harness.store.bundle import Bundle
 
-WORDS = {
+DEFAULTS = {
     "baseline": "micro/kl_penalty",
     "split": "",
     "kind": "difference",
@@ -57,16 +57,16 @@ WORDS = {
 }
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _power)
+    return run_command(argv, __doc__ or "", _power)
 
 
-def _power(words: Sequence[str]) -> int:
+def _power(argv: Sequence[str]) -> int:
     # tables and statistics take a second to import, and --help needs none of them
     from harness.store.bundle import find_bundle, read_bundle, scores_of
 
-    given = read_words(words, WORDS, needed=["effect"])
+    given = read_arguments(argv, DEFAULTS, needed=["effect"])
     goal = read_goal(given)
     bundle = read_bundle(find_bundle(given["baseline"], Path(given["baselines_dir"] or BASELINES)))
     if bundle.scores.empty:
@@ -141,7 +141,7 @@ def read_goal(given: Mapping[str, str]) -> Goal:
     """Return the goal of a request.
 
     Raises:
-        UsageError: a word has a value that it cannot have.
+        UsageError: an option has a value that it cannot have.
     """
     from harness.stats.power import Goal
 

@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli import read_words, run_command, suggest
+from harness.cli import read_arguments, run_command, suggest
 from harness.paths import BASELINES
 from harness.schema import ExitCode, HarnessError, UsageError
 from harness.store.files import write_atomic
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from paper.catalogue import Item
     from paper.inputs import Inputs
 
-WORDS = {
+DEFAULTS = {
     "figure": "",
     "table": "",
     "source": "both",
@@ -51,17 +51,17 @@ WORDS = {
 OUT = Path("results", "paper")
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _build)
+    return run_command(argv, __doc__ or "", _build)
 
 
-def _build(words: Sequence[str]) -> int:
+def _build(argv: Sequence[str]) -> int:
     # tables, statistics and figures take seconds to import, and --help needs none of them
     from paper.index import write_index
     from paper.inputs import read_inputs
 
-    given = read_words(words, WORDS, flags=["all"])
+    given = read_arguments(argv, DEFAULTS, flags=["all"])
     items, formats = _items(given), _formats(given["format"])
     source = given["source"]
     inputs = read_inputs(

@@ -25,7 +25,7 @@ from types import ModuleType
 
 import matplotlib as mpl
 
-from harness.cli import read_words, run_command
+from harness.cli import read_arguments, run_command
 from harness.paths import BASELINES
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import write_atomic
@@ -39,7 +39,7 @@ from paper.preprint_values import find_study, read_values
 TEMPLATE = FOLDER / "preprint.typ"
 LAYOUT = FOLDER / "preprint_layout.typ"
 PDF = Path("results", "paper", "preprint.pdf")
-WORDS = {"out": str(PDF), "png": "", "results_dir": "results", "baselines_dir": ""}
+DEFAULTS = {"out": str(PDF), "png": "", "results_dir": "results", "baselines_dir": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +62,13 @@ class Contents:
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _preprint)
+    return run_command(argv, __doc__ or "", _preprint)
 
 
-def _preprint(words: Sequence[str]) -> int:
-    given = read_words(words, WORDS)
+def _preprint(argv: Sequence[str]) -> int:
+    given = read_arguments(argv, DEFAULTS)
     typst = _typst()
     baselines = Path(given["baselines_dir"] or BASELINES)
     inputs = read_inputs(BOTH, results_dir=Path(given["results_dir"]), baselines=baselines)

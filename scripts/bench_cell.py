@@ -26,17 +26,17 @@ from harness.store.files import write_atomic, write_json
 from harness.text import paragraphs
 
 ROOT = Path(__file__).resolve().parent.parent
-WORDS = {"REPEATS": "5", "STEPS": "6", "REMOVAL": "", "SIZES": "", "LONG": ""}
-WORDS |= {"PART": "", "OUT": "results/bench"}
+DEFAULTS = {"REPEATS": "5", "STEPS": "6", "REMOVAL": "", "SIZES": "", "LONG": ""}
+DEFAULTS |= {"PART": "", "OUT": "results/bench"}
 
 
-def read(words: list[str]) -> dict[str, str]:
-    """Return the words of the command line over their defaults."""
-    given = dict(WORDS)
-    for word in words:
-        key, sign, value = word.partition("=")
-        if not sign or key not in WORDS:
-            sys.exit(f"unknown word {word!r}: expected {'=, '.join(WORDS)}=")
+def read(argv: list[str]) -> dict[str, str]:
+    """Return the arguments of the command line over their defaults."""
+    given = dict(DEFAULTS)
+    for argument in argv:
+        key, sign, value = argument.partition("=")
+        if not sign or key not in DEFAULTS:
+            sys.exit(f"unknown argument {argument!r}: expected {'=, '.join(DEFAULTS)}=")
         given[key] = value
     return given
 
@@ -80,9 +80,9 @@ def page(parts: list[dict[str, Any]], steps: str) -> str:
     )
 
 
-def main(words: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run the command line; return the exit code."""
-    given = read(words)
+    given = read(argv)
     document = measure(given)
     cpu = document["machine_info"].get("cpu", {})
     kept = {

@@ -73,9 +73,9 @@ def page(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(words: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run the command line; return the exit code."""
-    out = Path(words[0]) if words else ROOT / "results" / "bench"
+    out = Path(argv[0]) if argv else ROOT / "results" / "bench"
     out.mkdir(parents=True, exist_ok=True)
     rows = measure()
     (out / "stats.json").write_text(json.dumps(rows, indent=1) + "\n")

@@ -25,12 +25,12 @@ REPEATS = 3000
 START, END = "<!-- calibration: written by scripts/calibrate.py -->", "<!-- end -->"
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    if list(words) not in (["run"], ["tables"]):
+    if list(argv) not in (["run"], ["tables"]):
         print((__doc__ or "").strip())
-        return 0 if {"-h", "--help"} & set(words) else 2
-    if list(words) == ["run"]:
+        return 0 if {"-h", "--help"} & set(argv) else 2
+    if list(argv) == ["run"]:
         write_rows(every_row(REPEATS), FIGURES)
     PAGE.write_text(with_tables(PAGE.read_text(), tables(read_rows(FIGURES))))
     print(f"wrote {PAGE.relative_to(ROOT)}")

@@ -107,12 +107,12 @@ def accelerator_faults(kind: Kind, has_driver: bool) -> list[str]:
     return cuda_faults(version, not has_driver or sys.modules["torch"].cuda.is_available())
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run every check and print the faults."""
     import platform
 
-    kind = next((KINDS[word] for word in words if word in KINDS), CPU)
-    has_driver = "driver=later" not in words
+    kind = next((KINDS[argument] for argument in argv if argument in KINDS), CPU)
+    has_driver = "driver=later" not in argv
     os.environ.update(VLLM_NO_USAGE_STATS="1", RAY_USAGE_STATS_ENABLED="0", HF_HUB_OFFLINE="1")
     requirements = Path(__file__).resolve().parent.parent / "requirements"
     pins = [p for f in kind.files for p in read_pins(requirements / f, platform.machine())]

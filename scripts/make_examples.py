@@ -88,8 +88,8 @@ def write_grades() -> None:
     for folder in studies():
         if folder.parent.name in KNOWN_ANSWERS:
             scratch = ROOT / "build" / "grades" / folder.name
-            words = (f"responses={folder / 'samples.parquet'}", "references=micro")
-            _run("harness.grade", *words, f"out={scratch}")
+            arguments = (f"responses={folder / 'samples.parquet'}", "references=micro")
+            _run("harness.grade", *arguments, f"out={scratch}")
             # the page needs the verdicts alone; the rest has times in it, never the same twice
             (folder / GRADES.parent).mkdir(exist_ok=True)
             shutil.copyfile(scratch / GRADES.name, folder / GRADES)
@@ -146,14 +146,14 @@ STEPS: Mapping[str, Callable[[], None]] = {
 }
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Do the steps that are named, or all; return 1 if one was not done."""
-    unknown = [word for word in words if word not in STEPS]
+    unknown = [name for name in argv if name not in STEPS]
     if unknown:
         print(f"error: unknown step {unknown[0]!r}: one of {', '.join(STEPS)}", file=sys.stderr)
         return 2
     failed = []
-    for name, took, problem in _done(words or list(STEPS)):
+    for name, took, problem in _done(argv or list(STEPS)):
         print(f"{name}: {problem or f'written ({took:.0f} s)'}", flush=True)
         failed += [name] if problem else []
     if failed:
@@ -173,12 +173,12 @@ def _done(names: Sequence[str]) -> Iterator[tuple[str, float, str]]:
         yield name, time.monotonic() - began, problem
 
 
-def _run(module: str, *words: str) -> str:
-    return _called([sys.executable, "-m", module, *words])
+def _run(module: str, *arguments: str) -> str:
+    return _called([sys.executable, "-m", module, *arguments])
 
 
-def _run_file(path: str, *words: str) -> str:
-    return _called([sys.executable, path, *words])
+def _run_file(path: str, *arguments: str) -> str:
+    return _called([sys.executable, path, *arguments])
 
 
 def _called(command: Sequence[str]) -> str:

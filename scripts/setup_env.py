@@ -137,16 +137,16 @@ def remove_unwanted(env: Environment, uv: Uv) -> None:
         raise SetupError(f"could not remove {', '.join(names)}, unfit beside a +cpu torch")
 
 
-def check_imports(env: Environment, words: Sequence[str] = ()) -> None:
+def check_imports(env: Environment, extra: Sequence[str] = ()) -> None:
     """Import everything in the environment's own Python and name what fails.
 
     Args:
         env: the environment.
-        words: more words for check_env.py.
+        extra: further arguments for check_env.py.
     """
     script = str(env.root / "scripts" / "check_env.py")
     answer = subprocess.run(
-        [str(env.python), script, env.kind.name, *words],
+        [str(env.python), script, env.kind.name, *extra],
         capture_output=True,
         text=True,
         check=False,
@@ -209,12 +209,12 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Check the machine, complete the environment, turn every refusal into one line."""
     signal.signal(signal.SIGTERM, _interrupt)
     env = Environment(ROOT, ROOT / ".venv")
     try:
-        options = read_options(words)
+        options = read_options(argv)
         env = env._replace(kind=choose_kind(options.accelerator, env.venv))
         if options.is_dry:
             print(dry_account(env))

@@ -84,17 +84,17 @@ class Options(NamedTuple):
     is_driver_later: bool = False
 
 
-def read_options(words: Sequence[str]) -> Options:
+def read_options(argv: Sequence[str]) -> Options:
     """Read ``accelerator=``, ``dry=`` and ``driver=``; an empty value is as if not given.
 
     Raises:
-        SetupError: an unknown word or value, with the choices.
+        SetupError: an unknown argument or value, with the choices.
     """
     given = {"accelerator": "", "dry": "", "driver": ""}
-    for word in words:
-        name, is_pair, value = word.partition("=")
+    for argument in argv:
+        name, is_pair, value = argument.partition("=")
         if not is_pair or name not in given:
-            raise SetupError(f"unknown word {word!r}: expected {USAGE}")
+            raise SetupError(f"unknown argument {argument!r}: expected {USAGE}")
         given[name] = value
     choices = (
         ("ACCELERATOR", given["accelerator"], ("", *KINDS)),

@@ -61,17 +61,17 @@ def read_settings(listing: str) -> dict[str, str]:
     return settings
 
 
-def source_words(settings: Mapping[str, str]) -> list[str]:
-    """Return the words that make uv look where pip looks."""
+def source_options(settings: Mapping[str, str]) -> list[str]:
+    """Return the options that make uv look where pip looks."""
     # pip takes a version from whichever source has it; uv alone would stop at the first source that
     # has the package in any version.
-    words = ["--index-strategy", "unsafe-best-match"]
+    options = ["--index-strategy", "unsafe-best-match"]
     for option, flag in _FLAGS.items():
-        words += [word for value in settings.get(option, "").split() for word in (flag, value)]
+        options += [word for value in settings.get(option, "").split() for word in (flag, value)]
     for option, flag in _SWITCHES.items():
         if settings.get(option, "").lower() in ("1", "true", "yes", "on"):
-            words.append(flag)
-    return words
+            options.append(flag)
+    return options
 
 
 def source_variables(settings: Mapping[str, str]) -> dict[str, str]:
@@ -89,8 +89,8 @@ def ensure_uv(env: Environment) -> None:
     if _says(env, "--version").startswith(f"uv {version} "):
         return
     install = ["pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"]
-    for words in (["ensurepip", "--default-pip"], [*install, f"uv=={version}"]):
-        command = [str(env.python), "-m", *words]
+    for arguments in (["ensurepip", "--default-pip"], [*install, f"uv=={version}"]):
+        command = [str(env.python), "-m", *arguments]
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, env=clean_environment()
         )
@@ -103,9 +103,9 @@ def ensure_uv(env: Environment) -> None:
             )
 
 
-def _says(env: Environment, *words: str) -> str:
+def _says(env: Environment, *arguments: str) -> str:
     """Return what the environment's uv prints, '' if there is none or it fails."""
-    command = [str(env.venv / "bin" / "uv"), *words]
+    command = [str(env.venv / "bin" / "uv"), *arguments]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=env.root)
     except OSError:
@@ -132,22 +132,22 @@ class Uv:
             ask, capture_output=True, text=True, check=False, env=clean_environment()
         )
         settings = read_settings(listing.stdout)
-        self.words = source_words(settings)
+        self.options = source_options(settings)
         self.variables = {**clean_environment(), **source_variables(settings)}
 
-    def run(self, *words: str) -> int:
+    def run(self, *arguments: str) -> int:
         """Run ``uv pip`` on the environment, its messages shown; return the exit code."""
-        verb, *rest = words
+        verb, *rest = arguments
         command = [str(self.env.venv / "bin" / "uv"), "pip", verb, "--python", str(self.env.python)]
         return subprocess.run(
             [*command, *rest], check=False, cwd=self.env.root, env=self.variables
         ).returncode
 
-    def install(self, *words: str) -> int:
+    def install(self, *arguments: str) -> int:
         """Install exactly what is named, without what it asks for; return the exit code."""
         # The backend that builds this package is pinned too, in the file that brings uv.
         pinned = ("--build-constraints", "requirements/build.txt")
-        return self.run("install", "--no-deps", *pinned, *WHEELS, *self.words, *words)
+        return self.run("install", "--no-deps", *pinned, *WHEELS, *self.options, *arguments)
 
     def offers(self, file: str) -> bool:
         """Return whether pip's sources have what a file of requirements/ names."""

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from harness.cli import (  # noqa: E402
-    read_words,
+    read_arguments,
     run_command,
     suggest,
 )
@@ -26,11 +26,11 @@ from harness.schema import ExitCode, UsageError  # noqa: E402
 from harness.spec.choices import ablation_files  # noqa: E402
 from harness.text import aligned  # noqa: E402
 
-WORDS = {"scales": "", "ablations": "", "results_dir": "results", "steps": "2"}
+DEFAULTS = {"scales": "", "ablations": "", "results_dir": "results", "steps": "2"}
 
 
 def chosen(given: str, known: list[str]) -> list[str]:
-    """Return the names that a word names, all of them if it names none.
+    """Return the names of a comma-separated option, all of them if it names none.
 
     Raises:
         UsageError: one of them is unknown.
@@ -44,23 +44,23 @@ def chosen(given: str, known: list[str]) -> list[str]:
 
 def run_one(scale: str, ablation: str, results_dir: str, steps: str) -> tuple[str, str, str, str]:
     """Run one ablation at one scale as a shadow; return its row of the table."""
-    words = [f"ablation={ablation}", f"scale={scale}", "shadow=true", f"steps={steps}"]
+    overrides = [f"ablation={ablation}", f"scale={scale}", "shadow=true", f"steps={steps}"]
     started = time.monotonic()
     ended = subprocess.run(
-        [sys.executable, "-m", "harness.run", *words, f"results_dir={results_dir}"],
+        [sys.executable, "-m", "harness.run", *overrides, f"results_dir={results_dir}"],
         cwd=ROOT,
         check=False,
     )
     return scale, ablation, str(ended.returncode), f"{time.monotonic() - started:.0f}"
 
 
-def main(words: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", lambda rest: _shadow_all(list(rest)))
+    return run_command(argv, __doc__ or "", lambda rest: _shadow_all(list(rest)))
 
 
-def _shadow_all(words: list[str]) -> int:
-    given = read_words(words, WORDS)
+def _shadow_all(argv: list[str]) -> int:
+    given = read_arguments(argv, DEFAULTS)
     scales = chosen(given["scales"], recipe_scales())
     ablations = chosen(given["ablations"], list(ablation_files()))
     rows = [

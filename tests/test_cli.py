@@ -2,33 +2,33 @@
 
 import pytest
 
-from harness.cli import read_verb, read_words, run_command
+from harness.cli import read_arguments, read_verb, run_command
 from harness.schema import ExitCode, UsageError
 
 
-def test_words_and_flags_are_read_over_the_defaults() -> None:
-    given = read_words(["b=2=3", "--gate"], {"a": "1", "b": ""}, flags=["--gate", "--force"])
+def test_arguments_and_flags_are_read_over_the_defaults() -> None:
+    given = read_arguments(["b=2=3", "--gate"], {"a": "1", "b": ""}, flags=["--gate", "--force"])
     assert given == {"a": "1", "b": "2=3", "--gate": "yes", "--force": ""}
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("argv", "said"),
     [(["c=1"], "'c=1'"), (["a"], "key=value"), (["--gat"], "--gate"), ([], "give b=<name>")],
 )
-def test_a_wrong_word_is_refused(words: list[str], said: str) -> None:
+def test_a_wrong_argument_is_refused(argv: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        read_words(words, {"a": "1"}, needed=["b"], flags=["--gate"])
+        read_arguments(argv, {"a": "1"}, needed=["b"], flags=["--gate"])
 
 
 def test_a_verb_comes_first() -> None:
     assert read_verb(["show", "a=1"], ["list", "show"]) == ("show", ["a=1"])
-    for words in ([], ["shw"]):
+    for argv in ([], ["shw"]):
         with pytest.raises(UsageError, match="show"):
-            read_verb(words, ["list", "show"])
+            read_verb(argv, ["list", "show"])
 
 
 def test_an_error_becomes_one_line_and_its_code(capsys: pytest.CaptureFixture[str]) -> None:
-    def command(words: object) -> int:
+    def command(argv: object) -> int:
         raise UsageError("no such thing")
 
     assert run_command(["--help"], " how to \n", command) == ExitCode.OK

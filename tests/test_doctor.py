@@ -63,7 +63,7 @@ def test_help_is_printed_and_nothing_is_looked_at(
 
 def test_an_unknown_word_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["help"]) == 2
-    assert "unknown word 'help'" in capsys.readouterr().err
+    assert "unknown argument 'help'" in capsys.readouterr().err
 
 
 def test_the_table_is_aligned() -> None:

@@ -113,10 +113,10 @@ def test_the_doctor_says_which_environment_this_is(
 
 
 def test_no_id_depends_on_the_description(session: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["ablation=kl_penalty", "seeds=1"]
-    before = [cell.cell_id for cell in make_study(words).cells]
+    overrides = ["ablation=kl_penalty", "seeds=1"]
+    before = [cell.cell_id for cell in make_study(overrides).cells]
     monkeypatch.setattr(environments, "describe", lambda root: {"name": "another"})
-    assert [cell.cell_id for cell in make_study(words).cells] == before
+    assert [cell.cell_id for cell in make_study(overrides).cells] == before
 
 
 def test_an_id_has_the_engines_and_an_optional_one_only_where_it_is_installed(
@@ -186,9 +186,12 @@ def test_the_apptainer_definition_makes_the_same() -> None:
     assert dict(docker)["COPY"] == ". ."
 
 
-def test_the_words_of_the_recipes_are_choices_of_the_setup() -> None:
-    words = [word for word in COMMAND.split() if "=" in word and not word.startswith("PYTHON")]
+def test_the_arguments_of_the_recipes_are_choices_of_the_setup() -> None:
+    arguments = [word for word in COMMAND.split() if "=" in word and not word.startswith("PYTHON")]
     options = setup_kinds.read_options(
-        [word.replace("ACCELERATOR", "accelerator").replace("DRIVER", "driver") for word in words]
+        [
+            word.replace("ACCELERATOR", "accelerator").replace("DRIVER", "driver")
+            for word in arguments
+        ]
     )
     assert options == setup_kinds.Options("cuda", is_driver_later=True)

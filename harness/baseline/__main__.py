@@ -31,7 +31,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.cli import read_verb, read_words, run_command
+from harness.cli import read_arguments, read_verb, run_command
 from harness.paths import BASELINES, ROOT
 from harness.schema import ExitCode, UsageError
 from harness.text import folded
@@ -40,22 +40,22 @@ Given = Mapping[str, str]
 
 
 class Verb(NamedTuple):
-    """A verb of the command line: what it does, its words with defaults, and those it needs."""
+    """A subcommand: what it does, its options with defaults, and those it needs."""
 
     run: Callable[[Given, Path], None]
-    words: Mapping[str, str]
+    defaults: Mapping[str, str]
     needed: Sequence[str] = ()
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _baseline)
+    return run_command(argv, __doc__ or "", _baseline)
 
 
-def _baseline(words: Sequence[str]) -> int:
-    name, rest = read_verb(words, list(VERBS))
+def _baseline(argv: Sequence[str]) -> int:
+    name, rest = read_verb(argv, list(VERBS))
     verb = VERBS[name]
-    given = read_words(rest, {**verb.words, "baselines_dir": ""}, needed=verb.needed)
+    given = read_arguments(rest, {**verb.defaults, "baselines_dir": ""}, needed=verb.needed)
     verb.run(given, Path(given["baselines_dir"] or BASELINES))
     return ExitCode.OK
 
@@ -160,7 +160,7 @@ def _import(given: Given, baselines: Path) -> None:
         print(f"note: {len(left)} names of the log are not ours and were left out: {left[0]}, ...")
 
 
-_IMPORT_WORDS = ("name", "licence", "citation", "format", "mapping", "arm", "seed", "title")
+_IMPORT_OPTIONS = ("name", "licence", "citation", "format", "mapping", "arm", "seed", "title")
 
 VERBS: dict[str, Verb] = {
     "save": Verb(
@@ -174,7 +174,7 @@ VERBS: dict[str, Verb] = {
     "diff": Verb(_diff, {}, ["a", "b"]),
     "merge": Verb(_merge, {"name": "", "because": ""}, ["a", "b"]),
     "export": Verb(_export, {}, ["name", "out"]),
-    "import": Verb(_import, dict.fromkeys(_IMPORT_WORDS, ""), ["from"]),
+    "import": Verb(_import, dict.fromkeys(_IMPORT_OPTIONS, ""), ["from"]),
 }
 """Every verb, in the order of the help."""
 

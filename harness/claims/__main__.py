@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli import read_words, run_command, suggest
+from harness.cli import read_arguments, run_command, suggest
 from harness.paths import BASELINES, CLAIMS, ROOT
 from harness.schema import ExitCode, UsageError
 from harness.store.files import write_atomic
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 NOISE = "micro/kl_penalty@v3"
 """Stored runs whose noise the rules are linted with."""
 
-WORDS = {
+DEFAULTS = {
     "scale": "micro",
     "claim": "",
     "format": "table",
@@ -48,23 +48,23 @@ WORDS = {
 }
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _claims)
+    return run_command(argv, __doc__ or "", _claims)
 
 
-def _claims(words: Sequence[str]) -> int:
+def _claims(argv: Sequence[str]) -> int:
     # tables and statistics take a second to import, and --help needs none of them
     from harness.claims import layout
     from harness.claims.page import page
     from harness.claims.reading import read_claims
     from harness.claims.rows import claim_sheet, stored_rows
 
-    if words and words[0] == "lint":
-        return _lint(words[1:])
-    if words and words[0] == "verify":
-        return _verify(words[1:])
-    given = read_words(words, WORDS)
+    if argv and argv[0] == "lint":
+        return _lint(argv[1:])
+    if argv and argv[0] == "verify":
+        return _verify(argv[1:])
+    given = read_arguments(argv, DEFAULTS)
     if given["format"] == "pages":
         print(page(read_claims(CLAIMS)), end="")
         return ExitCode.OK
@@ -85,12 +85,12 @@ def _claims(words: Sequence[str]) -> int:
     return ExitCode.OK
 
 
-def _lint(words: Sequence[str]) -> int:
+def _lint(argv: Sequence[str]) -> int:
     from harness.claims import lint_table
     from harness.claims.reading import read_claims
     from harness.store.bundle import find_bundle, read_bundle
 
-    given = read_words(words, {"scale": "micro", "claim": "", "noise": NOISE, "out": ""})
+    given = read_arguments(argv, {"scale": "micro", "claim": "", "noise": NOISE, "out": ""})
     if given["claim"] and given["out"]:
         raise UsageError("out= stores the figures of all rules: leave claim= out")
     if given["noise"].partition("/")[0] != given["scale"]:
@@ -117,10 +117,10 @@ def _lint(words: Sequence[str]) -> int:
     return ExitCode.WORSE if any(row.objection for row in rows) else ExitCode.OK
 
 
-def _verify(words: Sequence[str]) -> int:
+def _verify(argv: Sequence[str]) -> int:
     from harness.claims.verifying import remarks_text, verify
 
-    given = read_words(words, {key: WORDS[key] for key in ("results_dir", "baselines_dir")})
+    given = read_arguments(argv, {key: DEFAULTS[key] for key in ("results_dir", "baselines_dir")})
     baselines = Path(given["baselines_dir"] or BASELINES)
     remarks = verify(ROOT, Path(given["results_dir"]), baselines)
     print(remarks_text(remarks))

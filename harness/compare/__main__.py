@@ -27,7 +27,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli import read_words, run_command
+from harness.cli import read_arguments, run_command
 from harness.paths import BASELINES
 from harness.schema import ExitCode, UsageError
 from harness.text import folded
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from harness.compare.comparison import Comparison
     from harness.compare.effects import Settings
 
-REQUEST_WORDS = {"scale": "micro", "results_dir": "results", "partial": ""}
-SIDE_WORDS = {
+REQUEST_DEFAULTS = {"scale": "micro", "results_dir": "results", "partial": ""}
+SIDE_DEFAULTS = {
     "candidate_arm": "",
     "baseline_arm": "",
     "metric": "",
@@ -47,34 +47,34 @@ SIDE_WORDS = {
     "allow_partial": "",
     "out": "",
 }
-WORDS = {"candidate": "", "ablation": "", "baseline": "", "baselines_dir": ""}
+DEFAULTS = {"candidate": "", "ablation": "", "baseline": "", "baselines_dir": ""}
 FLAGS = ("--gate", "--anyway")
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _compare)
+    return run_command(argv, __doc__ or "", _compare)
 
 
-def _compare(words: Sequence[str]) -> int:
-    known = {**WORDS, **SIDE_WORDS, **REQUEST_WORDS}
-    given = read_words(words, known, flags=FLAGS)
+def _compare(argv: Sequence[str]) -> int:
+    known = {**DEFAULTS, **SIDE_DEFAULTS, **REQUEST_DEFAULTS}
+    given = read_arguments(argv, known, flags=FLAGS)
     if bool(given["candidate"]) == bool(given["ablation"]):
         raise UsageError(
             "name what to compare, by one of candidate=<results, bundle or log> (with baseline=)"
             " and ablation=<name>"
         )
     if given["ablation"]:
-        _refuse(given, [*SIDE_WORDS, *FLAGS], {}, "ablation=")
+        _refuse(given, [*SIDE_DEFAULTS, *FLAGS], {}, "ablation=")
         return _compare_request(given)
-    _refuse(given, list(REQUEST_WORDS), REQUEST_WORDS, "candidate=")
-    return _compare_sides(given, words)
+    _refuse(given, list(REQUEST_DEFAULTS), REQUEST_DEFAULTS, "candidate=")
+    return _compare_sides(given, argv)
 
 
 def _refuse(
     given: Mapping[str, str], names: Sequence[str], usual: Mapping[str, str], form: str
 ) -> None:
-    """Refuse words of the other form, which would do nothing."""
+    """Refuse options of the other form, which would do nothing."""
     for name in names:
         if given[name] != usual.get(name, ""):
             raise UsageError(f"{name} does nothing beside {form}: see python -m harness.compare -h")
@@ -95,7 +95,7 @@ def _compare_request(given: Mapping[str, str]) -> int:
     return placements.exit_code
 
 
-def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
+def _compare_sides(given: Mapping[str, str], argv: Sequence[str]) -> int:
     from harness.compare.effects import Settings
     from harness.compare.output import comparison_text, write_comparison
     from harness.evaluate.folder import is_evaluation
@@ -112,7 +112,7 @@ def _compare_sides(given: Mapping[str, str], words: Sequence[str]) -> int:
     comparison = (_of_evaluations if of_models else _of_studies)(given, settings)
     print(folded(comparison_text(comparison)))
     if given["out"]:
-        command = " ".join(["python -m harness.compare", *words])
+        command = " ".join(["python -m harness.compare", *argv])
         written = write_comparison(comparison, Path(given["out"]), command)
         print("\nwritten: " + ", ".join(str(path) for path in written))
     return comparison.gate.code if given["--gate"] else ExitCode.OK

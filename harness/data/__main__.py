@@ -49,7 +49,7 @@ from typing import NamedTuple, get_args
 
 import yaml
 
-from harness.cli import read_verb, read_words, run_command
+from harness.cli import read_arguments, read_verb, run_command
 from harness.data.asking import asked_in
 from harness.data.card import card, page
 from harness.data.entries import Duplicates, Entry, entries, find_entry
@@ -76,23 +76,23 @@ Given = Mapping[str, str]
 
 
 class Verb(NamedTuple):
-    """A verb of the command line: what it does, its words with defaults, and those it needs."""
+    """A subcommand: what it does, its options with defaults, and those it needs."""
 
     run: Callable[[Given], int]
-    words: Mapping[str, str]
+    defaults: Mapping[str, str]
     needed: Sequence[str] = ()
     flags: Sequence[str] = ()
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _data)
+    return run_command(argv, __doc__ or "", _data)
 
 
-def _data(words: Sequence[str]) -> int:
-    name, rest = read_verb(words, list(VERBS))
+def _data(argv: Sequence[str]) -> int:
+    name, rest = read_verb(argv, list(VERBS))
     verb = VERBS[name]
-    return verb.run(read_words(rest, verb.words, needed=verb.needed, flags=verb.flags))
+    return verb.run(read_arguments(rest, verb.defaults, needed=verb.needed, flags=verb.flags))
 
 
 def _list(_: Given) -> int:
@@ -193,11 +193,11 @@ def _task(given: Given, hub: Hub) -> Task:
     )
 
 
-def _evaluations(entry: Entry, words: str) -> list[Entry]:
+def _evaluations(entry: Entry, names: str) -> list[Entry]:
     """Return the evaluation sets that lie beside a set."""
-    if entry.use != "training" or words == "none":
+    if entry.use != "training" or names == "none":
         return []
-    chosen = [find_entry(name) for name in words.split(",") if name]
+    chosen = [find_entry(name) for name in names.split(",") if name]
     wrong = next((one.name for one in chosen if one.use != "evaluation"), None)
     if wrong is not None:
         raise UsageError(f"eval={wrong} is a training set: name evaluation sets, as `list` shows")

@@ -15,17 +15,17 @@ from harness.schema import ExitCode, UsageError
 from harness.store.files import write_atomic
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _docs)
+    return run_command(argv, __doc__ or "", _docs)
 
 
-def _docs(words: Sequence[str]) -> int:
+def _docs(argv: Sequence[str]) -> int:
     pages = _pages()
-    for word in words:
-        if word not in pages:
-            raise UsageError(f"unknown page {word!r}: {suggest(word, pages)}")
-    for name in words or pages:
+    for name in argv:
+        if name not in pages:
+            raise UsageError(f"unknown page {name!r}: {suggest(name, pages)}")
+    for name in argv or pages:
         path = DOCS / f"{name}.md"
         write_atomic(path, pages[name]())
         print(f"wrote {path}")

@@ -196,8 +196,8 @@ def _micro_cost(ablation: Ablation) -> str:
 @cache
 def _micro_cell(steps: int) -> tuple[Estimate, int]:
     """Return what a cell of this many steps takes, in any arm, and how many run at once."""
-    words = ["ablation=kl_penalty", "scale=micro", "levels=[none]", "seeds=1", f"steps={steps}"]
+    overrides = ["ablation=kl_penalty", "scale=micro", "levels=[none]", "seeds=1", f"steps={steps}"]
     with configs.session():
-        study = make_study(words)
+        study = make_study(overrides)
     launcher = study.request.launcher
     return estimate_cell(study.cells[0], launcher["estimate"], []), int(launcher["cells_at_once"])

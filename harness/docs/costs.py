@@ -7,7 +7,7 @@ from harness.plan.calibration import Calibration
 from harness.plan.cell import CellPlan
 from harness.plan.gpu import plan_on_gpus
 from harness.plan.memory import GIB
-from harness.plan.request import split_words
+from harness.plan.request import split_plan_keys
 from harness.plan.tables import span_text
 from harness.report.deviations import recipe_scales
 from harness.text import markdown_table, paragraphs
@@ -15,7 +15,7 @@ from harness.text import markdown_table, paragraphs
 PATH = DOCS / "costs.md"
 GPU = "h800"
 # the first arm of the ablation is the paper's own recipe, PPO without KL
-WORDS = ["ablation=kl_penalty", "levels=[none]", "seeds=1", f"gpu={GPU}"]
+ARGUMENTS = ["ablation=kl_penalty", "levels=[none]", "seeds=1", f"gpu={GPU}"]
 HEADS = [
     *("recipe", "GPUs", "fullest GPU [GiB]", "fits", "steps", "tokens [1e9]", "step [s]"),
     *("days", "GPU-hours"),
@@ -41,10 +41,10 @@ def planned() -> tuple[dict[str, CellPlan], Calibration]:
     """Return scale -> plan of its cell; needs a `harness.spec.config.session` around it."""
     cells: dict[str, CellPlan] = {}
     for scale in recipe_scales():
-        asked, words = split_words([*WORDS, f"scale={scale}"])
-        assert asked is not None
-        request, calibration = plan_on_gpus(asked, words)
-        (cells[scale],) = request.cells.values()
+        request, overrides = split_plan_keys([*ARGUMENTS, f"scale={scale}"])
+        assert request is not None
+        plan, calibration = plan_on_gpus(request, overrides)
+        (cells[scale],) = plan.cells.values()
     return cells, calibration
 
 

@@ -9,31 +9,31 @@ from harness.paths import DOCS
 from harness.plan.calibration import Calibration
 from harness.plan.gpu import plan_on_gpus
 from harness.plan.page import page
-from harness.plan.request import split_words
-from harness.plan.tables import Request
+from harness.plan.request import split_plan_keys
+from harness.plan.tables import MatrixPlan
 
 PATH = DOCS / "planning.md"
 PICTURE = "planning.svg"
-WORDS = ["ablation=algorithm", "levels=[ppo,grpo]", "scale=orz_7b", "gpus=64", "gpu=h800"]
+ARGUMENTS = ["ablation=algorithm", "levels=[ppo,grpo]", "scale=orz_7b", "gpus=64", "gpu=h800"]
 
 
-def example() -> tuple[Request, Calibration]:
+def example() -> tuple[MatrixPlan, Calibration]:
     """Return the plan that the page shows; needs a `harness.spec.config.session` around it."""
-    asked, words = split_words(WORDS)
-    assert asked is not None
-    return plan_on_gpus(asked, words)
+    request, overrides = split_plan_keys(ARGUMENTS)
+    assert request is not None
+    return plan_on_gpus(request, overrides)
 
 
-def planning_page(request: Request, calibration: Calibration) -> str:
+def planning_page(plan: MatrixPlan, calibration: Calibration) -> str:
     """Return the text of docs/planning.md, with a plan as its example."""
-    return page(request, calibration, f"python -m harness.plan {shlex.join(WORDS)}", PICTURE)
+    return page(plan, calibration, f"python -m harness.plan {shlex.join(ARGUMENTS)}", PICTURE)
 
 
-def draw_picture(request: Request, folder: Path) -> None:
+def draw_picture(plan: MatrixPlan, folder: Path) -> None:
     """Write the picture of the page, which shows the same plan."""
     from harness.plan.picture import plan_figure
     from harness.plots import save_figure
 
-    for path in save_figure(plan_figure(request.cells, request.title), folder / PICTURE):
+    for path in save_figure(plan_figure(plan.cells, plan.title), folder / PICTURE):
         if path.suffix != ".svg":
             path.unlink()

@@ -44,7 +44,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness import provenance
-from harness.cli import read_words, run_command
+from harness.cli import read_arguments, run_command
 from harness.schema import ExitCode, UsageError
 from harness.store.files import check_writable
 from harness.store.locks import locked
@@ -62,8 +62,8 @@ MakeEngine: TypeAlias = "Callable[[Plan, Settings], Engine]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the words ask for, beside the plan: where, and how it is graded and laid out."""
+class EvaluationRequest:
+    """What the command line asks for, beside the plan: where, and how it is graded and laid out."""
 
     out: Path
     graders: tuple[str, ...]
@@ -72,18 +72,18 @@ class Asked:
     command: str
 
 
-def main(words: Sequence[str], make_engine: MakeEngine | None = None) -> int:
+def main(argv: Sequence[str], make_engine: MakeEngine | None = None) -> int:
     """Run the command line; return the exit code.
 
     Args:
-        words: of the command line.
+        argv: of the command line.
         make_engine: takes the place of vLLM, for tests.
     """
     engine = make_engine or _vllm
-    return run_command(words, __doc__ or "", lambda given: _evaluate(given, engine))
+    return run_command(argv, __doc__ or "", lambda given: _evaluate(given, engine))
 
 
-def evaluate(plan: Plan, asked: Asked, make_engine: MakeEngine) -> Evaluation:
+def evaluate(plan: Plan, request: EvaluationRequest, make_engine: MakeEngine) -> Evaluation:
     """Sample, grade and store an evaluation, or what is missing of it.
 
     Raises:
@@ -93,60 +93,60 @@ def evaluate(plan: Plan, asked: Asked, make_engine: MakeEngine) -> Evaluation:
     # tables and figures take a second to import, and --help needs neither
     from harness.evaluate.folder import open_folder
     from harness.evaluate.grading import grade_all
+    from harness.evaluate.options import NEEDED_BYTES, say
     from harness.evaluate.output import Evaluation, evaluation_text, write_evaluation
     from harness.evaluate.sampling import sample_all
     from harness.evaluate.scores import summarise
-    from harness.evaluate.words import NEEDED_BYTES, say
 
-    check_writable(asked.out, NEEDED_BYTES)
-    with locked(asked.out):
-        open_folder(asked.out, plan.identity(), lambda: _others(plan))
-        responses = sample_all(asked.out, plan, lambda: make_engine(plan, asked.settings), say)
-        samples = grade_all(plan, responses, asked.graders, asked.workers)
+    check_writable(request.out, NEEDED_BYTES)
+    with locked(request.out):
+        open_folder(request.out, plan.identity(), lambda: _others(plan))
+        responses = sample_all(request.out, plan, lambda: make_engine(plan, request.settings), say)
+        samples = grade_all(plan, responses, request.graders, request.workers)
         evaluation = Evaluation(
             plan=plan,
-            graders=asked.graders,
+            graders=request.graders,
             samples=samples,
-            summary=summarise(plan, samples, asked.graders),
+            summary=summarise(plan, samples, request.graders),
         )
         print(folded(evaluation_text(evaluation)))
-        for path in write_evaluation(evaluation, asked.out, asked.command):
+        for path in write_evaluation(evaluation, request.out, request.command):
             say(f"wrote {path}")
     return evaluation
 
 
-def _evaluate(words: Sequence[str], make_engine: MakeEngine) -> int:
-    from harness.evaluate import words as said
+def _evaluate(argv: Sequence[str], make_engine: MakeEngine) -> int:
+    from harness.evaluate import options
     from harness.evaluate.definitions import suite_of
     from harness.evaluate.general_run import run_general
 
-    given = read_words(words, said.WORDS, needed=["model", "suite"])
+    given = read_arguments(argv, options.DEFAULTS, needed=["model", "suite"])
     if given["dry_run"] not in ("true", "false"):
         raise UsageError(f"dry_run={given['dry_run']} is neither true nor false")
     suite = suite_of(given["suite"])
-    said.refuse_idle(given, suite)
-    command = shlex.join(["python", "-m", "harness.evaluate", *words])
+    options.refuse_idle(given, suite)
+    command = shlex.join(["python", "-m", "harness.evaluate", *argv])
     if suite.tasks:
         return run_general(suite, given)
     plan = _plan(suite, given)
-    asked = Asked(
-        out=said.out_of(given),
-        graders=said.graders_of(given["graders"], plan.protocol.grader),
-        workers=said.whole(given, "workers", 1),
-        settings=said.settings_of(given),
+    request = EvaluationRequest(
+        out=options.out_of(given),
+        graders=options.graders_of(given["graders"], plan.protocol.grader),
+        workers=options.whole(given, "workers", 1),
+        settings=options.settings_of(given),
         command=command,
     )
     if given["dry_run"] == "true":
-        _print_plan(plan, asked)
+        _print_plan(plan, request)
         return ExitCode.OK
-    evaluate(plan, asked, make_engine)
+    evaluate(plan, request, make_engine)
     return ExitCode.OK
 
 
 def _plan(suite: Suite, given: Mapping[str, str]) -> Plan:
     from harness.evaluate.definitions import protocol_of
+    from harness.evaluate.options import data_root, find_model, whole
     from harness.evaluate.plan import Plan, adjusted, load_sets
-    from harness.evaluate.words import data_root, find_model, whole
 
     protocol = adjusted(
         protocol_of(given["protocol"]),
@@ -169,10 +169,10 @@ def _plan(suite: Suite, given: Mapping[str, str]) -> Plan:
 
 def _others(plan: Plan) -> dict[str, object]:
     """Return what a new directory keeps besides what the evaluation is."""
-    from harness.evaluate.words import collected
+    from harness.evaluate.options import collected
 
     return {
-        "sources": {asked.benchmark.name: asked.source for asked in plan.sets},
+        "sources": {subset.benchmark.name: subset.source for subset in plan.sets},
         "assumed": dict(plan.protocol.assumed),
         "provenance": collected(),
     }
@@ -184,11 +184,11 @@ def _vllm(plan: Plan, settings: Settings) -> Engine:
     return VllmEngine(plan.model.directory, plan.protocol, plan.dtype, settings)
 
 
-def _print_plan(plan: Plan, asked: Asked) -> None:
+def _print_plan(plan: Plan, request: EvaluationRequest) -> None:
     for key, value in plan.measured().items():
         print(f"{key}: {value}")
-    print(f"graders: {', '.join(asked.graders)}")
-    print(f"{plan.responses} responses of {plan.model.name} would go to {asked.out}")
+    print(f"graders: {', '.join(request.graders)}")
+    print(f"{plan.responses} responses of {plan.model.name} would go to {request.out}")
 
 
 if __name__ == "__main__":

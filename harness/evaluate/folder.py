@@ -94,9 +94,9 @@ def read_responses(out: Path, plan: Plan) -> dict[tuple[str, str], list[Response
         DamagedError: a line is damaged otherwise, of no question that is asked, or there twice.
     """
     found: dict[tuple[str, str], list[Response]] = {}
-    for asked in plan.sets:
-        benchmark, path = asked.benchmark.name, responses_file(out, asked.benchmark.name)
-        known = {question.id for question in asked.questions}
+    for subset in plan.sets:
+        benchmark, path = subset.benchmark.name, responses_file(out, subset.benchmark.name)
+        known = {question.id for question in subset.questions}
         stream = read_jsonl(path)
         for number, row in enumerate(stream.rows, start=1):
             key, samples = (benchmark, str(row.get("question_id"))), _samples(row)

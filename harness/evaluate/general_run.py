@@ -10,8 +10,7 @@ from harness.cli import suggest
 from harness.evaluate import general
 from harness.evaluate.definitions import Suite
 from harness.evaluate.folder import open_folder
-from harness.evaluate.output import PAGE, SUMMARY
-from harness.evaluate.words import (
+from harness.evaluate.options import (
     NEEDED_BYTES,
     collected,
     data_root,
@@ -21,6 +20,7 @@ from harness.evaluate.words import (
     settings_of,
     whole,
 )
+from harness.evaluate.output import PAGE, SUMMARY
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import check_writable, write_atomic
 from harness.store.locks import locked
@@ -31,10 +31,10 @@ def run_general(suite: Suite, given: Mapping[str, str]) -> int:
 
     Args:
         suite: of tasks.
-        given: the words of the command line.
+        given: the options of the command line.
 
     Raises:
-        HarnessError: a word is wrong, the data or the program are not there, or it failed.
+        HarnessError: an option is wrong, the data or the program are not there, or it failed.
     """
     if given["backend"] not in general.BACKENDS:
         hint = suggest(given["backend"], general.BACKENDS)

@@ -46,10 +46,10 @@ def grade_all(
         UsageError: a grader is not installed.
     """
     rows = [
-        _row(asked, question, number, response)
-        for asked in plan.sets
-        for question in asked.questions
-        for number, response in enumerate(responses[asked.benchmark.name, question.id])
+        _row(subset, question, number, response)
+        for subset in plan.sets
+        for question in subset.questions
+        for number, response in enumerate(responses[subset.benchmark.name, question.id])
     ]
     table = pd.DataFrame(rows)
     samples = [Sample(row["response"], row["reference"]) for row in rows]
@@ -110,11 +110,11 @@ def _verdicts(
     return [verdicts[sample] for sample in samples]
 
 
-def _row(asked: Set, question: Question, number: int, response: Response) -> dict[str, Any]:
+def _row(subset: Set, question: Question, number: int, response: Response) -> dict[str, Any]:
     text = "<think>" + response.text[:LONGEST_GRADED_CHARS]
     return {
-        "row_id": f"{asked.benchmark.name}/{question.id}/{number}",
-        "benchmark": asked.benchmark.name,
+        "row_id": f"{subset.benchmark.name}/{question.id}/{number}",
+        "benchmark": subset.benchmark.name,
         "question_id": question.id,
         "sample": number,
         "reference": question.reference,

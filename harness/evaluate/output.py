@@ -54,7 +54,7 @@ def evaluation_markdown(evaluation: Evaluation, figures: Sequence[str], command:
     """
     plan = evaluation.plan
     assumed = [f"- {what}: {why}" for what, why in plan.protocol.assumed.items()]
-    notes = [f"- {asked.benchmark.title}: {asked.benchmark.note}" for asked in plan.sets]
+    notes = [f"- {subset.benchmark.title}: {subset.benchmark.note}" for subset in plan.sets]
     body = paragraphs(
         f"# {plan.model.name} on {plan.suite.what}",
         _head(evaluation),
@@ -95,9 +95,9 @@ def _head(evaluation: Evaluation) -> str:
 def _part(evaluation: Evaluation) -> str:
     """Return a warning if only some of the questions were asked."""
     parts = [
-        f"{len(asked.questions)} of {asked.benchmark.questions} of {asked.benchmark.title}"
-        for asked in evaluation.plan.sets
-        if len(asked.questions) < asked.benchmark.questions
+        f"{len(subset.questions)} of {subset.benchmark.questions} of {subset.benchmark.title}"
+        for subset in evaluation.plan.sets
+        if len(subset.questions) < subset.benchmark.questions
     ]
     return f"A look, not a result: only the first {', '.join(parts)}." if parts else ""
 
@@ -124,34 +124,34 @@ def _scores(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     names = [f"avg@{k}", f"pass@{k}", f"maj@{k}"]
     heads = ["benchmark", "questions", *names, "sampling error"]
     rows = []
-    for asked in evaluation.plan.sets:
-        own = _own(evaluation, asked.benchmark.name)
+    for subset in evaluation.plan.sets:
+        own = _own(evaluation, subset.benchmark.name)
         cells = [_with_interval(own, name) for name in names]
         error = number(float(own["sampling_error"][names[0]]), "fraction")
-        rows.append([asked.benchmark.title, str(len(asked.questions)), *cells, error])
+        rows.append([subset.benchmark.title, str(len(subset.questions)), *cells, error])
     return heads, rows
 
 
 def _shares(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     rows = []
-    for asked in evaluation.plan.sets:
-        own = _own(evaluation, asked.benchmark.name)
+    for subset in evaluation.plan.sets:
+        own = _own(evaluation, subset.benchmark.name)
         cells = [number(float(own["value"][name]), "fraction") for name in SHARES]
         tokens = number(float(own["value"]["response_tokens"]), "tokens")
-        rows.append([asked.benchmark.title, *cells, tokens])
+        rows.append([subset.benchmark.title, *cells, tokens])
     return ["benchmark", *SHARES, "tokens"], rows
 
 
 def _graders(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     k, rows = evaluation.plan.protocol.samples, []
-    for asked in evaluation.plan.sets:
-        own = evaluation.summary[evaluation.summary["benchmark"] == asked.benchmark.name]
+    for subset in evaluation.plan.sets:
+        own = evaluation.summary[evaluation.summary["benchmark"] == subset.benchmark.name]
         for grader in evaluation.graders:
             values = own[own["grader"] == grader].set_index("metric")["value"]
             names = (f"strict avg@{k}", f"lenient avg@{k}", "ungradable")
             cells = [number(float(values[name]), "fraction") for name in names]
             mark = " (counts)" if grader == evaluation.plan.protocol.grader else ""
-            rows.append([asked.benchmark.title, f"{grader}{mark}", *cells])
+            rows.append([subset.benchmark.title, f"{grader}{mark}", *cells])
     return ["benchmark", "grader", f"strict avg@{k}", f"lenient avg@{k}", "ungradable"], rows
 
 
@@ -172,8 +172,8 @@ def _with_interval(own: pd.DataFrame, name: str) -> str:
 def _figure(evaluation: Evaluation) -> Figure:
     k = evaluation.plan.protocol.samples
     rows = []
-    for asked in evaluation.plan.sets:
-        own = _own(evaluation, asked.benchmark.name)
+    for subset in evaluation.plan.sets:
+        own = _own(evaluation, subset.benchmark.name)
         marks = [
             Mark(
                 label=name,
@@ -183,6 +183,6 @@ def _figure(evaluation: Evaluation) -> Figure:
             )
             for name in dict.fromkeys((f"avg@{k}", f"pass@{k}", f"maj@{k}"))
         ]
-        rows.append((asked.benchmark.title, marks))
+        rows.append((subset.benchmark.title, marks))
     title = f"{evaluation.plan.model.name}, protocol {evaluation.plan.protocol.name}"
     return rows_figure(rows, "share of questions [fraction]; line: 95 % over questions", title)

@@ -51,7 +51,7 @@ class Plan:
     @property
     def responses(self) -> int:
         """Number of responses that a complete evaluation has."""
-        return self.protocol.samples * sum(len(asked.questions) for asked in self.sets)
+        return self.protocol.samples * sum(len(subset.questions) for subset in self.sets)
 
     def identity(self) -> dict[str, Any]:
         """Return what must be the same for two runs to be parts of one evaluation."""
@@ -80,8 +80,8 @@ class Plan:
             "top_p": protocol.top_p,
             "top_k": protocol.top_k,
             "questions": {
-                asked.benchmark.name: {"count": len(asked.questions), "sha256": asked.sha256}
-                for asked in self.sets
+                subset.benchmark.name: {"count": len(subset.questions), "sha256": subset.sha256}
+                for subset in self.sets
             },
         }
 

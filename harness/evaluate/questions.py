@@ -64,14 +64,16 @@ def load_set(benchmark: Benchmark, root: Path, most: int = 0) -> Set:
     else:
         path = find_file(benchmark, root)
         rows, source = _file_rows(path), str(path)
-    asked = tuple(_question(row, number, source) for number, row in enumerate(rows, start=1))
-    _check(benchmark, asked, source)
-    if most > len(asked):
-        raise UsageError(f"{benchmark.title} has {len(asked)} questions: give questions=, or less")
-    asked = asked[:most] if most else asked
-    content = json.dumps([tuple(question) for question in asked]).encode()
+    questions = tuple(_question(row, number, source) for number, row in enumerate(rows, start=1))
+    _check(benchmark, questions, source)
+    if most > len(questions):
+        raise UsageError(
+            f"{benchmark.title} has {len(questions)} questions: give questions=, or less"
+        )
+    questions = questions[:most] if most else questions
+    content = json.dumps([tuple(question) for question in questions]).encode()
     digest = hashlib.sha256(content).hexdigest()
-    return Set(benchmark=benchmark, questions=asked, source=source, sha256=digest)
+    return Set(benchmark=benchmark, questions=questions, source=source, sha256=digest)
 
 
 def find_file(benchmark: Benchmark, root: Path) -> Path:
@@ -156,13 +158,13 @@ def _question(row: dict[Any, Any], number: int, source: str) -> Question:
     return Question(str(info.get("question_id") or question_id(prompt)), prompt, reference)
 
 
-def _check(benchmark: Benchmark, asked: Sequence[Question], source: str) -> None:
-    if len(asked) != benchmark.questions:
+def _check(benchmark: Benchmark, questions: Sequence[Question], source: str) -> None:
+    if len(questions) != benchmark.questions:
         raise UsageError(
-            f"{source} has {len(asked)} questions, {benchmark.title} has {benchmark.questions}:"
+            f"{source} has {len(questions)} questions, {benchmark.title} has {benchmark.questions}:"
             " prepare it again, or give data=<directory with the whole set>"
         )
-    ids = [question.id for question in asked]
+    ids = [question.id for question in questions]
     twice = next((id_ for id_ in ids if ids.count(id_) > 1), None)
     if twice is not None:
         raise DamagedError(f"{source} has question {twice} twice: prepare it again")

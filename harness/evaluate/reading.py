@@ -87,11 +87,11 @@ def read_evaluation(text: str) -> Stored:
 
 def _check(directory: Path, table: pd.DataFrame, measured: Mapping[str, Any]) -> None:
     found = table.groupby("benchmark")["question_id"].agg(["nunique", "size"])
-    for name, asked in measured["questions"].items():
-        rows = asked["count"] * measured["samples"]
+    for name, counted in measured["questions"].items():
+        rows = counted["count"] * measured["samples"]
         seen = tuple(map(int, found.loc[name])) if name in found.index else (0, 0)
-        if seen != (asked["count"], rows):
+        if seen != (counted["count"], rows):
             raise DamagedError(
                 f"{directory / SAMPLES} has {seen[1]} samples of {seen[0]} questions of {name},"
-                f" expected {rows} of {asked['count']}: run the evaluation's command again"
+                f" expected {rows} of {counted['count']}: run the evaluation's command again"
             )

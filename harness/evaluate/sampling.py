@@ -22,15 +22,15 @@ def missing_requests(plan: Plan, done: Mapping[Key, object]) -> list[Request]:
     """Return a request per sample of every question that is not done."""
     return [
         Request(
-            benchmark=asked.benchmark.name,
+            benchmark=subset.benchmark.name,
             question=question.id,
             sample=sample,
             prompt=question.prompt,
-            seed=sample_seed(plan.seed, asked.benchmark.name, question.id, sample),
+            seed=sample_seed(plan.seed, subset.benchmark.name, question.id, sample),
         )
-        for asked in plan.sets
-        for question in asked.questions
-        if (asked.benchmark.name, question.id) not in done
+        for subset in plan.sets
+        for question in subset.questions
+        if (subset.benchmark.name, question.id) not in done
         for sample in range(plan.protocol.samples)
     ]
 

@@ -42,15 +42,15 @@ def summarise(plan: Plan, table: pd.DataFrame, graders: Sequence[str]) -> pd.Dat
     """
     rows: list[dict[str, Any]] = []
     samples = plan.protocol.samples
-    for asked in plan.sets:
-        own = table[table["benchmark"] == asked.benchmark.name]
-        sizes = {"questions": len(asked.questions), "samples": samples}
+    for subset in plan.sets:
+        own = table[table["benchmark"] == subset.benchmark.name]
+        sizes = {"questions": len(subset.questions), "samples": samples}
         for metric, grader, unit, value_Q, error in _metrics(plan, own, graders):
             point, low, high = interval_over_questions(value_Q)
             rows.append(
                 {
-                    "row_id": f"{asked.benchmark.name}/{metric}/{grader}".replace(" ", "_"),
-                    "benchmark": asked.benchmark.name,
+                    "row_id": f"{subset.benchmark.name}/{metric}/{grader}".replace(" ", "_"),
+                    "benchmark": subset.benchmark.name,
                     "metric": metric,
                     "grader": grader,
                     "value": point,

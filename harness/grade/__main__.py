@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli import read_words, run_command, suggest
+from harness.cli import read_arguments, run_command, suggest
 from harness.graders.registry import GRADERS, GraderUnavailableError
 from harness.schema import ExitCode, UsageError
 from harness.text import folded
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from harness.grade.output import Lab
 
-WORDS = {
+DEFAULTS = {
     "graders": ",".join(GRADERS),
     "references": "",
     "stop_rule": "yes",
@@ -49,19 +49,19 @@ WORDS = {
 CHOICES = {"stop_rule": ("yes", "no"), "format": ("table", "json", "csv")}
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _grade)
+    return run_command(argv, __doc__ or "", _grade)
 
 
 def run_lab(given: Mapping[str, str]) -> Lab:
     """Grade stored responses.
 
     Args:
-        given: the words of the command line; "" is not given.
+        given: the options of the command line; "" is not given.
 
     Raises:
-        HarnessError: a word is wrong, there are no responses, or a grader is not installed.
+        HarnessError: an option is wrong, there are no responses, or a grader is not installed.
     """
     # tables and figures take a second to import, and --help needs neither
     from harness.grade.output import Lab
@@ -90,10 +90,10 @@ def run_lab(given: Mapping[str, str]) -> Lab:
     )
 
 
-def _grade(words: Sequence[str]) -> int:
+def _grade(argv: Sequence[str]) -> int:
     from harness.grade.output import disagreements_csv, lab_document, lab_text, write_lab
 
-    given = read_words(words, WORDS, needed=["responses"])
+    given = read_arguments(argv, DEFAULTS, needed=["responses"])
     for key, choices in CHOICES.items():
         if given[key] not in choices:
             raise UsageError(f"unknown {key} {given[key]!r}: {suggest(given[key], choices)}")

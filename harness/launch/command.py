@@ -31,7 +31,7 @@ QUIET_ENVIRONMENT = {
 }
 """Nothing calls home; errors and output arrive whole and at once."""
 
-HYDRA_WORDS = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=stdout")
+HYDRA_OVERRIDES = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=stdout")
 """veRL's own Hydra then writes no file: its output is in log.txt, its config in spec.yaml."""
 
 _PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./:-]*")
@@ -117,11 +117,11 @@ def build_command(
         settings.update(_worker_variables(environment))
     elif device != "cpu":
         settings.update(_worker_variables(given))
-    words = [
+    overrides = [
         f"{'' if key in verl_keys() else '+'}{key}={hydra_value(fill(value, places))}"
         for key, value in settings.items()
     ]
-    argv = (sys.executable, "-m", "verl.trainer.main_ppo", *words, *HYDRA_WORDS)
+    argv = (sys.executable, "-m", "verl.trainer.main_ppo", *overrides, *HYDRA_OVERRIDES)
     return Command(argv=argv, environment=environment)
 
 

@@ -128,9 +128,9 @@ def own_address() -> str:
     return socket.gethostbyname(socket.gethostname())
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    verb, *rest = words
+    verb, *rest = argv
     if verb == "address":
         print(own_address())
         return 0

@@ -16,30 +16,30 @@ from harness.cli import run_command
 from harness.schema import ExitCode
 
 
-def plan(words: list[str]) -> int:
+def plan(overrides: list[str]) -> int:
     """Print what the overrides ask for; return the exit code."""
     from harness.run.plan_text import print_plan
     from harness.spec.study import make_study
 
-    print_plan(make_study(words))
+    print_plan(make_study(overrides))
     return ExitCode.OK
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
     from harness.spec.options import help_text
 
-    return run_command(words, f"{__doc__}\n{help_text()}", _plan)
+    return run_command(argv, f"{__doc__}\n{help_text()}", _plan)
 
 
-def _plan(words: Sequence[str]) -> int:
+def _plan(argv: Sequence[str]) -> int:
     from harness.plan.gpu import task_on_gpus
-    from harness.plan.request import split_words
+    from harness.plan.request import split_plan_keys
     from harness.spec.application import run_application
 
-    asked, others = split_words(words)
-    command = f"python -m harness.plan {shlex.join(words)}"
-    return run_application(task_on_gpus(asked, command) if asked else plan, others)
+    request, overrides = split_plan_keys(argv)
+    command = f"python -m harness.plan {shlex.join(argv)}"
+    return run_application(task_on_gpus(request, command) if request else plan, overrides)
 
 
 if __name__ == "__main__":

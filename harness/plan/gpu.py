@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.plan.calibration import Calibration
-from harness.plan.request import Asked, plan_matrix
-from harness.plan.tables import Request, markdown_text, terminal_text
+from harness.plan.request import PlanRequest, plan_matrix
+from harness.plan.tables import MatrixPlan, markdown_text, terminal_text
 from harness.schema import ExitCode, UsageError
 from harness.spec.study import make_study
 from harness.store.files import write_atomic
@@ -15,50 +15,50 @@ from harness.store.files import write_atomic
 Task = Callable[[list[str]], int]
 
 
-def plan_on_gpus(asked: Asked, words: list[str]) -> tuple[Request, Calibration]:
+def plan_on_gpus(request: PlanRequest, overrides: list[str]) -> tuple[MatrixPlan, Calibration]:
     """Plan the study of a command line; needs a `harness.spec.config.session` around it.
 
     Args:
-        asked: the machine.
-        words: the command line without the words that name it.
+        request: the machine.
+        overrides: the command line without the keys that name it.
 
     Raises:
         UsageError: the request is wrong, or cannot be planned on these GPUs.
     """
-    study = make_study(words)
+    study = make_study(overrides)
     first = [cell for cell in study.cells if cell.seed == study.seeds[0]]
     arms = {cell.arm: cell.config for cell in first}
     title = (
         f"{study.ablation.name} at scale {study.request.scale}: {len(arms)} arms x"
         f" {len(study.seeds)} seeds of {study.steps} steps"
     )
-    return plan_matrix(asked, title, arms, len(study.seeds))
+    return plan_matrix(request, title, arms, len(study.seeds))
 
 
-def task_on_gpus(asked: Asked, command: str) -> Task:
+def task_on_gpus(request: PlanRequest, command: str) -> Task:
     """Return the task that prints a plan, and writes it where `out=` says.
 
     Args:
-        asked: the machine.
+        request: the machine.
         command: the whole command line, for the page.
     """
 
-    def task(words: list[str]) -> int:
-        request, calibration = plan_on_gpus(asked, words)
-        print(terminal_text(request, calibration))
-        if asked.out:
-            for path in write_plan(request, calibration, Path(asked.out), command):
+    def task(overrides: list[str]) -> int:
+        plan, calibration = plan_on_gpus(request, overrides)
+        print(terminal_text(plan, calibration))
+        if request.out:
+            for path in write_plan(plan, calibration, Path(request.out), command):
                 print(f"wrote {path}")
         return ExitCode.OK
 
     return task
 
 
-def write_plan(request: Request, calibration: Calibration, out: Path, command: str) -> list[Path]:
+def write_plan(plan: MatrixPlan, calibration: Calibration, out: Path, command: str) -> list[Path]:
     """Write PLAN.md and the picture; return the files.
 
     Args:
-        request: the plan.
+        plan: of the matrix.
         calibration: that it rests on.
         out: directory, made if it is not there.
         command: that writes them again.
@@ -73,8 +73,8 @@ def write_plan(request: Request, calibration: Calibration, out: Path, command: s
     text = f"# Plan\n\nWritten by `{command}`.\n\n![memory and time](plan.svg)\n\n"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_atomic(out / "PLAN.md", f"{text}{markdown_text(request, calibration)}\n")
-        drawn = save_figure(plan_figure(request.cells, request.title), out / "plan")
+        write_atomic(out / "PLAN.md", f"{text}{markdown_text(plan, calibration)}\n")
+        drawn = save_figure(plan_figure(plan.cells, plan.title), out / "plan")
     except OSError as error:
         raise UsageError(f"cannot write to out={out}: {error.strerror}") from error
     return [out / "PLAN.md", *drawn]

@@ -8,7 +8,7 @@ from harness.plan.cell import PROMPT_TOKENS
 from harness.plan.hardware import NUMBERS, gpu_entries
 from harness.plan.models import counted, model_entries, read_model
 from harness.plan.published import document
-from harness.plan.tables import Request, calibration_note, calibration_table, markdown_text
+from harness.plan.tables import MatrixPlan, calibration_note, calibration_table, markdown_text
 from harness.text import markdown_table, paragraphs
 
 _HEAD = """# Planning a run on GPUs
@@ -115,7 +115,7 @@ published runs of the same size differ by factors (code of early 2025 against co
 and honest about it."""
 
 
-def page(example: Request, calibration: Calibration, command: str, picture: str) -> str:
+def page(example: MatrixPlan, calibration: Calibration, command: str, picture: str) -> str:
     """Return the page.
 
     Args:

@@ -15,9 +15,9 @@ LARGEST = 1024
 
 
 class Change(NamedTuple):
-    """Words of a command line, and what they make of a recipe."""
+    """Overrides, and what they make of a recipe."""
 
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     apply: Callable[[Recipe], Recipe]
 
 
@@ -25,11 +25,11 @@ class Remedy(NamedTuple):
     """What makes a cell fit.
 
     Attributes:
-        words: settings to add to the command line; empty if none help.
+        overrides: to add to the command line; empty if none help.
         gpus: of the smallest cluster on which it fits, with those settings; None for none.
     """
 
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     gpus: int | None
 
 
@@ -41,15 +41,19 @@ def find_remedy(recipe: Recipe, gpu: Gpu) -> Remedy:
     """
     kept = _kept_changes(recipe, gpu)
     if kept is not None:
-        return Remedy(tuple(word for change in kept for word in change.words), recipe.gpus)
+        return Remedy(_overrides(kept), recipe.gpus)
     gpus = recipe.gpus * 2
     while gpus <= LARGEST:
         larger = resized(recipe, gpus)
         found = _kept_changes(larger, gpu)
         if found is not None:
-            return Remedy(tuple(word for change in found for word in change.words), gpus)
+            return Remedy(_overrides(found), gpus)
         gpus *= 2
     return Remedy((), None)
+
+
+def _overrides(changes: list[Change]) -> tuple[str, ...]:
+    return tuple(text for change in changes for text in change.overrides)
 
 
 def resized(recipe: Recipe, gpus: int) -> Recipe:
@@ -107,7 +111,7 @@ def _changes(recipe: Recipe) -> Iterator[Change]:
         yield from _sequence_parallel(recipe, parallel)
 
 
-def _trained(place: str, word: str, **fields: bool) -> Change:
+def _trained(place: str, override: str, **fields: bool) -> Change:
     def apply(recipe: Recipe) -> Recipe:
         if place == ACTOR:
             return replace(recipe, actor=replace(recipe.actor, **fields))
@@ -117,7 +121,7 @@ def _trained(place: str, word: str, **fields: bool) -> Change:
             else replace(recipe, critic=replace(recipe.critic, **fields))
         )
 
-    return Change((f"verl.{word}",), apply)
+    return Change((f"verl.{override}",), apply)
 
 
 def _micro_batches(recipe: Recipe) -> Iterator[Change]:
@@ -149,12 +153,12 @@ def _tokens(place: str, tokens: int, parallel: int) -> Change:
     def cut(trained: Trained) -> Trained:
         return replace(trained, micro_tokens=tokens, sequence_parallel=parallel)
 
-    words = (
+    overrides = (
         f"verl.{place}.use_dynamic_bsz=true",
         f"verl.{place}.ppo_max_token_len_per_gpu={tokens}",
         f"verl.{place}.{engine}.ulysses_sequence_parallel_size={parallel}",
     )
-    return Change(words, apply)
+    return Change(overrides, apply)
 
 
 def _share(share: float) -> Change:

@@ -1,4 +1,4 @@
-"""The words of a command line that ask for a plan on GPUs, and the plan of a matrix of cells."""
+"""The keys of a command line that ask for a plan on GPUs, and the plan of a matrix of cells."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from harness.plan.calibration import Calibration, calibrate
 from harness.plan.cell import plan_cell
 from harness.plan.hardware import Gpu, read_gpu
 from harness.plan.recipe import read_recipe
-from harness.plan.tables import Request
+from harness.plan.tables import MatrixPlan
 from harness.schema import UsageError, flatten
 
-WORDS = ("gpu", "gpus", "price", "response_tokens", "out")
+PLAN_KEYS = ("gpu", "gpus", "price", "response_tokens", "out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PlanRequest:
     """What the command line says of the machine.
 
     Attributes:
@@ -35,44 +35,44 @@ class Asked:
     out: str
 
 
-def split_words(words: Sequence[str]) -> tuple[Asked | None, list[str]]:
-    """Take the words of a plan on GPUs out of a command line.
+def split_plan_keys(argv: Sequence[str]) -> tuple[PlanRequest | None, list[str]]:
+    """Take the keys of a plan on GPUs out of a command line.
 
     Returns:
-        What they ask for, None if there is none of them; and all other words.
+        What they ask for, None if there is none of them; and the overrides that are left.
 
     Raises:
         UsageError: a value is wrong, or the kind of GPU is missing.
     """
     given = dict[str, str]()
-    others = []
-    for word in words:
-        key, sign, value = word.partition("=")
-        if sign and key in WORDS:
+    overrides = []
+    for argument in argv:
+        key, sign, value = argument.partition("=")
+        if sign and key in PLAN_KEYS:
             given[key] = value
         else:
-            others.append(word)
+            overrides.append(argument)
     if not given:
-        return None, others
+        return None, overrides
     if "gpu" not in given:
         raise UsageError(f"{next(iter(given))}= plans for GPUs: name the kind as well, as gpu=h800")
-    asked = Asked(
+    request = PlanRequest(
         gpu=read_gpu(given["gpu"]),
         gpus=_whole(given["gpus"]) if "gpus" in given else None,
         price=_positive("price", given.get("price")),
         response_tokens=_positive("response_tokens", given.get("response_tokens")),
         out=given.get("out", ""),
     )
-    return asked, others
+    return request, overrides
 
 
 def plan_matrix(
-    asked: Asked, title: str, arms: Mapping[str, Mapping[str, Any]], seeds: int
-) -> tuple[Request, Calibration]:
+    request: PlanRequest, title: str, arms: Mapping[str, Mapping[str, Any]], seeds: int
+) -> tuple[MatrixPlan, Calibration]:
     """Plan one cell of each arm.
 
     Args:
-        asked: the machine.
+        request: the machine.
         title: one line: what is planned; the machine is added.
         arms: arm -> composed config of one of its cells.
         seeds: cells per arm.
@@ -83,19 +83,19 @@ def plan_matrix(
     calibration = calibrate()
     cells, keys = {}, set[str]()
     for arm, config in arms.items():
-        recipe = read_recipe(config, asked.gpus)
-        cells[arm] = plan_cell(recipe, asked.gpu, calibration, asked.response_tokens)
+        recipe = read_recipe(config, request.gpus)
+        cells[arm] = plan_cell(recipe, request.gpu, calibration, request.response_tokens)
         keys |= {key for key, _ in flatten(config["verl"])}
     gpus = {cell.recipe.gpus for cell in cells.values()}
-    machine = f"{' or '.join(map(str, sorted(gpus)))} {asked.gpu.name}"
-    request = Request(
+    machine = f"{' or '.join(map(str, sorted(gpus)))} {request.gpu.name}"
+    plan = MatrixPlan(
         title=f"{title} on {machine}",
         cells=cells,
         seeds=seeds,
-        price=asked.price,
+        price=request.price,
         set_keys=frozenset(keys),
     )
-    return request, calibration
+    return plan, calibration
 
 
 def _whole(text: str) -> int:

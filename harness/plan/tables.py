@@ -16,8 +16,8 @@ Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What was asked to be planned.
+class MatrixPlan:
+    """The plan of a matrix of cells on one kind of GPU.
 
     Attributes:
         title: one line: what is planned.
@@ -34,37 +34,37 @@ class Request:
     set_keys: frozenset[str]
 
 
-def terminal_text(request: Request, calibration: Calibration) -> str:
+def terminal_text(plan: MatrixPlan, calibration: Calibration) -> str:
     """Return a plan for a terminal."""
-    return paragraphs(*_sections(request, calibration, plain_table, ""))
+    return paragraphs(*_sections(plan, calibration, plain_table, ""))
 
 
-def markdown_text(request: Request, calibration: Calibration, level: str = "## ") -> str:
+def markdown_text(plan: MatrixPlan, calibration: Calibration, level: str = "## ") -> str:
     """Return a plan as Markdown."""
-    return paragraphs(*_sections(request, calibration, markdown_table, level))
+    return paragraphs(*_sections(plan, calibration, markdown_table, level))
 
 
-def _sections(request: Request, calibration: Calibration, table: Table, mark: str) -> list[str]:
+def _sections(plan: MatrixPlan, calibration: Calibration, table: Table, mark: str) -> list[str]:
     return [
-        request.title,
+        plan.title,
         f"{mark}Memory of one GPU [GiB]",
-        memory_table(request, table),
-        _listed([verdict(arm, cell, request) for arm, cell in request.cells.items()], mark),
+        memory_table(plan, table),
+        _listed([verdict(arm, cell, plan) for arm, cell in plan.cells.items()], mark),
         f"{mark}A training step [s], mean over the run",
-        step_table(request, table),
+        step_table(plan, table),
         f"{mark}Work, time and cost",
-        cost_table(request, table),
-        _listed(_notes(request, calibration), mark),
+        cost_table(plan, table),
+        _listed(_notes(plan, calibration), mark),
         f"{mark}Calibration",
         calibration_table(calibration, table),
         calibration_note(calibration),
     ]
 
 
-def memory_table(request: Request, table: Table) -> str:
+def memory_table(plan: MatrixPlan, table: Table) -> str:
     """Return memory by arm, phase and part, the fullest phase of each arm marked."""
     rows = []
-    for arm, cell in request.cells.items():
+    for arm, cell in plan.cells.items():
         for phase in cell.memory.phases:
             gib = [f"{phase.parts[part] / GIB:.1f}" for part in PARTS]
             most = " (most)" if phase is cell.memory.peak else ""
@@ -72,7 +72,7 @@ def memory_table(request: Request, table: Table) -> str:
     return table(["arm", "phase", *PARTS, "all"], rows)
 
 
-def verdict(arm: str, cell: CellPlan, request: Request) -> str:
+def verdict(arm: str, cell: CellPlan, plan: MatrixPlan) -> str:
     """Return one sentence: whether a cell fits, and if not, what would make it fit."""
     memory, gpus = cell.memory, cell.recipe.gpus
     capacity = f"{memory.capacity / GIB:.1f} GiB"
@@ -94,22 +94,22 @@ def verdict(arm: str, cell: CellPlan, request: Request) -> str:
             f"{arm}: does not fit ({reason}), and no setting that this plan knows makes it fit on"
             f" up to {LARGEST} GPUs: take GPUs with more memory or a smaller model"
         )
-    words = " ".join(spelled(word, request.set_keys) for word in remedy.words)
+    overrides = " ".join(spelled(override, plan.set_keys) for override in remedy.overrides)
     more = "" if remedy.gpus == gpus else f" gpus={remedy.gpus}"
-    return f"{arm}: does not fit ({reason}): it would with {(words + more).strip()}"
+    return f"{arm}: does not fit ({reason}): it would with {(overrides + more).strip()}"
 
 
-def spelled(word: str, set_keys: frozenset[str]) -> str:
-    """Return a word for the command line, with a plus if no file sets its key."""
-    key = word.partition("=")[0].removeprefix("verl.")
-    return word if key in set_keys else f"+{word}"
+def spelled(override: str, set_keys: frozenset[str]) -> str:
+    """Return a override for the command line, with a plus if no file sets its key."""
+    key = override.partition("=")[0].removeprefix("verl.")
+    return override if key in set_keys else f"+{override}"
 
 
-def step_table(request: Request, table: Table) -> str:
+def step_table(plan: MatrixPlan, table: Table) -> str:
     """Return seconds of a step by arm and part."""
     rows = []
-    shown = [p for p in STEP_PARTS if any(p in cell.parts_s for cell in request.cells.values())]
-    for arm, cell in request.cells.items():
+    shown = [p for p in STEP_PARTS if any(p in cell.parts_s for cell in plan.cells.values())]
+    for arm, cell in plan.cells.items():
         parts = [f"{cell.parts_s[p]:.1f}" if p in cell.parts_s else "-" for p in shown]
         rows.append(
             [arm, *parts, f"{cell.step_s:.0f}", f"{cell.first_s:.0f}", f"{cell.last_s:.0f}"]
@@ -117,16 +117,14 @@ def step_table(request: Request, table: Table) -> str:
     return table(["arm", *shown, "all", "first step", "last step"], rows)
 
 
-def cost_table(request: Request, table: Table) -> str:
+def cost_table(plan: MatrixPlan, table: Table) -> str:
     """Return work and cost by arm, for one cell, and for the whole matrix."""
     rows = []
-    for arm, cell in request.cells.items():
-        rows.append(_cost_row(f"{arm}, one cell", [cell], 1, request.price))
-    whole = list(request.cells.values())
-    count = request.seeds * len(whole)
-    rows.append(
-        _cost_row(f"all {count} cells, one after the other", whole, request.seeds, request.price)
-    )
+    for arm, cell in plan.cells.items():
+        rows.append(_cost_row(f"{arm}, one cell", [cell], 1, plan.price))
+    whole = list(plan.cells.values())
+    count = plan.seeds * len(whole)
+    rows.append(_cost_row(f"all {count} cells, one after the other", whole, plan.seeds, plan.price))
     heads = ["", "steps", "tokens [1e9]", "FLOP [1e21]", "days", "GPU-hours", "money"]
     return table(heads, rows)
 
@@ -165,13 +163,13 @@ def _listed(lines: list[str], mark: str) -> str:
     return "\n".join(f"- {line}" if mark else line for line in lines)
 
 
-def _notes(request: Request, calibration: Calibration) -> list[str]:
+def _notes(plan: MatrixPlan, calibration: Calibration) -> list[str]:
     bracket = (
         f"In brackets: a factor of {calibration.factor:.1f} to both sides, the largest miss of a"
         " published run whose family was left out of the fit; the middle is the model's."
     )
     lines = [bracket]
-    for arm, cell in request.cells.items():
+    for arm, cell in plan.cells.items():
         means = cell.growth.means
         lines.append(
             f"{arm}: responses grow from {means[0]:.0f} to {means[-1]:.0f} tokens, mean"
@@ -182,7 +180,7 @@ def _notes(request: Request, calibration: Calibration) -> list[str]:
                 f"{arm}: groups that are sampled and dropped are not counted, since their share is"
                 " not known beforehand: generation takes longer than shown"
             )
-    if request.price is None:
+    if plan.price is None:
         lines.append(
             "money: give price=<per GPU and hour>; there is no default, since the same GPU is"
             " rented out at prices that differ by more than two times"

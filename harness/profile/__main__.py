@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli import read_words, run_command
+from harness.cli import read_arguments, run_command
 from harness.schema import ExitCode, Status, UsageError
 from harness.store.files import write_atomic
 from harness.store.ledger import RunStore, StoredRun
@@ -24,16 +24,16 @@ from harness.text import folded
 if TYPE_CHECKING:
     from harness.profile.profile import Profile
 
-WORDS = {"scale": "micro", "results_dir": "results", "run": "", "against": "", "out": ""}
+DEFAULTS = {"scale": "micro", "results_dir": "results", "run": "", "against": "", "out": ""}
 STEPS_DRAWN = 4
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _profile)
+    return run_command(argv, __doc__ or "", _profile)
 
 
-def _profile(words: Sequence[str]) -> int:
+def _profile(argv: Sequence[str]) -> int:
     # tables and figures take a second to import, and --help needs neither
     from harness.profile.neutrality import compare_runs
     from harness.profile.page import terminal_text
@@ -41,7 +41,7 @@ def _profile(words: Sequence[str]) -> int:
     from harness.profile.profile import make_profile
     from harness.spec.inputs import model_dir
 
-    given = read_words(words, WORDS, needed=["ablation"])
+    given = read_arguments(argv, DEFAULTS, needed=["ablation"])
     root = Path(given["results_dir"], given["scale"], given["ablation"])
     run = find_run(RunStore(root), given["run"])
     spec, record = RunStore(root).load(run.path)
@@ -51,7 +51,7 @@ def _profile(words: Sequence[str]) -> int:
         print()
         print(compare_runs(profile.steps, read_steps(last_attempt(Path(given["against"])))).text())
     if given["out"]:
-        command = f"python -m harness.profile {' '.join(words)}"
+        command = f"python -m harness.profile {' '.join(argv)}"
         for path in write_profile(profile, Path(given["out"]), command):
             print(f"wrote {path}")
     return ExitCode.OK

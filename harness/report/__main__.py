@@ -12,18 +12,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli import read_words, run_command
+from harness.cli import read_arguments, run_command
 from harness.schema import ExitCode, UsageError
 
-WORDS = {"ablation": "", "scale": "micro", "results_dir": "results", "partial": ""}
+DEFAULTS = {"ablation": "", "scale": "micro", "results_dir": "results", "partial": ""}
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _report)
+    return run_command(argv, __doc__ or "", _report)
 
 
-def _report(words: Sequence[str]) -> int:
+def _report(argv: Sequence[str]) -> int:
     # tables, figures and templates take seconds to import, and --help needs none of them
     from harness.report.console import summary
     from harness.report.page.writing import write_scale_page
@@ -31,7 +31,7 @@ def _report(words: Sequence[str]) -> int:
     from harness.store.ledger import RunStore
     from harness.text import folded
 
-    given = read_words(words, WORDS)
+    given = read_arguments(argv, DEFAULTS)
     if not given["ablation"]:
         if given["partial"]:
             raise UsageError("partial= is part of one study: give ablation=<name>")

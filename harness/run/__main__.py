@@ -23,9 +23,9 @@ from harness.store.states import IN_FLIGHT, UNFINISHED, CellState
 from harness.text import folded
 
 
-def run(words: list[str]) -> int:
+def run(overrides: list[str]) -> int:
     """Run what the overrides ask for; return the exit code."""
-    study = make_study(words)
+    study = make_study(overrides)
     if study.request.dry_run:
         print_plan(study)
         return ExitCode.OK
@@ -61,8 +61,9 @@ def submit(study: Study, store: RunStore) -> int:
         standings = follow(submitter, lambda line: print(line, flush=True), stop)
         if stop.is_set:
             print(
-                "no longer followed: the jobs go on; `python -m harness.cells` with the same words"
-                " shows them, `cancel cell=all` ends them, the same command follows them again"
+                "no longer followed: the jobs go on; `python -m harness.cells` with the same"
+                " overrides shows them, `cancel cell=all` ends them, the same command follows them"
+                " again"
             )
             return ExitCode.CELLS_FAILED
     report(study)
@@ -85,7 +86,7 @@ def submit_only(study: Study, store: RunStore, submitter: Submitter) -> int:
         return ExitCode.OK
     print(
         f"{len(open_cells)} of {len(study.cells)} cells are under way: `python -m harness.cells`"
-        " with the same words shows them, the same command writes the report when all are done"
+        " with the same overrides shows them, the same command writes the report when all are done"
     )
     return ExitCode.OK
 
@@ -132,7 +133,7 @@ def report(study: Study) -> None:
     from harness.report.console import summary
     from harness.report.stored import write_results
 
-    command = f"python -m harness.run {shlex.join(study.request.words)}"
+    command = f"python -m harness.run {shlex.join(study.request.overrides)}"
     results = write_results(
         study.root, study.tables, study.cells, study.ablation.document, command=command
     )

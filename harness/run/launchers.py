@@ -68,14 +68,14 @@ def worker_argv(study: Study, cell: CellSpec) -> tuple[str, ...]:
     It composes the request again and finds the cell by its id, so that a checkout, data or packages
     that changed since the submission are refused and never mixed up.
     """
-    words = [
-        word
-        for word in study.request.words
-        if not word.startswith(("dry_run=", "verbose=", "results_dir="))
+    overrides = [
+        text
+        for text in study.request.overrides
+        if not text.startswith(("dry_run=", "verbose=", "results_dir="))
     ]
     results = f"results_dir={study.request.results_dir.absolute()}"
     run = (sys.executable, "-m", "harness.cells", "run", f"cell={cell.cell_id[:16]}")
-    return (*run, *words, results)
+    return (*run, *overrides, results)
 
 
 def slurm_job(study: Study, cell: CellSpec) -> SlurmJob:

@@ -43,7 +43,7 @@ def shadow_text(study: Study) -> str:
     """Return the table of the keys that a shadow replaces, with both values; "" for no shadow."""
     arms: dict[Replacement, list[str]] = {}
     for arm in study.arms:
-        for found in replaced_keys(study.request.words, arm.choose, arm.settings):
+        for found in replaced_keys(study.request.overrides, arm.choose, arm.settings):
             shown = Replacement(found.key, repr(found.recipe), repr(found.shadow))
             arms.setdefault(shown, []).append(arm_name(arm.levels))
     if not arms:

@@ -31,37 +31,37 @@ def _compose_or_show(_: DictConfig) -> None:
     """Compose the command line, or answer `--cfg` and `--info`, as any Hydra application."""
 
 
-def run_application(task: Callable[[list[str]], int], words: Sequence[str]) -> int:
+def run_application(task: Callable[[list[str]], int], argv: Sequence[str]) -> int:
     """Run a task on the overrides of a command line; return the exit code.
 
     Args:
         task: gets the overrides, inside a session of `harness.spec.config`; returns the exit code.
-        words: the command line without the program.
+        argv: the command line without the program.
     """
     try:
-        if {"-h", "--help"} & set(words):
+        if {"-h", "--help"} & set(argv):
             return guarded(lambda: show_help(help_text()))
-        return guarded(lambda: _run(task, words))
+        return guarded(lambda: _run(task, argv))
     except KeyboardInterrupt:
         # while cells run, a stop is a request that they carry out; here nothing runs
         print("stopped: the same command goes on from here", file=sys.stderr)
         return ExitCode.CELLS_FAILED
 
 
-def _run(task: Callable[[list[str]], int], words: Sequence[str]) -> int:
-    flags = [word for word in words if word.startswith("-")]
+def _run(task: Callable[[list[str]], int], argv: Sequence[str]) -> int:
+    flags = [text for text in argv if text.startswith("-")]
     if set(flags) & set(_REFUSED_FLAGS):
         raise UsageError("--multirun is not used here: an ablation file names the runs of a matrix")
     configs.register_ablations()
-    overrides = [word for word in words if not word.startswith("-")]
+    overrides = [text for text in argv if not text.startswith("-")]
     if not flags:
-        check_words(overrides)
+        check_overrides(overrides)
         with _hydra_errors(), configs.session():
             return task(overrides)
     resolve = ["--resolve"] if {"--cfg", "-c"} & set(flags) and "--resolve" not in flags else []
     if resolve:
-        check_words([word for word in overrides if "=" in word])
-    sys.argv = [sys.argv[0], *words, *resolve]
+        check_overrides([text for text in overrides if "=" in text])
+    sys.argv = [sys.argv[0], *argv, *resolve]
     # Hydra then raises its errors instead of printing them, and they are told in one line here
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with _hydra_errors():
@@ -77,13 +77,13 @@ def _hydra_errors() -> Iterator[None]:
         raise UsageError(one_line(error)) from error
 
 
-def check_words(overrides: Sequence[str]) -> None:
+def check_overrides(overrides: Sequence[str]) -> None:
     """Refuse what cannot be composed, naming the choices or the nearest keys.
 
     Raises:
         UsageError: no ablation, an unknown choice of a group, or an unknown key.
     """
-    changes = configs.read_words(overrides)
+    changes = configs.read_overrides(overrides)
     groups = group_choices()
     for change in changes:
         if change.is_group:

@@ -24,9 +24,6 @@ from harness.spec.choices import ablation_files, group_choices
 from harness.spec.composing import composed, plain
 from harness.typed import read_yaml
 
-"""The checkout: ablations, baselines and paper are found from here."""
-
-
 MICRO = "micro"
 SHADOW_LIST = CONF / "shadow.yaml"
 CELL_KEYS = ("verl", "reward", "dataset", "model", "evaluation", "environment")
@@ -38,7 +35,7 @@ OmegaConf.register_new_resolver("product", lambda left, right: left * right, rep
 
 
 class Change(NamedTuple):
-    """One word of the command line: a config group or a dotted key, and what it becomes."""
+    """One override: a config group or a dotted key, and what it becomes."""
 
     name: str
     is_group: bool
@@ -62,8 +59,8 @@ class Request:
         dry_run: print and launch nothing.
         verbose: print the commands in full.
         launcher: the launcher's settings.
-        words: the command line's words, as given.
-        changes: the command line's words, read.
+        overrides: of the command line, as given.
+        changes: the overrides, read.
         added_keys: dotted verl keys that verl accepts beside those of its generated config.
     """
 
@@ -77,7 +74,7 @@ class Request:
     dry_run: bool
     verbose: bool
     launcher: Mapping[str, Any]
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     changes: tuple[Change, ...]
     added_keys: tuple[str, ...]
 
@@ -113,29 +110,29 @@ def session() -> Iterator[None]:
         yield
 
 
-def read_words(words: Sequence[str]) -> tuple[Change, ...]:
-    """Read `key=value` words in Hydra's grammar.
+def read_overrides(overrides: Sequence[str]) -> tuple[Change, ...]:
+    """Read overrides in Hydra's grammar.
 
     Raises:
-        UsageError: a word is not an override.
+        UsageError: one is not of the form `key=value`.
     """
     groups = group_choices()
     changes = []
-    for word in words:
+    for text in overrides:
         try:
-            (override,) = OverridesParser.create().parse_overrides([word])
+            (override,) = OverridesParser.create().parse_overrides([text])
         except Exception as error:
             first = str(error).splitlines()[0]
-            raise UsageError(f"{word!r} is not of the form key=value: {first}") from error
+            raise UsageError(f"{text!r} is not of the form key=value: {first}") from error
         if override.is_delete():
-            raise UsageError(f"{word!r} removes a key: set the key to another value, or to null")
+            raise UsageError(f"{text!r} removes a key: set the key to another value, or to null")
         name = override.key_or_group
         is_added = override.is_add() or override.is_force_add()
-        changes.append(Change(name, name in groups, is_added, override.value(), word))
+        changes.append(Change(name, name in groups, is_added, override.value(), text))
     return tuple(changes)
 
 
-def read_request(words: Sequence[str]) -> Request:
+def read_request(overrides: Sequence[str]) -> Request:
     """Compose the command line and return what it asks for, as plain data.
 
     Needs a Hydra application or a `session` around it.
@@ -143,7 +140,7 @@ def read_request(words: Sequence[str]) -> Request:
     Raises:
         UsageError: a root key has a value of the wrong kind.
     """
-    tree = _shadowed_or_not(plain(composed(tuple(words))))
+    tree = _shadowed_or_not(plain(composed(tuple(overrides))))
     seeds = _whole_or_list("seeds", tree["seeds"])
     steps = tree["steps"]
     if steps is not None and (not isinstance(steps, int) or steps < 1):
@@ -162,46 +159,46 @@ def read_request(words: Sequence[str]) -> Request:
         dry_run=bool(tree["dry_run"]),
         verbose=bool(tree["verbose"]),
         launcher=tree["launcher"],
-        words=tuple(words),
-        changes=read_words(words),
+        overrides=tuple(overrides),
+        changes=read_overrides(overrides),
         added_keys=tuple(tree["verl_added_keys"]),
     )
 
 
 def arm_config(
-    words: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any], steps: int
+    overrides: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any], steps: int
 ) -> dict[str, Any]:
     """Return the resolved config of one arm, without seeds.
 
     Args:
-        words: the command line's words.
-        choose: config groups that the arm chooses; they win over the words.
+        overrides: of the command line.
+        choose: config groups that the arm chooses; they win over the overrides.
         settings: dotted keys that the arm sets, last.
         steps: training steps.
     """
-    config = _arm_tree(words, choose, {**settings, "verl.trainer.total_training_steps": steps})
+    config = _arm_tree(overrides, choose, {**settings, "verl.trainer.total_training_steps": steps})
     return _cell_part(_shadowed_or_not(plain(config)))
 
 
 def replaced_keys(
-    words: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any]
+    overrides: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any]
 ) -> list[shadow.Replacement]:
     """Return what a shadow replaces in one arm (see `arm_config`); empty if none is asked for."""
-    recipe = plain(_arm_tree(words, choose, settings))
+    recipe = plain(_arm_tree(overrides, choose, settings))
     made, keys = _shadowed_or_not(recipe), (*CELL_KEYS, "launcher", "steps", "seeds")
     return shadow.replacements({k: recipe[k] for k in keys}, {k: made[k] for k in keys})
 
 
-def composed_tree(words: Sequence[str]) -> dict[str, Any]:
+def composed_tree(overrides: Sequence[str]) -> dict[str, Any]:
     """Return the resolved config of a command line. Needs a `session` around it."""
-    return plain(composed(tuple(words)))
+    return plain(composed(tuple(overrides)))
 
 
 def composed_keys(groups: Sequence[str]) -> frozenset[str]:
     """Return every dotted key, leaf or not, of the config that a choice of groups makes.
 
     Args:
-        groups: words that choose config groups, the ablation among them.
+        groups: overrides that choose config groups, the ablation among them.
 
     Needs a `session` around it.
     """
@@ -222,10 +219,10 @@ def without_unused(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _arm_tree(
-    words: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any]
+    overrides: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any]
 ) -> DictConfig:
     chosen = [f"{group}={name}" for group, name in choose.items()]
-    kept = [word for word in words if word.partition("=")[0] not in choose]
+    kept = [text for text in overrides if text.partition("=")[0] not in choose]
     config = copy.deepcopy(composed((*kept, *chosen)))
     OmegaConf.set_struct(config, False)
     for key, value in settings.items():

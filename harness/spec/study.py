@@ -87,7 +87,7 @@ class Study:
         return self.root / "partial" / self.label if self.label else self.root
 
 
-def make_study(words: list[str]) -> Study:
+def make_study(overrides: list[str]) -> Study:
     """Compose a command line into a study.
 
     Needs a Hydra application or `harness.spec.config.session` around it.
@@ -95,7 +95,7 @@ def make_study(words: list[str]) -> Study:
     Raises:
         UsageError: the request is wrong; nothing was changed.
     """
-    request = configs.read_request(words)
+    request = configs.read_request(overrides)
     check_added_keys(request)
     document = configs.load_ablation(request.ablation)
     # a shadow has the arms of the scale that it is of
@@ -105,7 +105,7 @@ def make_study(words: list[str]) -> Study:
     seeds = select_seeds(request.seeds, ablation.seeds)
     arms = arms_of(ablation, request.levels)
     _refuse_touched_factors(request, ablation, steps)
-    resolved = [(arm, _arm_config(request.words, arm, steps)) for arm in arms]
+    resolved = [(arm, _arm_config(request.overrides, arm, steps)) for arm in arms]
     for arm, config in resolved:
         check_batches(config["verl"], arm_name(arm.levels))
     cells = build_cells(ablation, request.scale, resolved, seeds, inputs_of)
@@ -240,15 +240,15 @@ def label_of(
     return label
 
 
-def _arm_config(words: tuple[str, ...], arm: Arm, steps: int) -> dict[str, Any]:
-    config = configs.arm_config(words, arm.choose, arm.settings, steps)
+def _arm_config(overrides: tuple[str, ...], arm: Arm, steps: int) -> dict[str, Any]:
+    config = configs.arm_config(overrides, arm.choose, arm.settings, steps)
     return configs.without_unused(config)
 
 
 def _refuse_touched_factors(request: configs.Request, ablation: Ablation, steps: int) -> None:
     groups = [change for change in request.changes if change.is_group]
     keys = [change.name for change in request.changes if not change.is_group]
-    words = [change.text for change in groups]
+    overrides = [change.text for change in groups]
     # where results go, also where each arm chooses the scale that it is run at
     groups = [change for change in groups if change.name != "scale"]
     if not any(key.split(".")[0] in configs.CELL_KEYS for key in keys):
@@ -256,7 +256,7 @@ def _refuse_touched_factors(request: configs.Request, ablation: Ablation, steps:
         return
     # without the command line's keys, so that one which makes two arms equal is seen as well
     bare = [
-        (arm_name(arm.levels), configs.arm_config(words, arm.choose, arm.settings, steps))
+        (arm_name(arm.levels), configs.arm_config(overrides, arm.choose, arm.settings, steps))
         for arm in arms_of(ablation)
     ]
     differing = [difference.key for difference in differences(bare)]

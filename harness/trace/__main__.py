@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.cli import read_words, run_command
+from harness.cli import read_arguments, run_command
 from harness.schema import ExitCode
 from harness.text import folded
 
@@ -58,13 +58,13 @@ def trace_text(path: Path, row_id: str) -> str:
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    return run_command(words, __doc__ or "", _trace)
+    return run_command(argv, __doc__ or "", _trace)
 
 
-def _trace(words: Sequence[str]) -> int:
-    given = read_words(words, {}, needed=["table", "row"])
+def _trace(argv: Sequence[str]) -> int:
+    given = read_arguments(argv, {}, needed=["table", "row"])
     print(folded(trace_text(Path(given["table"]), given["row"])))
     return ExitCode.OK
 

@@ -428,7 +428,7 @@ def test_forced_outputs_all_carry_the_warning(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("argv", "said"),
     [
         ([], "one of candidate="),
         (["candidate=a", "ablation=b"], "one of candidate="),
@@ -440,6 +440,6 @@ def test_forced_outputs_all_carry_the_warning(
         ([*WORDS, "level=95"], "between 0 and 1"),
     ],
 )
-def test_wrong_words_are_told(words: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert compare.main(words) == ExitCode.USAGE
+def test_wrong_arguments_are_told(argv: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare.main(argv) == ExitCode.USAGE
     assert said in capsys.readouterr().err

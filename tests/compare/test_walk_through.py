@@ -31,12 +31,12 @@ def session() -> Iterator[None]:
 
 
 def executed() -> tuple[list[str], list[str]]:
-    """The words of the page's comparison, and the lines that it shows as the answer."""
+    """The arguments of the page's comparison, and the lines that it shows as the answer."""
     block = PAGE.read_text().split("<!-- executed:", 1)[1].split("<!-- end -->", 1)[0]
     command, answer = re.findall(r"```\n(.*?)```", block, flags=re.DOTALL)
-    words = command.split()
-    assert words[:3] == ["python", "-m", "harness.compare"]
-    return words[3:], [line for line in answer.splitlines() if line.strip()]
+    argv = command.split()
+    assert argv[:3] == ["python", "-m", "harness.compare"]
+    return argv[3:], [line for line in answer.splitlines() if line.strip()]
 
 
 def missing_lines(answer: list[str], said: str) -> list[str]:
@@ -47,21 +47,21 @@ def missing_lines(answer: list[str], said: str) -> list[str]:
 def test_the_page_s_comparison_prints_what_the_page_shows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words, answer = executed()
-    assert compare.main(words) == ExitCode.OK
+    argv, answer = executed()
+    assert compare.main(argv) == ExitCode.OK
     said = capsys.readouterr().out
     assert len(answer) > 15
     assert missing_lines(answer, said) == []
     assert missing_lines([answer[1].replace("-0.0", "-0.1")], said) != []
-    assert compare.main([*words, "--gate"]) == ExitCode.WORSE
+    assert compare.main([*argv, "--gate"]) == ExitCode.WORSE
 
 
 def test_the_page_s_run_makes_the_cells_that_were_recorded() -> None:
     """The command of the page, read as harness.run reads it, differs from the runs in no key of the
     algorithm and in no seed."""
     line = next(x for x in PAGE.read_text().splitlines() if x.startswith("python -m harness.run"))
-    words = [word for word in shlex.split(line)[3:] if word != "dry_run=true"]
-    study = make_study(words)
+    overrides = [word for word in shlex.split(line)[3:] if word != "dry_run=true"]
+    study = make_study(overrides)
     recorded = side_of(read_bundle(find_bundle("micro/maxrl@v2", BASELINES)), "", "candidate")
 
     assert tuple(cell.seed for cell in study.cells) == recorded.seeds

@@ -31,13 +31,13 @@ def session() -> Iterator[None]:
 
 
 @cache
-def study_at(scale: str, *words: str) -> Study:
-    return make_study(["ablation=kl_penalty", f"scale={scale}", "seeds=1", *words])
+def study_at(scale: str, *overrides: str) -> Study:
+    return make_study(["ablation=kl_penalty", f"scale={scale}", "seeds=1", *overrides])
 
 
 @cache
 def recipe(scale: str) -> dict[str, Any]:
-    """Flat keys of veRL; the words are those of docs/deviations.md, which is composed once."""
+    """Flat keys of veRL; the overrides are those of docs/deviations.md, which is composed once."""
     return dict(flatten(configs.composed_tree(["ablation=kl_penalty", f"scale={scale}"])["verl"]))
 
 
@@ -163,8 +163,8 @@ def test_the_micro_world_has_no_shadow() -> None:
 )
 def test_the_chat_template_is_the_text_itself(model: str, bos: str | None, expected: str) -> None:
     """On text: the tokenizers' files cannot be had here. Qwen2.5 has no begin-of-text token."""
-    words = ["ablation=kl_penalty", "scale=orz_7b", f"model={model}"]
-    settings = configs.composed_tree(words)["verl"]["actor_rollout_ref"]["model"]
+    overrides = ["ablation=kl_penalty", "scale=orz_7b", f"model={model}"]
+    settings = configs.composed_tree(overrides)["verl"]["actor_rollout_ref"]["model"]
     template = ImmutableSandboxedEnvironment().from_string(settings["custom_chat_template"])
     text = render_prompt("1 + 1 = {x}?")
     # transformers gives a template the special tokens that there are, and no others

@@ -118,7 +118,7 @@ def test_the_number_of_another_version_names_the_same_item() -> None:
         (["figure=v2fig1"], "v2 Fig. 1 cannot be drawn: version 2 was at hand as text only"),
         (["figure=fig7", "format=gif"], "unknown format 'gif'"),
         (["figure=fig7", "source=nothing"], "there is no baseline 'nothing'"),
-        (["figure=fig7", "colour=red"], "unknown word"),
+        (["figure=fig7", "colour=red"], "unknown argument"),
     ],
 )
 def test_a_wrong_word_is_said(

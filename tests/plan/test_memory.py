@@ -64,7 +64,7 @@ def test_a_cell_that_does_not_fit_is_given_settings_with_which_it_does() -> None
     assert not plan_memory(recipe, H800).fits
     remedy = find_remedy(recipe, H800)
     assert remedy.gpus == 32
-    assert remedy.words
+    assert remedy.overrides
 
 
 def test_a_cell_that_fits_needs_no_remedy() -> None:

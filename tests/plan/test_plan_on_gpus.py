@@ -1,23 +1,23 @@
-"""The command line: words, tables, verdicts, the page; on the recipe that a run would use."""
+"""The command line: arguments, tables, verdicts, the page; on the recipe that a run would use."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.docs.planning import PATH, WORDS, example, planning_page
+from harness.docs.planning import ARGUMENTS, PATH, example, planning_page
 from harness.plan.__main__ import main
 from harness.plan.calibration import Calibration, calibrate
 from harness.plan.cell import Span, growth_of, plan_cell
 from harness.plan.hardware import read_gpu
 from harness.plan.recipe import read_recipe
-from harness.plan.request import plan_matrix, split_words
-from harness.plan.tables import Request, span_text, spelled, terminal_text, verdict
+from harness.plan.request import plan_matrix, split_plan_keys
+from harness.plan.tables import MatrixPlan, span_text, spelled, terminal_text, verdict
 from harness.schema import ExitCode, UsageError
 from harness.spec import config as configs
 from tests.plan.stand_in import STAND_IN, stand_in
 
-Plan = tuple[Request, Calibration]
+Plan = tuple[MatrixPlan, Calibration]
 
 
 @pytest.fixture(scope="module")
@@ -27,26 +27,26 @@ def planned() -> Plan:
         return example()
 
 
-def stand_in_request(*words: str, **changes: object) -> str:
-    asked, _ = split_words(["gpu=h800", *words])
-    assert asked is not None
+def stand_in_request(*arguments: str, **changes: object) -> str:
+    request, _ = split_plan_keys(["gpu=h800", *arguments])
+    assert request is not None
     arms = {
         "algorithm=ppo": stand_in(**changes),
         "algorithm=grpo": stand_in(critic={"enable": False}),
     }
-    return terminal_text(*plan_matrix(asked, "a stand-in", arms, 3))
+    return terminal_text(*plan_matrix(request, "a stand-in", arms, 3))
 
 
-def test_words_of_a_plan_are_taken_out_and_the_others_kept() -> None:
-    asked, others = split_words(["ablation=x", "gpus=64", "gpu=h800", "price=2.5"])
-    assert others == ["ablation=x"]
-    assert asked is not None
-    assert (asked.gpus, asked.gpu.key, asked.price) == (64, "h800", 2.5)
-    assert split_words(["ablation=x", "seeds=1"]) == (None, ["ablation=x", "seeds=1"])
+def test_keys_of_a_plan_are_taken_out_and_the_others_kept() -> None:
+    request, overrides = split_plan_keys(["ablation=x", "gpus=64", "gpu=h800", "price=2.5"])
+    assert overrides == ["ablation=x"]
+    assert request is not None
+    assert (request.gpus, request.gpu.key, request.price) == (64, "h800", 2.5)
+    assert split_plan_keys(["ablation=x", "seeds=1"]) == (None, ["ablation=x", "seeds=1"])
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "sentence"),
     [
         (["gpus=64"], "gpus= plans for GPUs: name the kind as well, as gpu=h800"),
         (["gpu=h900"], "unknown gpu 'h900'"),
@@ -55,9 +55,9 @@ def test_words_of_a_plan_are_taken_out_and_the_others_kept() -> None:
         (["gpu=h800", "price=free"], "price=free is not a number over 0"),
     ],
 )
-def test_a_wrong_word_is_refused_in_one_sentence(words: list[str], sentence: str) -> None:
+def test_a_wrong_value_is_refused_in_one_sentence(arguments: list[str], sentence: str) -> None:
     with pytest.raises(UsageError) as caught:
-        split_words(words)
+        split_plan_keys(arguments)
     assert sentence in str(caught.value)
 
 
@@ -135,22 +135,22 @@ def test_another_number_would_change_the_page(planned: Plan) -> None:
 def test_the_command_writes_a_page_and_a_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = main([*WORDS, f"out={tmp_path}"])
+    code = main([*ARGUMENTS, f"out={tmp_path}"])
     assert code == ExitCode.OK
     assert "GPU-hours" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["PLAN.md", "plan.png", "plan.svg"]
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "sentence"),
     [
-        ([*WORDS[:3], "gpu=h800", "gpus=60"], "gpus=60 is not a multiple of"),
-        ([*WORDS[:3], "gpus=64"], "name the kind as well"),
+        ([*ARGUMENTS[:3], "gpu=h800", "gpus=60"], "gpus=60 is not a multiple of"),
+        ([*ARGUMENTS[:3], "gpus=64"], "name the kind as well"),
     ],
 )
 def test_a_wrong_request_ends_with_one_sentence(
-    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(words) == ExitCode.USAGE
+    assert main(arguments) == ExitCode.USAGE
     error = capsys.readouterr().err
     assert sentence in error and error.count("\n") == 1

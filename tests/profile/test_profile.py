@@ -93,7 +93,7 @@ def test_a_run_is_compared_with_another(results: Path, capsys: pytest.CaptureFix
     [
         (["run=kl=loss"], "names 0 runs"),
         (["against=nowhere"], "holds no attempt"),
-        (["rum=x"], "unknown word"),
+        (["rum=x"], "unknown argument"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(

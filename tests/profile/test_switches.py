@@ -21,8 +21,8 @@ def session() -> Iterator[None]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_is_one_cell(variant: str, tmp_path: Path) -> None:
-    words = [*VARIANTS[variant], "seeds=[1]", "steps=2", f"results_dir={tmp_path}"]
-    assert len(make_study(words).cells) == 1
+    overrides = [*VARIANTS[variant], "seeds=[1]", "steps=2", f"results_dir={tmp_path}"]
+    assert len(make_study(overrides).cells) == 1
 
 
 @pytest.mark.parametrize("name", read_switches())
@@ -41,6 +41,6 @@ def test_the_naive_cell_takes_back_what_the_first_stored_study_did_not_have() ->
 
 
 def test_a_switch_of_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    words = [*VARIANTS["final"], "environment.HARNESS_WARN=0", f"results_dir={tmp_path}"]
+    overrides = [*VARIANTS["final"], "environment.HARNESS_WARN=0", f"results_dir={tmp_path}"]
     with pytest.raises(ConfigCompositionException, match="HARNESS_WARN"):
-        make_study(words)
+        make_study(overrides)

@@ -31,9 +31,9 @@ def session() -> Iterator[None]:
 
 
 @cache
-def study(*words: str) -> Study:
+def study(*overrides: str) -> Study:
     """Compose once per request: it takes a third of a second."""
-    return make_study(["ablation=kl_penalty", "seeds=1", *words])
+    return make_study(["ablation=kl_penalty", "seeds=1", *overrides])
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_the_launcher_is_no_part_of_a_cells_identity(scale: str, launcher: str) 
 
 
 def test_a_dry_run_prints_complete_valid_scripts(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["ablation=kl_penalty", "scale=orz_32b", "launcher=slurm", "seeds=1", "verbose=true"]
-    assert plan(words) == 0
+    scale = ["scale=orz_32b", "launcher=slurm"]
+    assert plan(["ablation=kl_penalty", *scale, "seeds=1", "verbose=true"]) == 0
     first, *scripts = capsys.readouterr().out.split("#!/bin/bash\n")
     assert "3 cells of 1100 steps" in first
     assert len(scripts) == 3
@@ -80,17 +80,17 @@ def test_a_worker_is_told_its_cell_and_composes_the_same_request() -> None:
     cell = asked.cells[1]
     argv = worker_argv(asked, cell)
     assert argv[1:5] == ("-m", "harness.cells", "run", f"cell={cell.cell_id[:16]}")
-    words = list(argv[5:])
+    overrides = list(argv[5:])
     assert (
-        not {"dry_run=true", "verbose=true"} & set(words)
-        and words[-1] == f"results_dir={Path.cwd() / 'here'}"
+        not {"dry_run=true", "verbose=true"} & set(overrides)
+        and overrides[-1] == f"results_dir={Path.cwd() / 'here'}"
     )
-    assert [c.cell_id for c in make_study(words).cells] == [c.cell_id for c in asked.cells]
+    assert [c.cell_id for c in make_study(overrides).cells] == [c.cell_id for c in asked.cells]
 
 
 def test_a_cell_of_one_node_reserves_its_gpus_and_a_larger_one_joins_the_cluster() -> None:
-    words = ("launcher=ray", "launcher.memory_gib=2", "+launcher.resources.fast=1")
-    micro = study(*words, "levels=[none]")
+    overrides = ("launcher=ray", "launcher.memory_gib=2", "+launcher.resources.fast=1")
+    micro = study(*overrides, "levels=[none]")
     needs = ray_needs(micro, micro.cells[0])
     assert (needs.cpus, needs.gpus, needs.joined_gpus) == (1.0, 0.0, 0)
     assert (needs.memory, dict(needs.resources)) == (2 << 30, {"fast": 1.0})
@@ -115,8 +115,8 @@ def test_a_cell_joins_only_the_cluster_that_it_was_given() -> None:
     assert "ray_kwargs.ray_init.address=local" in " ".join(build_command(cell, PLACES).argv)
     cluster = given_cluster({"HARNESS_RAY_ADDRESS": "10.0.0.1:20000"}, cell)
     assert cluster == Cluster(address="10.0.0.1:20000", namespace=f"rz-{cell.cell_id[:16]}")
-    words = build_command(cell, PLACES, cluster=cluster).argv
-    text = " ".join(words)
+    argv = build_command(cell, PLACES, cluster=cluster).argv
+    text = " ".join(argv)
     assert "ray_kwargs.ray_init.address='10.0.0.1:20000'" in text
     assert "ray_init._temp_dir" not in text and "ray_init.num_gpus" not in text
     # its workers inherit nothing from here

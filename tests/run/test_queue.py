@@ -100,7 +100,7 @@ def placed(results: Path, *words: str) -> Study:
     """Return a study of its own place, composed once for all tests."""
     made = composed(*words)
     given = (*words, f"results_dir={results}")
-    return replace(made, request=replace(made.request, results_dir=results, words=given))
+    return replace(made, request=replace(made.request, results_dir=results, overrides=given))
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def end(study: Study, cell: CellSpec, status: Status, reason: str = "") -> None:
 def test_a_submission_leaves_its_script_and_its_note(
     study: Study, slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_command(list(study.request.words)) == 0
+    assert run_command(list(study.request.overrides)) == 0
     out = capsys.readouterr().out
     assert "2 of 2 cells are under way" in out
     assert states(study, slurm) == [CellState.QUEUED] * 2
@@ -139,7 +139,7 @@ def test_a_submission_leaves_its_script_and_its_note(
     (submission,) = read_submissions(run_dir)
     assert (submission.launcher, submission.job, submission.attempts_before) == ("slurm", "1", 0)
     # the same command again submits nothing
-    assert run_command(list(study.request.words)) == 0
+    assert run_command(list(study.request.overrides)) == 0
     assert "submitted" not in capsys.readouterr().out
     assert len(slurm.names) == 2
 
@@ -212,7 +212,7 @@ def test_cells_are_cancelled_and_queued_again(
     study: Study, slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = study.cells
-    run_command(list(study.request.words))
+    run_command(list(study.request.overrides))
     cancel_cells(study, "kl=loss")
     assert states(study, slurm) == [CellState.QUEUED, CellState.CANCELLED]
     cancel_cells(study, second.cell_id[:8])

@@ -26,7 +26,7 @@ OPEN_MODULE = (
 )
 
 
-def test_the_words_of_the_command_line_are_read() -> None:
+def test_the_arguments_of_the_command_line_are_read() -> None:
     assert read_options([]) == Options()
     assert read_options(["accelerator=cuda", "dry=1"]) == Options("cuda", is_dry=True)
     assert read_options(["driver=later", "accelerator="]) == Options(is_driver_later=True)
@@ -38,8 +38,8 @@ def test_the_words_of_the_command_line_are_read() -> None:
         ("accelerator=rocm", "ACCELERATOR=rocm is no choice: expected cpu or cuda"),
         ("dry=yes", "DRY=yes is no choice: expected 0 or 1"),
         ("driver=no", "DRIVER=no is no choice: expected later"),
-        ("gpu=1", "unknown word 'gpu=1'"),
-        ("cuda", "unknown word 'cuda'"),
+        ("gpu=1", "unknown argument 'gpu=1'"),
+        ("cuda", "unknown argument 'cuda'"),
     ],
 )
 def test_another_word_is_refused_with_the_choices(word: str, expected: str) -> None:
@@ -180,8 +180,8 @@ def test_flash_attention_is_taken_where_there_is_a_wheel(
         def __init__(self) -> None:
             self.asked: list[str] = []
 
-        def install(self, *words: str) -> int:
-            self.asked.append(words[0])
+        def install(self, *options: str) -> int:
+            self.asked.append(options[0])
             return 0 if is_there else 1
 
     sources = Sources()

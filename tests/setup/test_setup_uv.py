@@ -16,7 +16,7 @@ import setup_uv
 from setup_gates import SetupError
 from setup_kinds import CPU, Environment
 from setup_state import Pin
-from setup_uv import Uv, ensure_uv, install_locked, installed, read_settings, source_words
+from setup_uv import Uv, ensure_uv, install_locked, installed, read_settings, source_options
 
 UV = Path(sys.prefix) / "bin" / "uv"
 LISTING = """:env:.find-links='/wheels'
@@ -122,12 +122,12 @@ def test_the_configuration_of_pip_is_read_as_pip_reads_it() -> None:
     settings = read_settings(LISTING)
     assert settings["find-links"] == "/wheels"
     assert settings["index-url"] == "https://mirror/simple"
-    words = source_words({**settings, "no-cache-dir": "1"})
-    pairs = list(itertools.pairwise(words))
+    options = source_options({**settings, "no-cache-dir": "1"})
+    pairs = list(itertools.pairwise(options))
     assert ("--default-index", "https://mirror/simple") in pairs
     assert ("--index", "file:///a") in pairs and ("--index", "https://b/simple") in pairs
     assert ("--allow-insecure-host", "mirror") in pairs
-    assert "--no-cache" in words and "--no-index" not in words
+    assert "--no-cache" in options and "--no-index" not in options
 
 
 def test_certificates_proxy_and_patience_are_handed_on() -> None:

@@ -1,4 +1,4 @@
-"""The words that choose no file are set after Hydra's part, and change nothing else."""
+"""The overrides that choose no file are set after Hydra's part, and change nothing else."""
 
 import pytest
 from hydra import compose
@@ -21,10 +21,10 @@ REQUESTS = (
 )
 
 
-@pytest.mark.parametrize("words", REQUESTS)
-def test_a_tree_is_what_hydra_composes_of_all_words(words: list[str]) -> None:
+@pytest.mark.parametrize("overrides", REQUESTS)
+def test_a_tree_is_what_hydra_composes_of_all_words(overrides: list[str]) -> None:
     with configs.session():
-        assert configs.composed_tree(words) == plain(compose("config", overrides=words))
+        assert configs.composed_tree(overrides) == plain(compose("config", overrides=overrides))
 
 
 def test_one_request_leaves_the_next_alone() -> None:

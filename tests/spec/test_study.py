@@ -16,8 +16,8 @@ def session() -> Iterator[None]:
         yield
 
 
-def ids(*words: str) -> list[str]:
-    return [cell.cell_id for cell in make_study([*BASE, *words]).cells]
+def ids(*overrides: str) -> list[str]:
+    return [cell.cell_id for cell in make_study([*BASE, *overrides]).cells]
 
 
 def test_the_kl_ablation_is_three_arms_by_the_seeds_of_its_file() -> None:
@@ -56,16 +56,16 @@ def test_the_id_depends_on_what_a_cell_computes(word: str) -> None:
 
 
 def test_a_cell_without_critic_does_not_know_the_critics_rate() -> None:
-    words = ["ablation=algorithm", "seeds=1"]
-    ppo, grpo = make_study(words).cells
-    ppo_2, grpo_2 = make_study([*words, "verl.critic.optim.lr=7.7e-4"]).cells
+    overrides = ["ablation=algorithm", "seeds=1"]
+    ppo, grpo = make_study(overrides).cells
+    ppo_2, grpo_2 = make_study([*overrides, "verl.critic.optim.lr=7.7e-4"]).cells
     assert grpo.cell_id == grpo_2.cell_id
     assert ppo.cell_id != ppo_2.cell_id
     assert grpo.config["verl"]["critic"] == {"enable": False}
 
 
 @pytest.mark.parametrize(
-    ("words", "label"),
+    ("overrides", "label"),
     [
         ([], ""),
         ([f"seeds={max(SEEDS)}"], ""),
@@ -80,8 +80,8 @@ def test_a_cell_without_critic_does_not_know_the_critics_rate() -> None:
         (["+verl.trainer.log_val_generations=2"], "verl.trainer.log_val_generations=2"),
     ],
 )
-def test_what_is_not_the_whole_study_has_a_label(words: list[str], label: str) -> None:
-    study = make_study(["ablation=kl_penalty", *words])
+def test_what_is_not_the_whole_study_has_a_label(overrides: list[str], label: str) -> None:
+    study = make_study(["ablation=kl_penalty", *overrides])
     assert study.label == label
     if label:
         assert study.tables == study.root / "partial" / label
@@ -147,6 +147,6 @@ def test_an_arm_may_choose_its_scale() -> None:
 
 
 def test_the_shadow_of_arms_with_other_recipes_is_controlled() -> None:
-    words = ["ablation=model_size", "scale=orz_7b", "shadow=true", "levels=[7b,32b]"]
-    cells = make_study(words).cells
+    overrides = ["ablation=model_size", "scale=orz_7b", "shadow=true", "levels=[7b,32b]"]
+    cells = make_study(overrides).cells
     assert len({cell.cell_id for cell in cells}) == len(cells) == 2

@@ -214,9 +214,9 @@ def test_every_number_under_health_is_traced() -> None:
     most, row_id = re.findall(r"at most (\S+) .*`([^`]+/rollout_probs_diff)`\.", text)[0]
     row = find_row(RESULTS / "REPORT.md", row_id)
     assert most == f"{row.values['value']:.2g}"
-    for column, words in COUNTS.items():
+    for column, counted in COUNTS.items():
         total = runs()[column].sum()
-        assert f"- {total:.0f} {words}" in text
+        assert f"- {total:.0f} {counted}" in text
         assert f"`{column}`" in text
     first = find_row(RESULTS / "REPORT.md", str(runs()["run_id"].iloc[0]))
     assert set(COUNTS) <= set(first.values)
@@ -238,8 +238,8 @@ def test_an_unknown_row_is_told_with_the_nearest_ids(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     last = ids_of(RESULTS / name)[-1]
-    words = [f"table={RESULTS / name}", f"row={last[:-1]}~"]
-    assert trace.main(words) == ExitCode.USAGE
+    argv = [f"table={RESULTS / name}", f"row={last[:-1]}~"]
+    assert trace.main(argv) == ExitCode.USAGE
     assert last in capsys.readouterr().err
 
 
@@ -370,7 +370,7 @@ def test_a_row_of_a_redrawn_figure_is_traced_by_its_number(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("argv", "said"),
     [
         ([], "no table was named"),
         (["table=nowhere.parquet", "row=x"], "there is no table"),
@@ -378,8 +378,8 @@ def test_a_row_of_a_redrawn_figure_is_traced_by_its_number(tmp_path: Path) -> No
         ([f"table={BUNDLE / 'manifest.json'}", "row=x"], "no column row_id"),
     ],
 )
-def test_wrong_words_are_told(words: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert trace.main(words) == ExitCode.USAGE
+def test_wrong_arguments_are_told(argv: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert trace.main(argv) == ExitCode.USAGE
     assert said in capsys.readouterr().err
 
 

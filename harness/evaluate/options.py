@@ -1,4 +1,4 @@
-"""The words of `python -m harness.evaluate`, read and checked: shared by all kinds of suites."""
+"""The options of `python -m harness.evaluate`, read and checked: shared by all kinds of suites."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.paths import ROOT
 from harness.schema import UsageError
 from harness.spec import prepared
 
-WORDS = {
+DEFAULTS = {
     "protocol": "reporting",
     "out": "",
     "data": "",
@@ -76,9 +76,9 @@ def find_model(text: str) -> Model:
 
 
 def refuse_idle(given: Mapping[str, str], suite: Suite) -> None:
-    """Refuse words that would do nothing for this kind of suite."""
+    """Refuse options that would do nothing for this kind of suite."""
     for name in SAMPLED_ONLY if suite.tasks else GENERAL_ONLY:
-        if given[name] != WORDS[name]:
+        if given[name] != DEFAULTS[name]:
             kinds = [n for n in names_of("suite") if bool(suite_of(n).tasks) != bool(suite.tasks)]
             raise UsageError(
                 f"{name}= does nothing for suite={suite.name}: leave it out (it is for"
@@ -103,7 +103,7 @@ def settings_of(given: Mapping[str, str]) -> Settings:
     """Return the layout of the engine.
 
     Raises:
-        UsageError: a word is no number in its range.
+        UsageError: an option is no number in its range.
     """
     try:
         share = float(given["memory_share"])
@@ -115,7 +115,7 @@ def settings_of(given: Mapping[str, str]) -> Settings:
 
 
 def whole(given: Mapping[str, str], key: str, least: int) -> int:
-    """Return a word as a whole number.
+    """Return an option as a whole number.
 
     Raises:
         UsageError: it is none, or below `least`.
