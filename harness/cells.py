@@ -5,7 +5,7 @@ waiting, queued, running, done, failed, interrupted, cancelled, lost, unknown. T
 are those of `python -m harness.run`, because they decide which cells there are.
 
 list        print it and change nothing (also without a verb)
-reconcile   set right what does not agree: a record that says running while nothing runs, a job
+reconcile   make disk and queue agree: a record that says running while nothing runs, a job
             that nobody noted, a job of a cell that is done
 cancel      end the jobs of cells that are queued or run; the cell= options choose them
 requeue     start cells again: a Slurm job that is alive goes back to its queue, a cell that is not
@@ -27,10 +27,16 @@ from harness.cli import read_verb, run_command
 from harness.launch.slurm import Slurm
 from harness.run.budget import make_budget, used_gpu_hours
 from harness.run.checks import check_launch
+from harness.run.inspection import (
+    CellState,
+    InspectedCell,
+    QueueSnapshot,
+    inspect_cells,
+    snapshot_of,
+)
 from harness.run.launchers import queue_of
-from harness.run.queue import Submitter, cancel, set_right
+from harness.run.queue import Submitter, cancel, reconcile
 from harness.run.session import run_cells
-from harness.run.standing import CellState, Sight, Standing, look, sight_of
 from harness.schema import CellSpec, ExitCode, UsageError
 from harness.spec.application import run_application
 from harness.spec.study import Study, make_study
@@ -44,32 +50,32 @@ ALL = "all"
 def list_cells(study: Study, chosen: str) -> int:
     """Print the table of the cells."""
     store = RunStore(study.root)
-    sight = sight_of(study)
-    print(table(_choose(look(study.cells, store, sight), chosen or ALL)))
-    print(f"\n{summary(study, store, sight)}")
+    snapshot = snapshot_of(study)
+    print(table(_choose(inspect_cells(study.cells, store, snapshot), chosen or ALL)))
+    print(f"\n{summary(study, store, snapshot)}")
     return ExitCode.OK
 
 
-def reconcile(study: Study, chosen: str) -> int:
-    """Set right what does not agree, then print the table."""
+def reconcile_cells(study: Study, chosen: str) -> int:
+    """Make disk and queue agree, then print the table."""
     store = RunStore(study.root)
-    sight = sight_of(study)
-    for standing in _choose(look(study.cells, store, sight), chosen or ALL):
-        done = set_right(standing, store, sight)
+    snapshot = snapshot_of(study)
+    for item in _choose(inspect_cells(study.cells, store, snapshot), chosen or ALL):
+        done = reconcile(item, store, snapshot)
         if done:
-            print(f"{standing.cell.run_name}: {done}")
+            print(f"{item.cell.run_name}: {done}")
     return list_cells(study, chosen)
 
 
 def cancel_cells(study: Study, chosen: str) -> int:
     """End the jobs of the chosen cells."""
     store = RunStore(study.root)
-    sight = sight_of(study)
-    for standing in _choose(look(study.cells, store, sight), chosen):
-        if standing.state in IN_FLIGHT and (standing.submissions or standing.job):
-            print(f"{standing.cell.run_name}: job {cancel(standing, store, sight)} is cancelled")
+    snapshot = snapshot_of(study)
+    for item in _choose(inspect_cells(study.cells, store, snapshot), chosen):
+        if item.state in IN_FLIGHT and (item.submissions or item.job):
+            print(f"{item.cell.run_name}: job {cancel(item, store, snapshot)} is cancelled")
         else:
-            print(f"{standing.cell.run_name}: {standing.state}, there is no job to cancel")
+            print(f"{item.cell.run_name}: {item.state}, there is no job to cancel")
     return ExitCode.OK
 
 
@@ -80,16 +86,16 @@ def requeue_cells(study: Study, chosen: str) -> int:
         UsageError: one of them is done, or runs where it cannot be put back.
     """
     store = RunStore(study.root)
-    standings = _choose(look(study.cells, store, sight_of(study)), chosen)
-    new = [standing for standing in standings if standing.state not in IN_FLIGHT]
-    for standing in standings:
-        _refuse_requeue(standing)
-    for standing in standings:
-        if standing.state in IN_FLIGHT:
-            _put_back(standing)
+    inspected = _choose(inspect_cells(study.cells, store, snapshot_of(study)), chosen)
+    new = [item for item in inspected if item.state not in IN_FLIGHT]
+    for item in inspected:
+        _refuse_requeue(item)
+    for item in inspected:
+        if item.state in IN_FLIGHT:
+            _put_back(item)
     if new:
         submitter = Submitter(study, store)
-        cells = [standing.cell for standing in new]
+        cells = [item.cell for item in new]
         check_launch(replace(study, cells=tuple(cells)), store)
         budget = make_budget(study, store, cells, [])
         if budget is not None:
@@ -116,80 +122,78 @@ def run_cell(study: Study, chosen: str) -> int:
     return ExitCode.CELLS_FAILED if outcome.unfinished else ExitCode.OK
 
 
-def table(standings: Sequence[Standing]) -> str:
+def table(inspected: Sequence[InspectedCell]) -> str:
     """Return the aligned table of cells, one row each."""
     rows = [("cell", "state", "attempts", "job", "queue says", "last reason")]
-    for standing in standings:
-        last = standing.submissions[-1] if standing.submissions else None
+    for item in inspected:
+        last = item.submissions[-1] if item.submissions else None
         rows.append(
             (
-                standing.cell.run_name,
-                str(standing.state),
-                str(standing.attempts),
+                item.cell.run_name,
+                str(item.state),
+                str(item.attempts),
                 "-" if last is None else last.job,
-                standing.job.detail if standing.job else str(standing.queue) if last else "-",
-                standing.reason or "-",
+                item.job.detail if item.job else str(item.queue) if last else "-",
+                item.reason or "-",
             )
         )
     return aligned(rows)
 
 
-def summary(study: Study, store: RunStore, sight: Sight) -> str:
-    """Return how many cells stand where, what they used, and which queue did not answer."""
-    standings = look(study.cells, store, sight)
-    counts = Counter(standing.state for standing in standings)
+def summary(study: Study, store: RunStore, snapshot: QueueSnapshot) -> str:
+    """Return how many cells are in which state, what they used, and which queue did not answer."""
+    inspected = inspect_cells(study.cells, store, snapshot)
+    counts = Counter(item.state for item in inspected)
     text = ", ".join(f"{counts[state]} {state}" for state in CellState if counts[state])
     lines = [f"{text}; {used_gpu_hours(store, time()):.4g} GPU-hours used"]
-    wrong = sum(bool(standing.repair) for standing in standings)
+    wrong = sum(bool(item.repair) for item in inspected)
     if wrong:
-        lines.append(f"{wrong} do not agree with disk or queue: `reconcile` sets them right")
-    return "\n".join([*lines, *sight.errors])
+        lines.append(f"{wrong} do not agree with disk or queue: `reconcile` makes them agree")
+    return "\n".join([*lines, *snapshot.errors])
 
 
-def _choose(standings: Sequence[Standing], chosen: str) -> list[Standing]:
-    """Return the standings that `cell=` names.
+def _choose(inspected: Sequence[InspectedCell], chosen: str) -> list[InspectedCell]:
+    """Return the cells that `cell=` names.
 
     Raises:
         UsageError: nothing is named, or a name fits none.
     """
     if chosen == ALL:
-        return list(standings)
+        return list(inspected)
     if not chosen:
         raise UsageError("no cell was named: give cell=<beginning of an id or a run name>, or all")
-    found: dict[str, Standing] = {}
-    for word in chosen.split(","):
-        fits = [s for s in standings if _fits(s.cell, word)]
+    found: dict[str, InspectedCell] = {}
+    for name in chosen.split(","):
+        fits = [s for s in inspected if _fits(s.cell, name)]
         if not fits:
-            raise UsageError(f"no cell of the request begins with {word!r}: `list` prints them all")
-        found |= {standing.cell.cell_id: standing for standing in fits}
+            raise UsageError(f"no cell of the request begins with {name!r}: `list` prints them all")
+        found |= {item.cell.cell_id: item for item in fits}
     return list(found.values())
 
 
-def _fits(cell: CellSpec, word: str) -> bool:
-    return bool(word) and (cell.cell_id.startswith(word) or cell.run_name.startswith(word))
+def _fits(cell: CellSpec, name: str) -> bool:
+    return bool(name) and (cell.cell_id.startswith(name) or cell.run_name.startswith(name))
 
 
-def _refuse_requeue(standing: Standing) -> None:
-    if standing.state is CellState.DONE:
-        raise UsageError(f"{standing.cell.run_name} is done: it is never run again")
-    is_slurm = bool(standing.submissions) and standing.submissions[-1].launcher == "slurm"
-    if standing.state in IN_FLIGHT and not is_slurm:
-        raise UsageError(
-            f"{standing.cell.run_name} is {standing.state}: cancel it first, then requeue it"
-        )
+def _refuse_requeue(item: InspectedCell) -> None:
+    if item.state is CellState.DONE:
+        raise UsageError(f"{item.cell.run_name} is done: it is never run again")
+    is_slurm = bool(item.submissions) and item.submissions[-1].launcher == "slurm"
+    if item.state in IN_FLIGHT and not is_slurm:
+        raise UsageError(f"{item.cell.run_name} is {item.state}: cancel it first, then requeue it")
 
 
-def _put_back(standing: Standing) -> None:
-    last = standing.submissions[-1]
+def _put_back(item: InspectedCell) -> None:
+    last = item.submissions[-1]
     queue = queue_of(last)
     assert isinstance(queue, Slurm)
     queue.requeue(last.job)
-    print(f"{standing.cell.run_name}: job {last.job} is queued again")
+    print(f"{item.cell.run_name}: job {last.job} is queued again")
 
 
 VERBS: dict[str, Callable[[Study, str], int]] = {
     "list": list_cells,
-    "reconcile": reconcile,
+    "reconcile": reconcile_cells,
     "cancel": cancel_cells,
     "requeue": requeue_cells,
     "run": run_cell,

@@ -1,6 +1,6 @@
 """Writes down, about once a second, what each process of an attempt has used so far.
 
-One JSON line per look: {"t": seconds since the start, "phase": of the start, "step": newest,
+One JSON line per observation: {"t": seconds since the start, "phase": of the start, "step": newest,
 "cpu": {"<pid> <role>": CPU seconds, user and system}, "rss": {...: MiB, shared pages included}}.
 For `harness.profile`; nothing of it enters a result. A torn last line is dropped by the reader.
 """

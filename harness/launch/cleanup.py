@@ -10,7 +10,7 @@ in /dev/shm is removed only if it was not there before the attempt, belongs to t
 Two attempts of one user at the same time can be told apart only by the first rule; a segment of the
 other one that nobody holds at this moment and that has such a name is the remaining risk.
 Sockets lie in the scratch directory, which TMPDIR names, and go with it; verl's own sockets have a
-fixed place and are treated like segments ("held" then means: bound, as the kernel lists it).
+fixed directory and are treated like segments ("held" then means: bound, as the kernel lists it).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ LONGEST_SOCKET = 107
 RAY_SOCKET = "/ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
 SHARED_MEMORY = Path("/dev/shm")
 VERL_SOCKETS = Path(os.sep, "tmp")
-"""Fixed place of verl's weight-sync sockets (`vllm_rollout.py`, `zmq_handle`)."""
+"""Fixed directory of verl's weight-sync sockets (`vllm_rollout.py`, `zmq_handle`)."""
 SOCKET_PREFIX = "rl-colocate-zmq-"
 ENGINE_NAMES = re.compile(
     r"^(?:plasma|psm_|verl_|torch_|vllm|rl-colocate-zmq-|sem\.(?:mp-|loky-)|ray_|nccl-|gloo)"
 )
-LOOKS_PER_NAME = 3
+TRIES_PER_NAME = 3
 
 
 @contextmanager
@@ -138,81 +138,82 @@ def may_remove(name: str, modified: float, since: float, was_ours: bool) -> bool
 
 
 class Leftovers:
-    """What appears in the shared places while an attempt runs.
+    """What appears in the shared directories while an attempt runs.
 
     Args:
-        before: place -> names that were there before; taken now if None.
+        before: directory -> names that were there before; taken now if None.
         since: start of the attempt, epoch seconds; now if None.
-        places: the directory of shared memory, then others; by default that of verl's sockets.
+        directories: the directory of shared memory, then others; by default that of verl's sockets.
     """
 
     def __init__(
         self,
         before: Mapping[str, Iterable[str]] | None = None,
         since: float | None = None,
-        places: Iterable[Path] | None = None,
+        directories: Iterable[Path] | None = None,
     ) -> None:
         """Remember what is there already."""
-        self.places = tuple(places or (SHARED_MEMORY, VERL_SOCKETS))
+        self.directories = tuple(directories or (SHARED_MEMORY, VERL_SOCKETS))
         self.before = {
-            place: _names(place) if before is None else set(before.get(str(place), ()))
-            for place in self.places
+            directory: _names(directory) if before is None else set(before.get(str(directory), ()))
+            for directory in self.directories
         }
         # One second back: file systems keep coarser times than clocks.
         self.since = time.time() - 1.0 if since is None else since
         self._ours: set[str] = set()
-        self._looks: dict[str, int] = {}
+        self._tries: dict[str, int] = {}
 
     def as_json(self) -> dict[str, list[str]]:
         """Return `before` for the attempt's file."""
-        return {str(place): sorted(names) for place, names in self.before.items()}
+        return {str(directory): sorted(names) for directory, names in self.before.items()}
 
-    def look(self, pids: Iterable[int]) -> None:
+    def note(self, pids: Iterable[int]) -> None:
         """Note which new segments are held by the attempt's processes; cheap if none is new."""
-        shared = self.places[0]
+        shared = self.directories[0]
         new = listing(shared) - self.before[shared] - self._ours
-        open_names = {name for name in new if self._looks.get(name, 0) < LOOKS_PER_NAME}
+        open_names = {name for name in new if self._tries.get(name, 0) < TRIES_PER_NAME}
         if not open_names:
             return
         for name in open_names:
-            self._looks[name] = self._looks.get(name, 0) + 1
+            self._tries[name] = self._tries.get(name, 0) + 1
         self._ours |= held_names(shared, pids) & open_names
 
     def remove(self) -> list[Path]:
         """Remove what the attempt left; call it when its processes have ended."""
-        candidates = [path for place in self.places for path in self._candidates(place)]
+        candidates = [path for one in self.directories for path in self._candidates(one)]
         if not candidates:
             return []
-        held = held_names(self.places[0], psutil.pids())
+        held = held_names(self.directories[0], psutil.pids())
         bound = bound_sockets()
         removed = []
         for path in candidates:
-            if str(path) not in bound and not (path.parent == self.places[0] and path.name in held):
+            is_held = path.parent == self.directories[0] and path.name in held
+            if str(path) not in bound and not is_held:
                 path.unlink(missing_ok=True)
                 removed.append(path)
         return removed
 
-    def _candidates(self, place: Path) -> list[Path]:
+    def _candidates(self, directory: Path) -> list[Path]:
         found = []
-        for name in sorted(_names(place) - self.before[place]):
+        for name in sorted(_names(directory) - self.before[directory]):
             try:
-                status = os.lstat(place / name)
+                status = os.lstat(directory / name)
             except OSError:
                 continue
             is_dir = (status.st_mode & 0o170000) == 0o040000
-            was_ours = place == self.places[0] and name in self._ours
+            was_ours = directory == self.directories[0] and name in self._ours
             if (
                 status.st_uid == os.getuid()
                 and not is_dir
                 and may_remove(name, status.st_mtime, self.since, was_ours)
             ):
-                found.append(place / name)
+                found.append(directory / name)
         return found
 
 
-def _names(place: Path) -> set[str]:
-    names = listing(place)
-    return {n for n in names if n.startswith(SOCKET_PREFIX)} if place == VERL_SOCKETS else names
+def _names(directory: Path) -> set[str]:
+    names = listing(directory)
+    return {n for n in names if n.startswith(SOCKET_PREFIX)} if directory == VERL_SOCKETS else names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +225,7 @@ class ProcessNote:
         pid / created: of the supervisor; the epoch second guards against a reused pid.
         started: epoch seconds.
         scratch: its scratch directory; empty if it had none.
-        before: shared place -> names that were there when it started.
+        before: shared directory -> names that were there when it started.
     """
 
     tag: str

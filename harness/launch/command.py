@@ -39,7 +39,7 @@ _READ_AS_OTHER = frozenset({"null", "true", "false", "nan", "inf"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class CellPaths:
     """Directories that the tokens of a config stand for.
 
     Attributes:
@@ -78,7 +78,7 @@ class Command:
 
 def build_command(
     spec: CellSpec,
-    places: Places,
+    paths: CellPaths,
     *,
     cluster: Cluster | None = None,
     checkpoint: Path | None = None,
@@ -87,7 +87,7 @@ def build_command(
 
     Args:
         spec: the cell.
-        places: what its path tokens stand for.
+        paths: what its path tokens stand for.
         cluster: that it joins; None starts a private Ray head on this machine.
         checkpoint: `global_step_<n>` of an earlier attempt, from which it goes on; None begins at
             step 0. The evaluation of that step is the earlier attempt's.
@@ -108,7 +108,7 @@ def build_command(
     environment = {
         **given,
         **QUIET_ENVIRONMENT,
-        "VERL_FILE_LOGGER_PATH": str(places.attempt / "metrics.jsonl"),
+        "VERL_FILE_LOGGER_PATH": str(paths.attempt / "metrics.jsonl"),
         "PYTHONPATH": str(ROOT),
     }
     if cluster is not None:
@@ -118,29 +118,29 @@ def build_command(
     elif device != "cpu":
         settings.update(_worker_variables(given))
     overrides = [
-        f"{'' if key in verl_keys() else '+'}{key}={hydra_value(fill(value, places))}"
+        f"{'' if key in verl_keys() else '+'}{key}={hydra_value(fill(value, paths))}"
         for key, value in settings.items()
     ]
     argv = (sys.executable, "-m", "verl.trainer.main_ppo", *overrides, *HYDRA_OVERRIDES)
     return Command(argv=argv, environment=environment)
 
 
-def fill(value: Any, places: Places) -> Any:
+def fill(value: Any, paths: CellPaths) -> Any:
     """Return a config value with its path tokens filled in, inside lists too.
 
     Raises:
         ValueError: an unknown token.
     """
     if isinstance(value, list):
-        return [fill(item, places) for item in value]
+        return [fill(item, paths) for item in value]
     if not isinstance(value, str) or not value.startswith("@"):
         return value
     token, _, rest = value[1:].partition("/")
     roots = {
-        "model": places.model,
-        "data": places.data,
-        "attempt": places.attempt,
-        "scratch": places.scratch,
+        "model": paths.model,
+        "data": paths.data,
+        "attempt": paths.attempt,
+        "scratch": paths.scratch,
         "plugins": ROOT / "harness" / "plugins",
     }
     if token not in roots:

@@ -48,5 +48,5 @@ def trainer_environment(
     if outer.get(CLUSTER_ADDRESS):
         token = {name: outer[name] for name in CLUSTER_TOKEN if name in outer}
     kept |= {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", **token}
-    places = {} if scratch is None else dict.fromkeys(("TMPDIR", "RAY_TMPDIR"), str(scratch))
-    return {**kept, **places, **command, TAG: tag}
+    temporary = {} if scratch is None else dict.fromkeys(("TMPDIR", "RAY_TMPDIR"), str(scratch))
+    return {**kept, **temporary, **command, TAG: tag}

@@ -23,7 +23,7 @@ from harness.launch.logs import LogFollower, MetricsFollower, keep_ray_logs, las
 from harness.launch.processes import Family, end_processes, tagged
 from harness.launch.progress import Pace, Progress
 from harness.launch.stop import StopRequest, catch_stop
-from harness.launch.watchdog import Finding, Limits, Sight, judge, name_of_the_dead
+from harness.launch.watchdog import Finding, Limits, Observation, judge, name_of_the_dead
 from harness.schema import Status
 
 LOG_FILE = "log.txt"
@@ -162,11 +162,11 @@ class _Attempt:
         )
 
     def watch(self, observe: Callable[[Progress], None], stop: StopRequest) -> Finding:
-        """Look again and again until there is a finding or a request to stop."""
+        """Observe until there is a finding or a request to stop."""
         while not stop.is_set:
-            sight = self._look()
-            observe(self._progress(sight.now))
-            finding = judge(sight, self.limits)
+            seen = self._observation()
+            observe(self._progress(seen.now))
+            finding = judge(seen, self.limits)
             if finding is not None:
                 return finding
             self._sleep()
@@ -178,7 +178,7 @@ class _Attempt:
         except subprocess.TimeoutExpired:
             return
 
-    def _look(self) -> Sight:
+    def _observation(self) -> Observation:
         exit_code = self.exit_code = self.process.poll()
         now = time.monotonic() - self.started
         self.log.read()
@@ -186,8 +186,8 @@ class _Attempt:
             self.last_row = now
             if step >= 1:
                 self.pace.note(now, step)
-        self.family.look()
-        self.leftovers.look(process.pid for process in self.family.members)
+        self.family.refresh()
+        self.leftovers.note(process.pid for process in self.family.members)
         self.accounts.note(now, self.log.phase_name, self.metrics.last_step, self.family.members)
         lost = self.family.lost()
         dead = name_of_the_dead(lost, self.log.engine_death, self.log.ray_death)
@@ -195,7 +195,7 @@ class _Attempt:
         before = () if self.log.is_failing else lost
         dead = name_of_the_dead(before, self.log.engine_death, self.log.ray_death)
         self.died_first = self.died_first or dead
-        sight = Sight(
+        seen = Observation(
             now=now,
             steps=self.steps,
             last_step=self.metrics.last_step,
@@ -210,7 +210,7 @@ class _Attempt:
             available_bytes=psutil.virtual_memory().available,
             disk_bytes=shutil.disk_usage(self.dir).free,
         )
-        return sight if exit_code is None else replace(sight, failure=self._failure())
+        return seen if exit_code is None else replace(seen, failure=self._failure())
 
     def _failure(self) -> str:
         self.log.close()
@@ -239,8 +239,8 @@ class _Attempt:
         end_processes(tagged(self.tag), self.limits.grace_s)
 
     def end(self) -> None:
-        """End every process of the attempt and remove what they left in shared places."""
-        self.leftovers.look(process.pid for process in self.family.members)
+        """End every process of the attempt and remove what they left in shared directories."""
+        self.leftovers.note(process.pid for process in self.family.members)
         self._stop_processes()
         self.leftovers.remove()
         remove_note(self.dir)

@@ -98,11 +98,11 @@ def _send(process: psutil.Process, action: str) -> None:
 
 
 class Family:
-    """The processes below one supervisor, looked at again and again.
+    """The processes below one supervisor, refreshed at every observation.
 
     Attributes:
         supervisor: its process.
-        members: those alive at the last look.
+        members: those alive at the last refresh.
     """
 
     def __init__(self, pid: int) -> None:
@@ -112,7 +112,7 @@ class Family:
         self.members: list[psutil.Process] = []
         self._watched: dict[psutil.Process, Watched] = {}
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Find the members anew and take note of those that must not die."""
         try:
             self.members = self.supervisor.children(recursive=True)

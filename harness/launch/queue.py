@@ -11,7 +11,7 @@ from harness.store.states import InQueue
 
 
 class QueueError(UsageError):
-    """The queue cannot be asked, or it refused."""
+    """The queue does not answer, or it refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,8 @@ class QueuedJob:
     Attributes:
         job: its id.
         name: that it was given; begins with `harness.store.submissions.NAME_PREFIX` if it is ours.
-        state: in our words.
-        detail: state and reason in the queue's words.
+        state: as a state of ours.
+        detail: state and reason as the queue writes them.
         node: where it runs or ran; "" if the queue does not say.
     """
 
@@ -45,7 +45,7 @@ class Queue(Protocol):
         """Return job id -> job, for every job of this user that the queue still knows.
 
         Raises:
-            QueueError: it cannot be asked.
+            QueueError: it does not answer.
         """
         ...
 

@@ -120,17 +120,17 @@ class RayJobs:
         if self._made is None:
             from ray.job_submission import JobSubmissionClient
 
-            self._made = _asked(self.name, lambda: JobSubmissionClient(self.name))
+            self._made = _reached(self.name, lambda: JobSubmissionClient(self.name))
         return self._made
 
     def jobs(self) -> Mapping[str, QueuedJob]:
         """Return our jobs.
 
         Raises:
-            QueueError: the cluster cannot be asked.
+            QueueError: the cluster does not answer.
         """
         client = self._client()
-        listed = _asked(self.name, client.list_jobs)
+        listed = _reached(self.name, client.list_jobs)
         jobs = (read_job(details) for details in listed if details.submission_id)
         return {job.job: job for job in jobs if job.job.startswith(NAME_PREFIX)}
 
@@ -138,11 +138,11 @@ class RayJobs:
         """Return resource -> total amount of each living node.
 
         Raises:
-            QueueError: the cluster cannot be asked.
+            QueueError: the cluster does not answer.
         """
         from ray.util.state import list_nodes
 
-        found = _asked(self.name, lambda: list_nodes(address=self.name, detail=True))
+        found = _reached(self.name, lambda: list_nodes(address=self.name, detail=True))
         return [dict(node.resources_total or {}) for node in found if node.state == "ALIVE"]
 
     def submit(self, job: str, name: str, entrypoint: str, needs: Needs) -> str:
@@ -159,7 +159,7 @@ class RayJobs:
         """
         client = self._client()
         return str(
-            _asked(
+            _reached(
                 self.name,
                 lambda: client.submit_job(
                     entrypoint=entrypoint,
@@ -181,10 +181,10 @@ class RayJobs:
             QueueError: the cluster refused.
         """
         client = self._client()
-        _asked(self.name, lambda: client.stop_job(job))
+        _reached(self.name, lambda: client.stop_job(job))
 
 
-def _asked(address: str, call: Any) -> Any:
+def _reached(address: str, call: Any) -> Any:
     """Return what a call of Ray's client returns.
 
     Raises:

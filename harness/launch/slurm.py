@@ -25,15 +25,15 @@ _RUNNING = frozenset(
 )
 
 
-def queue_state(word: str) -> InQueue:
-    """Return a job state of Slurm in our words.
+def queue_state(state: str) -> InQueue:
+    """Return the queue state that a job state of Slurm means.
 
     Args:
-        word: as squeue or sacct writes it: "RUNNING", "CANCELLED by 1000", "CANCELLED+".
+        state: as squeue or sacct writes it: "RUNNING", "CANCELLED by 1000", "CANCELLED+".
 
     Source: man squeue and man sacct of Slurm 22.05, section JOB STATE CODES.
     """
-    first = word.split(" ", 1)[0].rstrip("+").upper()
+    first = state.split(" ", 1)[0].rstrip("+").upper()
     if first in _PENDING:
         return InQueue.PENDING
     if first in _RUNNING:

@@ -1,7 +1,7 @@
 """Decides whether a running attempt may go on: pure rules over what was seen at one moment.
 
-Looking (files, processes, memory) is done elsewhere; a rule gets a `Sight` and the `Limits` and
-says nothing or gives a `Finding`. So every rule is tested without a process.
+Files, processes and memory are observed elsewhere; a rule gets an `Observation` and the `Limits`
+and gives a `Finding` or None. So every rule is tested without a process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Limits:
         rss_bytes: largest sum of resident sizes of the attempt's processes; None for no limit.
         available_bytes: memory that the machine must keep available.
         disk_bytes: free space that the results' disk must keep.
-        poll_s: time between two looks.
+        poll_s: time between two observations.
         grace_s: time that a process gets to end by itself after it was asked to.
     """
 
@@ -45,11 +45,11 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class Observation:
     """What was seen of an attempt at one moment. Times are seconds since its start.
 
     Attributes:
-        now: time of the look.
+        now: time of the observation.
         steps: training steps that were asked for.
         last_step: largest step with metrics (0 is the first validation); None before any.
         last_row: time at which the newest row of metrics was first seen; None before any.
@@ -103,17 +103,17 @@ class Finding:
     log: str = ""
 
 
-Rule = Callable[[Sight, Limits], Finding | None]
+Rule = Callable[[Observation, Limits], Finding | None]
 
 
 def _fail(reason: str, log: str = "") -> Finding:
     return Finding(Status.FAILED, reason, log)
 
 
-def _where(sight: Sight) -> str:
-    if sight.last_step is None:
-        return f"before any of {sight.steps} steps"
-    return f"after step {sight.last_step} of {sight.steps}"
+def _where(seen: Observation) -> str:
+    if seen.last_step is None:
+        return f"before any of {seen.steps} steps"
+    return f"after step {seen.last_step} of {seen.steps}"
 
 
 def exit_name(code: int) -> str:
@@ -135,77 +135,80 @@ def name_of_the_dead(lost: Sequence[Watched], engine_death: str, ray_death: str)
     return "a part of Ray" if ray_death else ""
 
 
-def ended(sight: Sight, _limits: Limits) -> Finding | None:
+def ended(seen: Observation, _limits: Limits) -> Finding | None:
     """The trainer ended: done only with exit code 0 and the metrics of every step."""
-    if sight.exit_code is None:
+    if seen.exit_code is None:
         return None
-    if sight.exit_code == 0:
-        if sight.is_complete:
+    if seen.exit_code == 0:
+        if seen.is_complete:
             return Finding(Status.DONE, "")
-        return _fail(f"the trainer ended with exit code 0 {_where(sight)}")
-    how = f"the trainer ended with {exit_name(sight.exit_code)} {_where(sight)}"
-    if sight.died_first:
-        how = f"{sight.died_first} died, then {how}"
-    if sight.failure:
-        return _fail(f"{how}: {sight.failure}")
-    if sight.exit_code == -signal.SIGKILL:
+        return _fail(f"the trainer ended with exit code 0 {_where(seen)}")
+    how = f"the trainer ended with {exit_name(seen.exit_code)} {_where(seen)}"
+    if seen.died_first:
+        how = f"{seen.died_first} died, then {how}"
+    if seen.failure:
+        return _fail(f"{how}: {seen.failure}")
+    if seen.exit_code == -signal.SIGKILL:
         return _fail(f"{how}, as the kernel does when memory runs out")
     return _fail(how)
 
 
-def short_of_memory(sight: Sight, limits: Limits) -> Finding | None:
+def short_of_memory(seen: Observation, limits: Limits) -> Finding | None:
     """The attempt takes more memory than it may, or the machine has next to none left."""
-    if limits.rss_bytes is not None and sight.rss_bytes > limits.rss_bytes:
-        used, allowed = sight.rss_bytes // MIB, limits.rss_bytes // MIB
+    if limits.rss_bytes is not None and seen.rss_bytes > limits.rss_bytes:
+        used, allowed = seen.rss_bytes // MIB, limits.rss_bytes // MIB
         return _fail(f"its processes held {used} MiB of memory, allowed are {allowed} MiB")
-    if sight.available_bytes < limits.available_bytes:
-        left, needed = sight.available_bytes // MIB, limits.available_bytes // MIB
+    if seen.available_bytes < limits.available_bytes:
+        left, needed = seen.available_bytes // MIB, limits.available_bytes // MIB
         return _fail(f"the machine had {left} MiB of memory left, {needed} MiB must stay free")
     return None
 
 
-def short_of_disk(sight: Sight, limits: Limits) -> Finding | None:
+def short_of_disk(seen: Observation, limits: Limits) -> Finding | None:
     """The disk of the results is nearly full."""
-    if sight.disk_bytes >= limits.disk_bytes:
+    if seen.disk_bytes >= limits.disk_bytes:
         return None
-    left, needed = sight.disk_bytes // MIB, limits.disk_bytes // MIB
+    left, needed = seen.disk_bytes // MIB, limits.disk_bytes // MIB
     return _fail(f"the disk of the results had {left} MiB left, {needed} MiB must stay free")
 
 
-def part_died(sight: Sight, limits: Limits) -> Finding | None:
+def part_died(seen: Observation, limits: Limits) -> Finding | None:
     """A process without which nothing goes on is dead, and the trainer lives on.
 
     Not asked once all steps are there: a trainer that ends takes its parts down in any order.
     """
-    if sight.is_complete or sight.death_since is None:
+    if seen.is_complete or seen.death_since is None:
         return None
-    if sight.now - sight.death_since < limits.settle_s:
+    if seen.now - seen.death_since < limits.settle_s:
         return None
-    what = name_of_the_dead(sight.lost, sight.engine_death, sight.ray_death)
-    if sight.lost:
-        log = sight.lost[0].log
-        detail = f": {sight.engine_death}" if sight.engine_death and not log else ""
-        return _fail(f"{what} died {_where(sight)}{detail}", log)
-    if sight.last_row is not None and sight.last_row > sight.death_since:
+    what = name_of_the_dead(seen.lost, seen.engine_death, seen.ray_death)
+    if seen.lost:
+        log = seen.lost[0].log
+        detail = f": {seen.engine_death}" if seen.engine_death and not log else ""
+        return _fail(f"{what} died {_where(seen)}{detail}", log)
+    if seen.last_row is not None and seen.last_row > seen.death_since:
         # Only a line says so, and steps came after it: what it tells of was not needed.
         return None
-    log = "" if sight.engine_death else "raylet"
-    return _fail(f"{what} died {_where(sight)}: {sight.engine_death or sight.ray_death}", log)
+    log = "" if seen.engine_death else "raylet"
+    return _fail(
+        f"{what} died {_where(seen)}: {seen.engine_death or seen.ray_death}",
+        log,
+    )
 
 
-def hung(sight: Sight, limits: Limits) -> Finding | None:
+def hung(seen: Observation, limits: Limits) -> Finding | None:
     """Nothing was written for longer than allowed."""
-    if not sight.is_training and not sight.is_complete:
-        if sight.now > limits.start_s:
+    if not seen.is_training and not seen.is_complete:
+        if seen.now > limits.start_s:
             return _fail(f"no first step within {limits.start_s:g} s")
         return None
-    waited = sight.now - (sight.last_row or 0.0)
-    if sight.is_complete:
+    waited = seen.now - (seen.last_row or 0.0)
+    if seen.is_complete:
         if waited > limits.exit_s:
             return _fail(f"the trainer did not end within {limits.exit_s:g} s of its last step")
         return None
     if waited > limits.step_s:
-        return _fail(f"no step within {limits.step_s:g} s {_where(sight)}")
+        return _fail(f"no step within {limits.step_s:g} s {_where(seen)}")
     return None
 
 
@@ -213,10 +216,10 @@ RULES: tuple[Rule, ...] = (ended, short_of_memory, short_of_disk, part_died, hun
 """Every rule, the most telling first."""
 
 
-def judge(sight: Sight, limits: Limits) -> Finding | None:
+def judge(seen: Observation, limits: Limits) -> Finding | None:
     """Return the first finding of the rules, or None if the attempt may go on."""
     for rule in RULES:
-        finding = rule(sight, limits)
+        finding = rule(seen, limits)
         if finding is not None:
             return finding
     return None

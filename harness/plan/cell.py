@@ -13,7 +13,7 @@ from harness.plan.calibration import Calibration
 from harness.plan.hardware import Gpu
 from harness.plan.lengths import MOST_FILLED, Lengths, growth
 from harness.plan.memory import Memory, plan_memory
-from harness.plan.published import LOOKS, paper
+from harness.plan.published import SAMPLED_STEPS, paper
 from harness.plan.recipe import Recipe
 from harness.plan.steps import Load, concurrency, step_seconds, step_work
 
@@ -101,11 +101,11 @@ def plan_cell(
     """
     memory = plan_memory(recipe, gpu)
     grown = growth_of(recipe, response_tokens)
-    looks = np.linspace(0, recipe.steps - 1, min(LOOKS, recipe.steps)).astype(int)
-    loads = [_load(recipe, gpu, memory, float(grown.means[look])) for look in looks]
+    sampled = np.linspace(0, recipe.steps - 1, min(SAMPLED_STEPS, recipe.steps)).astype(int)
+    loads = [_load(recipe, gpu, memory, float(grown.means[step])) for step in sampled]
     times = [step_seconds(load, calibration.efficiency) for load in loads]
     whole = [sum(parts.values()) for parts in times]
-    every = np.interp(np.arange(recipe.steps), looks, whole)
+    every = np.interp(np.arange(recipe.steps), sampled, whole)
     hours = float(every.sum()) / 3600
     operations = [sum(work.operations for work in step_work(load)) for load in loads]
     return CellPlan(
@@ -114,8 +114,8 @@ def plan_cell(
         memory=memory,
         growth=grown,
         tokens=float(recipe.responses * (PROMPT_TOKENS + grown.means).sum()),
-        operations=float(np.interp(np.arange(recipe.steps), looks, operations).sum()),
-        parts_s={part: _mean(recipe, looks, [t[part] for t in times]) for part in times[0]},
+        operations=float(np.interp(np.arange(recipe.steps), sampled, operations).sum()),
+        parts_s={part: _mean(recipe, sampled, [t[part] for t in times]) for part in times[0]},
         first_s=whole[0],
         last_s=whole[-1],
         hours=Span(hours / calibration.factor, hours, hours * calibration.factor),
@@ -153,5 +153,5 @@ def _load(recipe: Recipe, gpu: Gpu, memory: Memory, mean: float) -> Load:
     )
 
 
-def _mean(recipe: Recipe, looks: NDArray[np.int64], values: list[float]) -> float:
-    return float(np.interp(np.arange(recipe.steps), looks, values).mean())
+def _mean(recipe: Recipe, sampled: NDArray[np.int64], values: list[float]) -> float:
+    return float(np.interp(np.arange(recipe.steps), sampled, values).mean())

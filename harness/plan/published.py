@@ -22,7 +22,7 @@ from harness.typed import Form, Many, keyed, read_form
 
 FILE = Path(__file__).with_name("published.yaml")
 
-LOOKS = 24
+SAMPLED_STEPS = 24
 """Steps of a phase at which the work is computed; between them the mean is taken."""
 
 CACHE_SHARE = 0.6
@@ -165,8 +165,8 @@ def _means(phase: Phase) -> NDArray[np.float64]:
     tokens = phase.response_tokens
     if isinstance(tokens, str):
         means = growth(paper().curves[tokens], phase.steps, phase.max_response)
-        looks = np.linspace(0, len(means) - 1, min(LOOKS, len(means))).astype(int)
-        return means.take(looks)
+        at = np.linspace(0, len(means) - 1, min(SAMPLED_STEPS, len(means))).astype(int)
+        return means.take(at)
     return np.array([min(tokens, MOST_FILLED * phase.max_response)])
 
 

@@ -104,7 +104,7 @@ def write_profile(profile: Profile, out: Path, command: str) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     drawn = profile.startup_s + sum(float(s["timing_s/step"]) for s in profile.steps[:STEPS_DRAWN])
     first = f"{profile.run_id}: start and the first {min(STEPS_DRAWN, len(profile.steps))} steps"
-    chart = gantt(profile.cpu, start_phases(profile.looks), drawn, first)
+    chart = gantt(profile.cpu, start_phases(profile.snapshots), drawn, first)
     bars = step_figure(
         profile.parts_s, profile.floor_s, (REST, "advantages", "weight sync"), profile.run_id
     )

@@ -19,7 +19,7 @@ TRAINING = "training"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Snapshot:
     """What the launcher saw at one moment.
 
     Attributes:
@@ -37,8 +37,8 @@ class Look:
     rss_mib: Mapping[str, int]
 
 
-def read_looks(attempt: Path) -> list[Look]:
-    """Return the looks of an attempt, in order; a torn last line is dropped.
+def read_snapshots(attempt: Path) -> list[Snapshot]:
+    """Return the snapshots of an attempt, in order; a torn last line is dropped.
 
     Raises:
         UsageError: the attempt has no accounts.
@@ -50,13 +50,13 @@ def read_looks(attempt: Path) -> list[Look]:
             f"{path} is missing: the launcher writes it while a cell runs; a cell of an older"
             " version has none, so run it again in another results_dir"
         )
-    looks = []
+    snapshots = []
     lines = path.read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             raw = json.loads(line)
-            looks.append(
-                Look(
+            snapshots.append(
+                Snapshot(
                     time_s=float(raw["t"]),
                     phase=str(raw["phase"]),
                     step=raw["step"],
@@ -71,7 +71,7 @@ def read_looks(attempt: Path) -> list[Look]:
                 f"line {number} of {len(lines)} in {path} is no account: only the last line may be"
                 " torn; run the cell again"
             ) from error
-    return looks
+    return snapshots
 
 
 def process_names(attempt: Path) -> dict[int, str]:
@@ -91,34 +91,34 @@ def process_names(attempt: Path) -> dict[int, str]:
     return found
 
 
-def period_of(look: Look) -> str:
-    """Return the period that a look falls into: a phase of the start, or training."""
-    return TRAINING if look.step is not None and look.step >= 1 else look.phase
+def period_of(snapshot: Snapshot) -> str:
+    """Return the period that a snapshot falls into: a phase of the start, or training."""
+    return TRAINING if snapshot.step is not None and snapshot.step >= 1 else snapshot.phase
 
 
-def cpu_table(looks: Sequence[Look], names: Mapping[int, str]) -> pd.DataFrame:
-    """Return how much CPU each process used between two looks.
+def cpu_table(snapshots: Sequence[Snapshot], names: Mapping[int, str]) -> pd.DataFrame:
+    """Return how much CPU each process used between two snapshots.
 
     Returns:
         Columns begin_s, end_s, period, process, cpu_s; a process that is seen for the first time
-        used all of its seconds since the look before.
+        used all of its seconds since the snapshot before.
     """
     rows = []
     before: dict[str, float] = {}
     begin = 0.0
-    for look in looks:
-        for key, total in look.cpu_s.items():
+    for snapshot in snapshots:
+        for key, total in snapshot.cpu_s.items():
             pid, _, role = key.partition(" ")
             used = total - before.get(pid, 0.0)
             # the title of a process may change while it lives: the pid is what stays
             before[pid] = total
             if used > 0:
                 name = names.get(int(pid), role)
-                rows.append((begin, look.time_s, period_of(look), name, used))
-        begin = look.time_s
+                rows.append((begin, snapshot.time_s, period_of(snapshot), name, used))
+        begin = snapshot.time_s
     return pd.DataFrame(rows, columns=["begin_s", "end_s", "period", "process", "cpu_s"])
 
 
-def peak_rss_mib(looks: Sequence[Look]) -> float:
-    """Return the largest sum of resident memory over all processes [MiB]; NaN without looks."""
-    return float(max((sum(look.rss_mib.values()) for look in looks), default=float("nan")))
+def peak_rss_mib(snapshots: Sequence[Snapshot]) -> float:
+    """Return the largest sum of resident memory over all processes [MiB]; NaN without snapshots."""
+    return float(max((sum(one.rss_mib.values()) for one in snapshots), default=float("nan")))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.profile.accounts import TRAINING, Look, period_of
+from harness.profile.accounts import TRAINING, Snapshot, period_of
 from harness.schema import UsageError
 
 METRICS_FILE = "metrics.jsonl"
@@ -52,22 +52,22 @@ def read_steps(attempt: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def start_phases(looks: Sequence[Look]) -> pd.DataFrame:
+def start_phases(snapshots: Sequence[Snapshot]) -> pd.DataFrame:
     """Return the phases of the start.
 
     Returns:
         Columns phase, begin_s, end_s: in order, up to the metrics of the first training step. Their
-        edges are as sharp as the looks are often, about a second.
+        edges are as sharp as the snapshots are often, about a second.
     """
     rows: list[list[Any]] = []
-    for look in looks:
-        name = period_of(look)
+    for snapshot in snapshots:
+        name = period_of(snapshot)
         if rows:
-            rows[-1][2] = look.time_s
+            rows[-1][2] = snapshot.time_s
         if name == TRAINING:
             break
         if not rows or rows[-1][0] != name:
-            rows.append([name, look.time_s if rows else 0.0, look.time_s])
+            rows.append([name, snapshot.time_s if rows else 0.0, snapshot.time_s])
     return pd.DataFrame(rows, columns=["phase", "begin_s", "end_s"])
 
 
@@ -85,7 +85,7 @@ def median_parts(steps: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def wall_table(
-    looks: Sequence[Look], steps: Sequence[Mapping[str, Any]], total_s: float
+    snapshots: Sequence[Snapshot], steps: Sequence[Mapping[str, Any]], total_s: float
 ) -> pd.DataFrame:
     """Return the wall seconds of an attempt by phase; they add up to `total_s`.
 
@@ -93,14 +93,14 @@ def wall_table(
     taken out of it and counted with the others.
 
     Args:
-        looks: of the launcher.
+        snapshots: of the launcher.
         steps: metrics of each step.
         total_s: seconds from the start of the attempt to its end.
 
     Returns:
         Columns phase, wall_s.
     """
-    start = start_phases(looks)
+    start = start_phases(snapshots)
     edges = start.to_dict("records")
     rows = [(str(row["phase"]), float(row["end_s"] - row["begin_s"])) for row in edges]
     if rows:
@@ -117,12 +117,12 @@ def wall_table(
     return pd.DataFrame(rows, columns=["phase", "wall_s"])
 
 
-def startup_s(looks: Sequence[Look], first_step_s: float) -> float:
+def startup_s(snapshots: Sequence[Snapshot], first_step_s: float) -> float:
     """Return the seconds from the start of an attempt to the beginning of its first step.
 
     Args:
-        looks: of the launcher.
+        snapshots: of the launcher.
         first_step_s: how long the first step took.
     """
-    start = start_phases(looks)
+    start = start_phases(snapshots)
     return float(start["end_s"].iloc[-1]) - first_step_s if len(start) else float("nan")

@@ -13,11 +13,11 @@ import pandas as pd
 
 from harness.profile.accounts import (
     TRAINING,
-    Look,
+    Snapshot,
     cpu_table,
     peak_rss_mib,
     process_names,
-    read_looks,
+    read_snapshots,
 )
 from harness.profile.floor import (
     Batch,
@@ -39,7 +39,7 @@ class Profile:
 
     Attributes:
         run_id: name of the run directory.
-        looks: what the launcher saw.
+        snapshots: what the launcher saw.
         steps: verl's metrics of each training step.
         total_s: from the start of the attempt to its end.
         cpu: columns begin_s, end_s, period, process, cpu_s.
@@ -48,7 +48,7 @@ class Profile:
     """
 
     run_id: str
-    looks: Sequence[Look]
+    snapshots: Sequence[Snapshot]
     steps: Sequence[Mapping[str, Any]]
     total_s: float
     cpu: pd.DataFrame
@@ -60,7 +60,7 @@ class Profile:
     @property
     def startup_s(self) -> float:
         """Seconds from the start of the attempt to the beginning of its first training step."""
-        return startup_s(self.looks, float(self.steps[0]["timing_s/step"]))
+        return startup_s(self.snapshots, float(self.steps[0]["timing_s/step"]))
 
     @property
     def parts_s(self) -> dict[str, float]:
@@ -80,7 +80,7 @@ class Profile:
     @property
     def peak_mib(self) -> float:
         """Largest resident memory of all processes together [MiB]."""
-        return peak_rss_mib(self.looks)
+        return peak_rss_mib(self.snapshots)
 
     def cpu_by(self, column: str) -> pd.Series:
         """Return CPU seconds by `process` or `period`, largest first for processes."""
@@ -136,7 +136,7 @@ def make_profile(
         raise UsageError(f"{run} has no ended attempt: run the cell to its end, then profile it")
     last = record.attempts[-1]
     attempt = run / f"attempt-{last.number}"
-    looks, steps = read_looks(attempt), read_steps(attempt)
+    snapshots, steps = read_snapshots(attempt), read_steps(attempt)
     begin, end = (datetime.fromisoformat(str(text)) for text in (last.started, last.ended))
     shape = shape_of(json.loads((model / "config.json").read_text()))
     median = _median_step(steps)
@@ -145,11 +145,11 @@ def make_profile(
     total = (end - begin).total_seconds()
     return Profile(
         run_id=run.name,
-        looks=looks,
+        snapshots=snapshots,
         steps=steps,
         total_s=total,
-        cpu=cpu_table(looks, process_names(attempt)),
-        wall=wall_table(looks, steps, total),
+        cpu=cpu_table(snapshots, process_names(attempt)),
+        wall=wall_table(snapshots, steps, total),
         shape=shape,
         batch=batch,
         speed=speed or measure_speed(shape, rows),

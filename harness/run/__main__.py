@@ -10,11 +10,11 @@ from dataclasses import replace
 from harness.launch.stop import catch_stop
 from harness.run.budget import make_budget
 from harness.run.checks import check_launch, check_request
+from harness.run.inspection import inspect_cells, snapshot_of
 from harness.run.launchers import LOCAL, launcher_name
 from harness.run.plan_text import cost_line, describe_study, print_plan, shadow_text
 from harness.run.queue import Submitter, follow
 from harness.run.session import Outcome, run_cells
-from harness.run.standing import look, sight_of
 from harness.schema import CellSpec, ExitCode, UsageError
 from harness.spec.application import run_application
 from harness.spec.study import Study, make_study
@@ -58,7 +58,7 @@ def submit(study: Study, store: RunStore) -> int:
     if not study.request.launcher["wait"]:
         return submit_only(study, store, submitter)
     with catch_stop() as stop:
-        standings = follow(submitter, lambda line: print(line, flush=True), stop)
+        inspected = follow(submitter, lambda line: print(line, flush=True), stop)
         if stop.is_set:
             print(
                 "no longer followed: the jobs go on; `python -m harness.cells` with the same"
@@ -67,20 +67,20 @@ def submit(study: Study, store: RunStore) -> int:
             )
             return ExitCode.CELLS_FAILED
     report(study)
-    left = tuple(s.cell for s in standings if s.state is not CellState.DONE)
+    left = tuple(s.cell for s in inspected if s.state is not CellState.DONE)
     return conclude(study, Outcome(launched=0, unfinished=left, is_stopped=False))
 
 
 def submit_only(study: Study, store: RunStore, submitter: Submitter) -> int:
-    """Submit every cell that nobody works on, and say how to look; the report if all are done."""
-    standings = look(study.cells, store, sight_of(study))
-    open_cells = [s for s in standings if s.state is not CellState.DONE]
-    for standing in open_cells:
-        if standing.state in IN_FLIGHT:
-            print(f"{standing.cell.run_name}: {standing.state}")
+    """Submit every cell that nobody works on; if all are done, write the report."""
+    inspected = inspect_cells(study.cells, store, snapshot_of(study))
+    open_cells = [s for s in inspected if s.state is not CellState.DONE]
+    for item in open_cells:
+        if item.state in IN_FLIGHT:
+            print(f"{item.cell.run_name}: {item.state}")
         else:
-            job = submitter.submit(standing.cell).job
-            print(f"{standing.cell.run_name}: submitted as {job}", flush=True)
+            job = submitter.submit(item.cell).job
+            print(f"{item.cell.run_name}: submitted as {job}", flush=True)
     if not open_cells:
         report(study)
         return ExitCode.OK
@@ -93,8 +93,8 @@ def submit_only(study: Study, store: RunStore, submitter: Submitter) -> int:
 
 def cells_to_start(study: Study, store: RunStore) -> tuple[CellSpec, ...]:
     """Return the cells that are not done and that nobody works on."""
-    standings = look(study.cells, store, sight_of(study))
-    return tuple(s.cell for s in standings if s.state in UNFINISHED)
+    inspected = inspect_cells(study.cells, store, snapshot_of(study))
+    return tuple(s.cell for s in inspected if s.state in UNFINISHED)
 
 
 def check_budget(study: Study, store: RunStore) -> None:
@@ -103,9 +103,9 @@ def check_budget(study: Study, store: RunStore) -> None:
     Raises:
         UsageError: with the sum.
     """
-    standings = look(study.cells, store, sight_of(study))
-    flying = [s.cell for s in standings if s.state in IN_FLIGHT]
-    new = [s.cell for s in standings if s.state in UNFINISHED]
+    inspected = inspect_cells(study.cells, store, snapshot_of(study))
+    flying = [s.cell for s in inspected if s.state in IN_FLIGHT]
+    new = [s.cell for s in inspected if s.state in UNFINISHED]
     budget = make_budget(study, store, new, flying)
     if budget is not None:
         budget.check()
@@ -117,11 +117,11 @@ def refuse_queued(study: Study, store: RunStore) -> None:
     Raises:
         UsageError: naming the first such cell.
     """
-    for standing in look(study.cells, store, sight_of(study)):
-        if standing.state in IN_FLIGHT and standing.submissions:
-            last = standing.submissions[-1]
+    for item in inspect_cells(study.cells, store, snapshot_of(study)):
+        if item.state in IN_FLIGHT and item.submissions:
+            last = item.submissions[-1]
             raise UsageError(
-                f"{standing.cell.run_name} is {standing.state} as job {last.job} of {last.queue}:"
+                f"{item.cell.run_name} is {item.state} as job {last.job} of {last.queue}:"
                 " wait for it, or cancel it with `python -m harness.cells cancel`"
             )
 

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.launch.command import LOGICAL_CPUS, Places, build_command
+from harness.launch.command import LOGICAL_CPUS, CellPaths, build_command
 from harness.launch.environment import CLUSTER_ADDRESS
 from harness.launch.queue import Queue
 from harness.launch.ray_jobs import Needs, RayJobs
@@ -51,13 +51,13 @@ def shown_launch(study: Study, cell: CellSpec) -> str:
 def shell_line(study: Study, cell: CellSpec) -> str:
     """Return the command of a cell's next attempt, quoted for a shell."""
     store = RunStore(study.root)
-    places = Places(
+    paths = CellPaths(
         model=model_dir(cell.config["model"]),
         data=data_dir(store, cell),
         attempt=(store.run_dir(cell) / "attempt-0").absolute(),
         scratch=SCRATCH,
     )
-    command = build_command(cell, places)
+    command = build_command(cell, paths)
     environment = [f"{name}={value}" for name, value in command.environment.items()]
     return shlex.join(["env", *environment, *command.argv])
 

@@ -1,4 +1,4 @@
-"""Hands cells to a queue, follows them if asked, and sets right what does not agree.
+"""Hands cells to a queue, follows them on request, and reconciles what does not agree.
 
 The cells run in processes of their own (`python -m harness.cells run`), which write the records;
 this module writes submission.json only. It may end at any time: the same command goes on.
@@ -16,6 +16,13 @@ from harness.launch.slurm_script import job_script
 from harness.launch.stop import StopRequest
 from harness.provenance import now
 from harness.run.budget import Guard, allowed_gpu_hours
+from harness.run.inspection import (
+    CellState,
+    InspectedCell,
+    QueueSnapshot,
+    inspect_cells,
+    snapshot_of,
+)
 from harness.run.launchers import (
     SCRIPT_FILE,
     launcher_name,
@@ -24,7 +31,6 @@ from harness.run.launchers import (
     ray_needs,
     slurm_job,
 )
-from harness.run.standing import CellState, Sight, Standing, look, sight_of
 from harness.schema import CellSpec, UsageError
 from harness.spec.study import Study
 from harness.store.files import write_atomic
@@ -107,9 +113,9 @@ class Submitter:
                 for node in nodes
             )
             wanted = {**needs.demands, **({"GPU": needs.joined_gpus} if needs.joined_gpus else {})}
-            asked = ", ".join(f"{name} {amount:g}" for name, amount in wanted.items())
+            needed = ", ".join(f"{name} {amount:g}" for name, amount in wanted.items())
             raise UsageError(
-                f"no cell fits into the Ray cluster {self.queue.name}: it needs {asked} and the"
+                f"no cell fits into the Ray cluster {self.queue.name}: it needs {needed} and the"
                 f" nodes have {sizes or 'nothing'}: add nodes, or lower launcher.cpus"
             )
         return room
@@ -120,19 +126,19 @@ def follow(
     say: Say,
     stop: StopRequest,
     sleep: Callable[[float], None] | None = None,
-    see: Callable[[Study], Sight] = sight_of,
-) -> list[Standing]:
+    see: Callable[[Study], QueueSnapshot] = snapshot_of,
+) -> list[InspectedCell]:
     """Submit what may start, watch until nothing is queued or runs, and submit lost cells again.
 
     Args:
         submitter: of the request.
         say: gets a line for every change of a state.
         stop: ends the watching; the jobs go on.
-        sleep: between two looks; by default a pause that a stop ends.
-        see: makes a fresh look at the queues.
+        sleep: between two snapshots; by default a pause that a stop ends.
+        see: takes a snapshot of the queues.
 
     Returns:
-        Where the cells stand at the end.
+        The cells at the end.
     """
     study, store = submitter.study, submitter.store
     guard = Guard(store, allowed_gpu_hours(study.request.launcher))
@@ -145,119 +151,125 @@ def follow(
             time.sleep(min(0.5, seconds))
 
     while True:
-        sight = see(study)
-        standings = look(study.cells, store, sight)
-        for standing in standings:
-            _tell(standing, told, say)
-        for error in sight.errors:
+        snapshot = see(study)
+        inspected = inspect_cells(study.cells, store, snapshot)
+        for item in inspected:
+            _tell(item, told, say)
+        for error in snapshot.errors:
             if told.get(error) is None:
                 told[error] = error
                 say(error)
         reason = guard.exceeded()
         if reason:
-            _stop_for_budget(standings, store, sight, f"stopped by {reason}", say)
-        due = [] if reason or stop.is_set else _due(standings, tries, study)
-        flying = sum(standing.state in IN_FLIGHT for standing in standings)
+            _stop_for_budget(inspected, store, snapshot, f"stopped by {reason}", say)
+        due = [] if reason or stop.is_set else _due(inspected, tries, study)
+        flying = sum(item.state in IN_FLIGHT for item in inspected)
         if stop.is_set or (not due and not flying):
-            return standings
+            return inspected
         room = submitter.room() if due else 0
         free = len(due) if room is None else max(room - flying, 0)
-        for standing in due[:free]:
-            tries[standing.cell.cell_id] = tries.get(standing.cell.cell_id, 0) + 1
-            job = submitter.submit(standing.cell).job
-            say(f"{standing.cell.run_name}: submitted as {job}")
+        for item in due[:free]:
+            tries[item.cell.cell_id] = tries.get(item.cell.cell_id, 0) + 1
+            job = submitter.submit(item.cell).job
+            say(f"{item.cell.run_name}: submitted as {job}")
         (sleep or pause)(float(study.request.launcher["poll_s"]))
 
 
-def _due(standings: Sequence[Standing], tries: dict[str, int], study: Study) -> list[Standing]:
+def _due(
+    inspected: Sequence[InspectedCell], tries: dict[str, int], study: Study
+) -> list[InspectedCell]:
     """Return the cells to submit: once each, and again where one was lost through no fault."""
     retries = int(study.request.launcher["retries"])
     due = []
-    for standing in standings:
-        done = tries.get(standing.cell.cell_id, 0)
-        is_first = done == 0 and standing.state in UNFINISHED
-        if is_first or (_is_lost(standing) and done <= retries):
-            due.append(standing)
+    for item in inspected:
+        done = tries.get(item.cell.cell_id, 0)
+        is_first = done == 0 and item.state in UNFINISHED
+        if is_first or (_is_lost(item) and done <= retries):
+            due.append(item)
     return due
 
 
-def _is_lost(standing: Standing) -> bool:
-    if standing.state is CellState.FAILED:
-        return lost_with_its_node(standing.reason)
-    return standing.state is CellState.LOST
+def _is_lost(item: InspectedCell) -> bool:
+    if item.state is CellState.FAILED:
+        return lost_with_its_node(item.reason)
+    return item.state is CellState.LOST
 
 
-def _tell(standing: Standing, told: dict[str, str], say: Say) -> None:
-    text = str(standing.state)
-    if standing.job is not None and standing.state in IN_FLIGHT:
-        where = f" on {standing.job.node}" if standing.job.node else ""
+def _tell(item: InspectedCell, told: dict[str, str], say: Say) -> None:
+    text = str(item.state)
+    if item.job is not None and item.state in IN_FLIGHT:
+        where = f" on {item.job.node}" if item.job.node else ""
         text = f"{text}{where}"
-    elif standing.reason:
-        text = f"{text}: {standing.reason}"
-    elif standing.job is not None and standing.state is CellState.LOST:
-        text = f"{text}: {standing.job.detail}"
-    if told.get(standing.cell.cell_id) != text:
-        told[standing.cell.cell_id] = text
-        say(f"{standing.cell.run_name}: {text}")
+    elif item.reason:
+        text = f"{text}: {item.reason}"
+    elif item.job is not None and item.state is CellState.LOST:
+        text = f"{text}: {item.job.detail}"
+    if told.get(item.cell.cell_id) != text:
+        told[item.cell.cell_id] = text
+        say(f"{item.cell.run_name}: {text}")
 
 
 def _stop_for_budget(
-    standings: Sequence[Standing], store: RunStore, sight: Sight, reason: str, say: Say
+    inspected: Sequence[InspectedCell],
+    store: RunStore,
+    snapshot: QueueSnapshot,
+    reason: str,
+    say: Say,
 ) -> None:
     """Cancel what waits; what runs stops by itself, for the same reason."""
-    for standing in standings:
-        if standing.state is CellState.QUEUED:
-            cancel(standing, store, sight)
-            say(f"{standing.cell.run_name}: cancelled, {reason}")
+    for item in inspected:
+        if item.state is CellState.QUEUED:
+            cancel(item, store, snapshot)
+            say(f"{item.cell.run_name}: cancelled, {reason}")
 
 
-def cancel(standing: Standing, store: RunStore, sight: Sight) -> str:
+def cancel(item: InspectedCell, store: RunStore, snapshot: QueueSnapshot) -> str:
     """Ask the queue for the end of a cell's job, and note it; return the job's id.
 
     Raises:
         QueueError: the queue refused.
     """
-    _note_found(standing, store, sight)
-    run_dir = store.run_dir(standing.cell)
+    _note_found(item, store, snapshot)
+    run_dir = store.run_dir(item.cell)
     last = read_submissions(run_dir)[-1]
-    sight.open(last).cancel(last.job)
+    snapshot.open(last).cancel(last.job)
     mark_cancelled(run_dir)
     return last.job
 
 
-def set_right(standing: Standing, store: RunStore, sight: Sight) -> str:
+def reconcile(item: InspectedCell, store: RunStore, snapshot: QueueSnapshot) -> str:
     """Make disk and queue agree about a cell; return what was done, "" for nothing.
 
     Args:
-        standing: of the cell.
+        item: the cell.
         store: its runs.
-        sight: by which it was looked at.
+        snapshot: that the cell was inspected by.
 
     Raises:
         QueueError: the queue refused.
     """
     done = []
-    if standing.repair == CANCEL_JOB:
-        cancel(standing, store, sight)
+    if item.repair == CANCEL_JOB:
+        cancel(item, store, snapshot)
         done.append("its job was cancelled: the cell is done")
-    if standing.repair == END_RECORD:
-        with store.claim(standing.cell) as record:
+    if item.repair == END_RECORD:
+        with store.claim(item.cell) as record:
             done.append(f"its record said running, now {record.status}")
-    done += _note_found(standing, store, sight)
+    done += _note_found(item, store, snapshot)
     return "; ".join(done)
 
 
-def _note_found(standing: Standing, store: RunStore, sight: Sight) -> list[str]:
+def _note_found(item: InspectedCell, store: RunStore, snapshot: QueueSnapshot) -> list[str]:
     """Note a job of the cell that is alive and that nobody noted."""
-    job = standing.job
-    last = standing.submissions[-1] if standing.submissions else sight.requested
+    job = item.job
+    last = item.submissions[-1] if item.submissions else snapshot.requested
     if job is None or last is None or job.job == last.job:
         return []
     if job.state not in (InQueue.PENDING, InQueue.RUNNING):
         return []
     # what it began already is its own
     begun = 1 if job.state is InQueue.RUNNING else 0
-    before = max(standing.attempts - begun, 0)
+    before = max(item.attempts - begun, 0)
     found = replace(last, job=job.job, submitted=now(), attempts_before=before, cancelled="")
-    add_submission(store.run_dir(standing.cell), found)
+    add_submission(store.run_dir(item.cell), found)
     return [f"job {job.job} was found in the queue and noted"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.launch.cleanup import end_leftovers, scratch_directory
-from harness.launch.command import Cluster, Places, build_command
+from harness.launch.command import CellPaths, Cluster, build_command
 from harness.launch.environment import CLUSTER_ADDRESS
 from harness.launch.local import AttemptEnd, run_attempt
 from harness.launch.progress import CellLine, Display, Progress
@@ -22,7 +22,7 @@ from harness.provenance import collect
 from harness.run.budget import Guard, allowed_gpu_hours
 from harness.run.checks import cells_at_once, check_launch, watchdog_limits
 from harness.schema import Attempt, CellSpec, DamagedError, RunRecord, Status
-from harness.spec import inputs as places
+from harness.spec import inputs
 from harness.spec.seeds import derived_seeds
 from harness.spec.study import Study
 from harness.store.ledger import RunStore
@@ -57,7 +57,7 @@ def pending_cells(study: Study, store: RunStore) -> list[CellSpec]:
 def data_dir(store: RunStore, spec: CellSpec) -> Path:
     """Return the directory of a cell's data set, which need not exist."""
     settings, parent = spec.config["dataset"], store.runs_dir / DATA
-    return places.data_dir(settings, parent, spec.inputs.data).absolute()
+    return inputs.data_dir(settings, parent, spec.inputs.data).absolute()
 
 
 def run_cells(study: Study, store: RunStore) -> Outcome:
@@ -147,7 +147,7 @@ class _Session:
             for attempt in record.attempts:
                 end_leftovers(directory / f"attempt-{attempt.number}")
             with self._data_lock:
-                data = places.write_data(cell.config["dataset"], store.runs_dir / DATA).absolute()
+                data = inputs.write_data(cell.config["dataset"], store.runs_dir / DATA).absolute()
             seeds = derived_seeds(cell.seed)
             join_streams(directory, record.attempts)
             checkpoint = newest_checkpoint(directory, record.attempts)
@@ -190,8 +190,8 @@ class _Session:
             line.observe(progress)
 
         with scratch_directory() as scratch:
-            model = places.model_dir(cell.config["model"])
-            filled = Places(model=model, data=data, attempt=path, scratch=scratch)
+            model = inputs.model_dir(cell.config["model"])
+            filled = CellPaths(model=model, data=data, attempt=path, scratch=scratch)
             command = build_command(
                 cell,
                 filled,

@@ -12,7 +12,7 @@ from harness.schema import Status
 
 
 class CellState(StrEnum):
-    """Where a cell stands."""
+    """The state of a cell."""
 
     WAITING = "waiting"
     """Never started and never submitted."""
@@ -25,9 +25,9 @@ class CellState(StrEnum):
     """Stopped in order, and in no queue now."""
     CANCELLED = "cancelled"
     LOST = "lost"
-    """Gone without a word: killed, its node died, or the queue no longer knows its job."""
+    """Its record has no end: killed, its node died, or the queue no longer knows its job."""
     UNKNOWN = "unknown"
-    """It was submitted, and its queue cannot be asked now."""
+    """It was submitted, and its queue does not answer now."""
 
 
 class Sent(StrEnum):
@@ -93,7 +93,7 @@ def cell_state(disk: Status, is_held: bool, sent: Sent, queue: InQueue) -> CellS
 
 
 def repair(disk: Status, state: CellState, queue: InQueue) -> str:
-    """Return what has to be set right so that disk and queue agree; "" for nothing.
+    """Return what makes disk and queue agree; "" for nothing.
 
     Args:
         disk: status of the record as it is written, whatever was submitted since.

@@ -27,14 +27,14 @@ class Study:
         cells: run_id -> its row of runs.parquet, or its cell of a bundle's manifest.
         command: that makes the runs again; "" if it is not known.
         commits: of the code that ran.
-        places: directories that may hold the runs.
+        run_roots: directories that may hold the runs.
     """
 
     folder: Path
     cells: Mapping[str, Mapping[str, Any]]
     command: str
     commits: tuple[str, ...]
-    places: tuple[Path, ...]
+    run_roots: tuple[Path, ...]
 
 
 def study_of(table: Path) -> Study:
@@ -79,7 +79,7 @@ def note_of(commit: str) -> str:
 
 def run_directory(study: Study, run_id: str) -> Path | None:
     """Return the directory of a run, or None if it is not on this machine."""
-    found = (place / run_id for place in study.places)
+    found = (root / run_id for root in study.run_roots)
     return next((path for path in found if (path / "record.json").is_file()), None)
 
 
@@ -118,7 +118,7 @@ def _of_results(folder: Path) -> Study:
         command=command,
         commits=tuple(dict.fromkeys(str(cell["commit"]) for cell in cells.values())),
         # a part of a study lies in results/<scale>/<ablation>/partial/<label>
-        places=(folder / "runs", folder.parent.parent / "runs"),
+        run_roots=(folder / "runs", folder.parent.parent / "runs"),
     )
 
 
@@ -129,7 +129,7 @@ def _of_bundle(folder: Path, manifest: Mapping[str, Any]) -> Study:
         cells={str(cell["run_id"]): cell for cell in manifest["cells"]},
         command=_command_of(name, manifest),
         commits=tuple(manifest.get("commits", ())),
-        places=(ROOT / "results" / name / "runs",),
+        run_roots=(ROOT / "results" / name / "runs",),
     )
 
 

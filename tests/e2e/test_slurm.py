@@ -1,4 +1,4 @@
-"""Cells on a real Slurm: seen to run, cancelled, queued again, lost, and set right.
+"""Cells on a real Slurm: seen to run, cancelled, queued again, lost, and reconciled.
 
 Real cells of two steps under daemons of our own, which end with the tests: some ten minutes on two
 busy cores. Skipped where munge and Slurm are not installed.

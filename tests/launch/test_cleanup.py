@@ -76,7 +76,7 @@ def test_the_rule_of_removal(name: str, age_s: float, was_ours: bool, is_removed
 
 def test_new_files_of_the_engines_go_and_all_others_stay(tmp_path: Path) -> None:
     (tmp_path / "psm_before").write_text("x")
-    leftovers = Leftovers(places=[tmp_path])
+    leftovers = Leftovers(directories=[tmp_path])
     for name in ("psm_new", "psm_open", "document", "psm_old"):
         (tmp_path / name).write_text("x")
     os.utime(tmp_path / "psm_old", (time.time() - 60, time.time() - 60))
@@ -86,9 +86,9 @@ def test_new_files_of_the_engines_go_and_all_others_stay(tmp_path: Path) -> None
 
 
 def test_a_name_seen_in_our_hands_goes_whatever_it_is(tmp_path: Path) -> None:
-    leftovers = Leftovers(places=[tmp_path])
+    leftovers = Leftovers(directories=[tmp_path])
     with (tmp_path / "anything").open("w"):
-        leftovers.look([os.getpid()])
+        leftovers.note([os.getpid()])
     assert leftovers.remove() == [tmp_path / "anything"]
 
 
@@ -98,7 +98,7 @@ def test_a_bound_socket_stays_until_nobody_holds_it(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(cleanup, "VERL_SOCKETS", place)
         memory = place / "memory"
         memory.mkdir()
-        leftovers = Leftovers(places=[memory, place])
+        leftovers = Leftovers(directories=[memory, place])
         path = place / "rl-colocate-zmq-01-replica-0-rank-0.sock"
         (place / "psm_elsewhere").write_text("x")
         with socket.socket(socket.AF_UNIX) as listener:

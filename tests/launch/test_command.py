@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from harness.launch.command import ROOT, Places, build_command, fill, hydra_value
+from harness.launch.command import ROOT, CellPaths, build_command, fill, hydra_value
 from harness.spec.verl_keys import verl_keys
 from tests.cells import CONFIG, make_spec
 
-PLACES = Places(
+PATHS = CellPaths(
     model=Path("/models/base"),
     data=Path("/data/x"),
     attempt=Path("/r/kl=none-s1-0/attempt-0"),
@@ -17,7 +17,7 @@ PLACES = Places(
 
 
 def argv() -> tuple[str, ...]:
-    return build_command(make_spec(), PLACES).argv
+    return build_command(make_spec(), PATHS).argv
 
 
 @pytest.mark.parametrize(
@@ -72,23 +72,23 @@ def test_the_command_is_verls_trainer_with_filled_places() -> None:
 
 def test_keys_that_verl_does_not_list_get_a_plus() -> None:
     config = {**CONFIG, "verl": {"trainer": {"device": "cpu", "unheard_of": 1}}}
-    words = build_command(make_spec(config=config), PLACES).argv
+    words = build_command(make_spec(config=config), PATHS).argv
     assert "+trainer.unheard_of=1" in words
     assert "trainer.device=cpu" in words
 
 
 def test_ray_is_private_and_the_metrics_stay_in_the_attempt() -> None:
-    command = build_command(make_spec(), PLACES)
+    command = build_command(make_spec(), PATHS)
     assert "+ray_kwargs.ray_init.address=local" in command.argv
     assert "+ray_kwargs.ray_init._temp_dir=/s/ray" in command.argv
-    assert command.environment["VERL_FILE_LOGGER_PATH"] == f"{PLACES.attempt}/metrics.jsonl"
+    assert command.environment["VERL_FILE_LOGGER_PATH"] == f"{PATHS.attempt}/metrics.jsonl"
     assert command.environment["RAY_USAGE_STATS_ENABLED"] == "0"
     assert command.environment["VERL_PLATFORM"] == "cpu"
 
 
 def test_a_variable_of_null_is_not_set() -> None:
     config = {**CONFIG, "environment": {"GIVEN": 0, "TAKEN_BACK": None}}
-    environment = build_command(make_spec(config=config), PLACES).environment
+    environment = build_command(make_spec(config=config), PATHS).environment
     assert environment["GIVEN"] == "0"
     assert "TAKEN_BACK" not in environment
 
@@ -96,24 +96,24 @@ def test_a_variable_of_null_is_not_set() -> None:
 def test_a_machine_with_gpus_is_not_told_how_many_it_has() -> None:
     assert not any("num_gpus" in word for word in argv())
     config = {**CONFIG, "verl": {"trainer": {"device": "cpu"}}}
-    words = build_command(make_spec(config=config), PLACES).argv
+    words = build_command(make_spec(config=config), PATHS).argv
     assert "+ray_kwargs.ray_init.num_gpus=1" in words
 
 
 def test_the_command_depends_on_spec_and_places_only() -> None:
     assert argv() == argv()
-    assert build_command(make_spec(seed=2), PLACES).argv != argv()
+    assert build_command(make_spec(seed=2), PATHS).argv != argv()
 
 
 def test_tokens_are_filled_in() -> None:
-    assert fill("@plugins/agent_loop.yaml", PLACES) == str(ROOT / "harness/plugins/agent_loop.yaml")
-    assert fill("@attempt/generations", PLACES) == "/r/kl=none-s1-0/attempt-0/generations"
-    assert fill(["@model", 3, "plain"], PLACES) == ["/models/base", 3, "plain"]
+    assert fill("@plugins/agent_loop.yaml", PATHS) == str(ROOT / "harness/plugins/agent_loop.yaml")
+    assert fill("@attempt/generations", PATHS) == "/r/kl=none-s1-0/attempt-0/generations"
+    assert fill(["@model", 3, "plain"], PATHS) == ["/models/base", 3, "plain"]
 
 
 def test_an_unknown_token_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown path token '@nowhere/x'"):
-        fill("@nowhere/x", PLACES)
+        fill("@nowhere/x", PATHS)
 
 
 def test_the_key_list_is_read_without_verl() -> None:

@@ -1,30 +1,30 @@
-"""Rules of the watchdog, each with the sight which just does not break it."""
+"""Rules of the watchdog, each with the observation which just does not break it."""
 
 from dataclasses import replace
 
 import pytest
 
 from harness.launch.processes import Watched, role_of
-from harness.launch.watchdog import MIB, Limits, Sight, exit_name, judge
+from harness.launch.watchdog import MIB, Limits, Observation, exit_name, judge
 from harness.schema import Status
 
 LIMITS = Limits(start_s=100, step_s=50, exit_s=20, settle_s=10, rss_bytes=1000 * MIB)
-RUNNING = Sight(now=60.0, steps=10, last_step=3, last_row=55.0)
+RUNNING = Observation(now=60.0, steps=10, last_step=3, last_row=55.0)
 ENGINE = Watched("vLLM's EngineCore process", 42, "")
 RAYLET = Watched("Ray's raylet", 43, "raylet")
 DEAD = replace(RUNNING, last_row=45.0, death_since=50.0)
 
 
-def reason(sight: Sight) -> str:
+def reason(seen: Observation) -> str:
     """Return the reason of a failure; empty if the attempt may go on."""
-    finding = judge(sight, LIMITS)
+    finding = judge(seen, LIMITS)
     assert finding is None or finding.status is Status.FAILED
     return finding.reason if finding else ""
 
 
 def test_a_running_attempt_may_go_on() -> None:
     assert judge(RUNNING, LIMITS) is None
-    assert judge(Sight(now=0.0, steps=10), LIMITS) is None
+    assert judge(Observation(now=0.0, steps=10), LIMITS) is None
 
 
 def test_done_needs_exit_code_0_and_every_step() -> None:
@@ -49,8 +49,8 @@ def test_the_exit_tells_the_line_of_the_log() -> None:
     ("fine", "broken", "told"),
     [
         (
-            Sight(now=100.0, steps=10, last_step=0, last_row=10.0),
-            Sight(now=100.1, steps=10, last_step=0, last_row=10.0),
+            Observation(now=100.0, steps=10, last_step=0, last_row=10.0),
+            Observation(now=100.1, steps=10, last_step=0, last_row=10.0),
             "no first step within 100 s",
         ),
         (
@@ -106,7 +106,7 @@ def test_the_exit_tells_the_line_of_the_log() -> None:
     ],
 )
 def test_each_rule_speaks_at_its_limit_and_not_before(
-    fine: Sight, broken: Sight, told: str
+    fine: Observation, broken: Observation, told: str
 ) -> None:
     assert reason(fine) == ""
     assert reason(broken) == told

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.profile.accounts import read_looks
+from harness.profile.accounts import read_snapshots
 from harness.profile.phases import (
     REST,
     median_parts,
@@ -20,7 +20,7 @@ RECORDED = Path(__file__).parent / "recorded"
 
 
 def test_phases_of_the_start_follow_each_other_without_gaps() -> None:
-    start = start_phases(read_looks(RECORDED))
+    start = start_phases(read_snapshots(RECORDED))
     assert start["phase"].tolist()[:2] == ["imports", "Ray"]
     assert start["begin_s"].tolist()[1:] == start["end_s"].tolist()[:-1]
     assert start["begin_s"].iloc[0] == 0.0
@@ -41,16 +41,16 @@ def test_a_part_that_verl_did_not_time_falls_to_the_rest() -> None:
 
 
 def test_wall_seconds_add_up_to_the_attempt() -> None:
-    looks, steps = read_looks(RECORDED), read_steps(RECORDED)
-    table = wall_table(looks, steps, 100.0)
+    snapshots, steps = read_snapshots(RECORDED), read_steps(RECORDED)
+    table = wall_table(snapshots, steps, 100.0)
     assert table["wall_s"].sum() == pytest.approx(100.0)
     assert table["phase"].is_unique
 
 
 def test_the_first_step_is_no_part_of_the_start_up() -> None:
-    looks, steps = read_looks(RECORDED), read_steps(RECORDED)
+    snapshots, steps = read_snapshots(RECORDED), read_steps(RECORDED)
     first = steps[0]["timing_s/step"]
-    assert startup_s(looks, first) == start_phases(looks)["end_s"].iloc[-1] - first
+    assert startup_s(snapshots, first) == start_phases(snapshots)["end_s"].iloc[-1] - first
 
 
 def test_the_median_leaves_the_first_step_out() -> None:

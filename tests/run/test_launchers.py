@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.launch.command import Cluster, Places, build_command
+from harness.launch.command import CellPaths, Cluster, build_command
 from harness.plan.__main__ import plan
 from harness.run.launchers import (
     open_queue,
@@ -21,7 +21,9 @@ from harness.schema import UsageError
 from harness.spec import config as configs
 from harness.spec.study import Study, make_study
 
-PLACES = Places(model=Path("/m"), data=Path("/d"), attempt=Path("/r/attempt-0"), scratch=Path("/s"))
+PATHS = CellPaths(
+    model=Path("/m"), data=Path("/d"), attempt=Path("/r/attempt-0"), scratch=Path("/s")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -112,10 +114,10 @@ def test_what_is_shown_for_ray_is_its_job() -> None:
 def test_a_cell_joins_only_the_cluster_that_it_was_given() -> None:
     cell = study("scale=micro").cells[0]
     assert given_cluster({"RAY_ADDRESS": "10.0.0.9:6379"}, cell) is None
-    assert "ray_kwargs.ray_init.address=local" in " ".join(build_command(cell, PLACES).argv)
+    assert "ray_kwargs.ray_init.address=local" in " ".join(build_command(cell, PATHS).argv)
     cluster = given_cluster({"HARNESS_RAY_ADDRESS": "10.0.0.1:20000"}, cell)
     assert cluster == Cluster(address="10.0.0.1:20000", namespace=f"rz-{cell.cell_id[:16]}")
-    argv = build_command(cell, PLACES, cluster=cluster).argv
+    argv = build_command(cell, PATHS, cluster=cluster).argv
     text = " ".join(argv)
     assert "ray_kwargs.ray_init.address='10.0.0.1:20000'" in text
     assert "ray_init._temp_dir" not in text and "ray_init.num_gpus" not in text
@@ -128,10 +130,10 @@ def test_a_cell_joins_only_the_cluster_that_it_was_given() -> None:
 
 def test_an_attempt_goes_on_from_a_checkpoint_if_there_is_one() -> None:
     cell = study("scale=micro").cells[0]
-    plain = " ".join(build_command(cell, PLACES).argv)
+    plain = " ".join(build_command(cell, PATHS).argv)
     assert "resume_mode=disable" in plain and "resume_from_path" not in plain
     path = Path("/r/attempt-0/checkpoints/global_step_50")
-    text = " ".join(build_command(cell, PLACES, checkpoint=path).argv)
+    text = " ".join(build_command(cell, PATHS, checkpoint=path).argv)
     assert "trainer.resume_mode=resume_path" in text and f"trainer.resume_from_path={path}" in text
     assert "trainer.val_before_train=false" in text
 

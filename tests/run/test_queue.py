@@ -1,4 +1,4 @@
-"""Cells handed to queues that only remember: what is submitted, followed, lost, and set right."""
+"""Cells handed to queues that only remember: what is submitted, followed, lost, and reconciled."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.cells import cancel_cells, list_cells, reconcile, requeue_cells, run_cell
+from harness.cells import cancel_cells, list_cells, reconcile_cells, requeue_cells, run_cell
 from harness.launch.queue import QueuedJob, QueueError
 from harness.launch.ray_jobs import RayJobs
 from harness.launch.slurm import Slurm
 from harness.launch.stop import StopRequest
 from harness.run.__main__ import check_budget, refuse_queued
 from harness.run.__main__ import run as run_command
+from harness.run.inspection import CellState, QueueSnapshot, inspect_cells
 from harness.run.queue import Submitter, follow
-from harness.run.standing import CellState, Sight, look
 from harness.schema import Attempt, CellSpec, Status, UsageError
 from harness.spec import config as configs
 from harness.spec.study import Study, make_study
@@ -109,8 +109,8 @@ def study(tmp_path: Path) -> Study:
 
 
 def states(study: Study, queue: Slurm | RayJobs) -> list[CellState]:
-    sight = Sight(open_queue=lambda _: queue)
-    return [standing.state for standing in look(study.cells, RunStore(study.root), sight)]
+    snapshot = QueueSnapshot(open_queue=lambda _: queue)
+    return [item.state for item in inspect_cells(study.cells, RunStore(study.root), snapshot)]
 
 
 def begin(study: Study, cell: CellSpec) -> None:
@@ -178,7 +178,7 @@ def test_the_states_follow_disk_and_queue(study: Study, slurm: FakeSlurm) -> Non
     assert second.run_name
 
 
-def test_reconcile_sets_right_what_does_not_agree(
+def test_reconcile_makes_disk_and_queue_agree(
     study: Study, slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = study.cells
@@ -192,7 +192,7 @@ def test_reconcile_sets_right_what_does_not_agree(
     (store.run_dir(second) / SUBMISSION_FILE).unlink()
     assert list_cells(study, "") == 0
     assert "1 do not agree" in capsys.readouterr().out
-    assert reconcile(study, "") == 0
+    assert reconcile_cells(study, "") == 0
     out = capsys.readouterr().out
     assert "its record said running, now interrupted" in out
     assert "job 2 was found in the queue and noted" in out
@@ -201,10 +201,10 @@ def test_reconcile_sets_right_what_does_not_agree(
     # done by somebody else meanwhile: its job is not needed
     begin(study, second)
     end(study, second, Status.DONE)
-    reconcile(study, "")
+    reconcile_cells(study, "")
     assert "its job was cancelled: the cell is done" in capsys.readouterr().out
     assert slurm.states["2"] is InQueue.CANCELLED
-    reconcile(study, "")
+    reconcile_cells(study, "")
     assert "cancelled:" not in capsys.readouterr().out
 
 
@@ -255,10 +255,10 @@ def followed(study: Study, queue: FakeRay, *looks: Look) -> tuple[list[CellState
     requested = Submission(
         launcher="ray", queue=queue.name, job="", submitted="", attempts_before=0
     )
-    standings = follow(
-        submitter, said.append, stop, sleep, lambda _: Sight(requested, lambda _: queue)
+    inspected = follow(
+        submitter, said.append, stop, sleep, lambda _: QueueSnapshot(requested, lambda _: queue)
     )
-    return [standing.state for standing in standings], said
+    return [item.state for item in inspected], said
 
 
 @pytest.fixture
@@ -349,5 +349,7 @@ def test_a_budget_that_is_used_up_cancels_what_waits(on_ray: Study, tmp_path: Pa
 
 def check_budget_of(study: Study, queue: FakeRay) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("harness.run.__main__.sight_of", lambda _: Sight(open_queue=lambda _: queue))
+        patch.setattr(
+            "harness.run.__main__.snapshot_of", lambda _: QueueSnapshot(open_queue=lambda _: queue)
+        )
         check_budget(study, RunStore(study.root))

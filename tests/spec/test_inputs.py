@@ -4,24 +4,24 @@ import pytest
 
 from harness.micro import base_model
 from harness.schema import DamagedError, UsageError
-from harness.spec import inputs as places
+from harness.spec import inputs
 
 SETTINGS = {"name": "micro", "train_size": 4, "eval_size": 2, "seed": 0}
 
 
 def test_data_is_written_once_under_its_hash(tmp_path: Path) -> None:
-    first = places.write_data(SETTINGS, tmp_path / "data")
+    first = inputs.write_data(SETTINGS, tmp_path / "data")
     names = {path.name: path.stat().st_mtime_ns for path in first.iterdir()}
     assert set(names) == {"train.parquet", "eval_easy.parquet", "eval_hard.parquet"}
-    assert first.name == places.data_hash(SETTINGS)[:16]
-    assert places.write_data(SETTINGS, tmp_path / "data") == first
+    assert first.name == inputs.data_hash(SETTINGS)[:16]
+    assert inputs.write_data(SETTINGS, tmp_path / "data") == first
     assert names == {path.name: path.stat().st_mtime_ns for path in first.iterdir()}
     assert [path.name for path in (tmp_path / "data").iterdir()] == [first.name]
 
 
 def test_other_data_has_another_hash() -> None:
-    assert places.data_hash(SETTINGS) != places.data_hash({**SETTINGS, "seed": 1})
-    assert places.data_hash(SETTINGS) != places.data_hash({**SETTINGS, "train_size": 5})
+    assert inputs.data_hash(SETTINGS) != inputs.data_hash({**SETTINGS, "seed": 1})
+    assert inputs.data_hash(SETTINGS) != inputs.data_hash({**SETTINGS, "train_size": 5})
 
 
 def test_an_interrupted_write_leaves_no_data_set(
@@ -33,15 +33,15 @@ def test_an_interrupted_write_leaves_no_data_set(
 
     monkeypatch.setattr("harness.micro.dataset.write_datasets", full)
     with pytest.raises(UsageError, match=r"cannot write the data set .*No space left"):
-        places.write_data(SETTINGS, tmp_path)
+        inputs.write_data(SETTINGS, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(UsageError, match="unknown dataset 'maths'"):
-        places.data_hash({**SETTINGS, "name": "maths"})
+        inputs.data_hash({**SETTINGS, "name": "maths"})
     with pytest.raises(UsageError, match="unknown model 'micro_bse': did you mean micro_base"):
-        places.model_dir({"name": "micro_bse"})
+        inputs.model_dir({"name": "micro_bse"})
 
 
 def test_a_missing_base_model_names_the_manifest(
@@ -49,4 +49,4 @@ def test_a_missing_base_model_names_the_manifest(
 ) -> None:
     monkeypatch.setattr(base_model, "base_model_dir", lambda: tmp_path)
     with pytest.raises(DamagedError, match=r"manifest .* cannot be read"):
-        places.model_hash({"name": "micro_base"})
+        inputs.model_hash({"name": "micro_base"})

@@ -1,4 +1,4 @@
-"""Where every cell of a request stands: disk and queue, looked at once and put together.
+"""Inspects every cell of a request: its record on disk and a snapshot of its queue, put together.
 
 The judgement is `harness.store.states.cell_state`; here is what it judges.
 """
@@ -20,8 +20,8 @@ from harness.store.submissions import Submission, job_name, read_submissions, se
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """One cell.
+class InspectedCell:
+    """One cell as disk and queue show it.
 
     Attributes:
         cell: which one.
@@ -32,7 +32,7 @@ class Standing:
         submissions: to queues, oldest first.
         queue: what the queue says of the last of them.
         job: as the queue shows it; None if it does not.
-        repair: what has to be set right (see `harness.store.states.repair`).
+        repair: what has to be reconciled (see `harness.store.states.repair`).
     """
 
     cell: CellSpec
@@ -46,8 +46,8 @@ class Standing:
     repair: str
 
 
-class Sight:
-    """What the queues said when they were asked, each once.
+class QueueSnapshot:
+    """What the queues said, each queried at most once.
 
     Args:
         requested: queue that the request would use, as a submission to it without a job; it may
@@ -65,7 +65,7 @@ class Sight:
         self.errors: list[str] = []
 
     def jobs(self, submission: Submission) -> Mapping[str, QueuedJob] | None:
-        """Return the jobs of the queue that a submission went to; None if it cannot be asked."""
+        """Return the jobs of the queue that a submission went to; None if it does not answer."""
         if submission.queue not in self._seen:
             try:
                 self._seen[submission.queue] = self.open(submission).jobs()
@@ -75,33 +75,37 @@ class Sight:
         return self._seen[submission.queue]
 
 
-def sight_of(study: Study) -> Sight:
-    """Return a fresh look at the queues that the cells of a request went to, or would go to."""
+def snapshot_of(study: Study) -> QueueSnapshot:
+    """Return a snapshot of the queues that the cells of a request went to, or would go to."""
     name = launcher_name(study)
     address = study.request.launcher.get("address")
     if name == LOCAL or (name == RAY and not address):
-        return Sight()
+        return QueueSnapshot()
     queue = SLURM if name == SLURM else str(address)
-    return Sight(Submission(launcher=name, queue=queue, job="", submitted="", attempts_before=0))
+    return QueueSnapshot(
+        Submission(launcher=name, queue=queue, job="", submitted="", attempts_before=0)
+    )
 
 
-def look(cells: Sequence[CellSpec], store: RunStore, sight: Sight) -> list[Standing]:
-    """Return where each cell stands.
+def inspect_cells(
+    cells: Sequence[CellSpec], store: RunStore, snapshot: QueueSnapshot
+) -> list[InspectedCell]:
+    """Return the state of each cell, in the order given.
 
     Raises:
         DamagedError: a record or a list of submissions cannot be read.
     """
-    return [_standing(cell, store, sight) for cell in cells]
+    return [_inspected(cell, store, snapshot) for cell in cells]
 
 
-def _standing(cell: CellSpec, store: RunStore, sight: Sight) -> Standing:
+def _inspected(cell: CellSpec, store: RunStore, snapshot: QueueSnapshot) -> InspectedCell:
     run_dir, record = store.run_dir(cell), store.record(cell)
     submissions = read_submissions(run_dir)
-    job, queue = _job(cell, submissions, sight)
+    job, queue = _job(cell, submissions, snapshot)
     disk = Status.PENDING if record is None else record.status
     since = _since(record, submissions)
     state = cell_state(since, locks.is_held(run_dir), sent_state(submissions), queue)
-    return Standing(
+    return InspectedCell(
         cell=cell,
         state=state,
         disk=disk,
@@ -123,12 +127,12 @@ def _since(record: RunRecord | None, submissions: Sequence[Submission]) -> Statu
 
 
 def _job(
-    cell: CellSpec, submissions: Sequence[Submission], sight: Sight
+    cell: CellSpec, submissions: Sequence[Submission], snapshot: QueueSnapshot
 ) -> tuple[QueuedJob | None, InQueue]:
-    last = submissions[-1] if submissions else sight.requested
+    last = submissions[-1] if submissions else snapshot.requested
     if last is None:
         return None, InQueue.ABSENT
-    jobs = sight.jobs(last)
+    jobs = snapshot.jobs(last)
     if jobs is None:
         return None, InQueue.UNREACHABLE
     job = _namesake(jobs, job_name(cell.cell_id)) or jobs.get(last.job)
