@@ -173,10 +173,10 @@ def read_costs(bundle: Bundle, given: Mapping[str, str]) -> Costs:
     from harness.stats.planning import Costs
 
     evaluation = bundle.manifest["protocol"]["evaluation"]
-    asked = sum(evaluation["questions"].values()) * evaluation["samples"]
+    requested = sum(evaluation["questions"].values()) * evaluation["samples"]
     seconds = {
         "seed_hours": _seconds(bundle, "step_time")["sum"].mean(),
-        "sample_hours": _seconds(bundle, "evaluation_time")["mean"].mean() / asked,
+        "sample_hours": _seconds(bundle, "evaluation_time")["mean"].mean() / requested,
     }
     hours = {
         key: _number(given, key) if given[key] else float(seconds[key]) / 3600.0 for key in seconds

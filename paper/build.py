@@ -96,12 +96,12 @@ def build(items: Sequence[Item], inputs: Inputs, out: Path, formats: Sequence[st
 def _items(given: Mapping[str, str]) -> list[Item]:
     from paper.catalogue import catalogue, find_item
 
-    asked = [key for key in ("all", "figure", "table") if given[key]]
-    if len(asked) != 1:
+    given_keys = [key for key in ("all", "figure", "table") if given[key]]
+    if len(given_keys) != 1:
         raise UsageError("name what to build: all, figure=<id> or table=<id> (docs/paper.md)")
     if given["all"]:
         return list(catalogue().values())
-    return [find_item(given[asked[0]], asked[0])]
+    return [find_item(given[given_keys[0]], given_keys[0])]
 
 
 def _formats(text: str) -> list[str]:

@@ -171,10 +171,10 @@ def read_inputs(
 def missing_study(ablation: str, inputs: Inputs) -> str:
     """Return why there are no runs of an ablation, and the command that would make them."""
     lines = [line for line in inputs.sheets[inputs.scales[0]] if line.claim.ablation == ablation]
-    asked = [decided_text(line) for line in lines if line.decided_by]
+    commands = [decided_text(line) for line in lines if line.decided_by]
     # an ablation can speak to several claims: what can be run at the scale of the sheet comes first
-    asked.sort(key=lambda command: f"scale={inputs.scales[0]}" not in command.split())
-    command = asked[0] if asked else f"python -m harness.run ablation={ablation}"
+    commands.sort(key=lambda command: f"scale={inputs.scales[0]}" not in command.split())
+    command = commands[0] if commands else f"python -m harness.run ablation={ablation}"
     where = f" at scale {inputs.source}" if inputs.source in inputs.scales else ""
     return f"no run of ablation {ablation} is stored{where}; it is made by: {command}"
 

@@ -23,15 +23,15 @@ def check_template(
         figures: the same.
 
     Raises:
-        DamagedError: something is asked for that has no value, something has a value and is not
-            asked for, or a number is typed into the text.
+        DamagedError: something is called for that has no value, something has a value and is not
+            called for, or a number is typed into the text.
     """
     _check_no_typed_number(text)
     read = "\n".join("" if _is_comment(line) else line for line in text.splitlines())
     made = {"value": values, "grid_of": tables, "picture": figures}
     for call, names in made.items():
-        asked = {name for kind, name in _CALLS.findall(read) if kind == call}
-        unknown, unused = sorted(asked - set(names)), sorted(set(names) - asked)
+        called = {name for kind, name in _CALLS.findall(read) if kind == call}
+        unknown, unused = sorted(called - set(names)), sorted(set(names) - called)
         if unknown:
             raise DamagedError(f'the preprint asks for {call}("{unknown[0]}"), which nothing makes')
         if unused:

@@ -117,7 +117,7 @@ def _of_runs(study: Study) -> dict[str, str]:
     runs = study.tables.runs
     done = runs[runs["is_included"].astype(bool)]
     samples = study.tables.samples
-    asked = samples.groupby("split", observed=True)["question_id"].nunique()
+    questions = samples.groupby("split", observed=True)["question_id"].nunique()
     per_question = samples["sample"].nunique()
     return {
         "study": study.name,
@@ -131,7 +131,9 @@ def _of_runs(study: Study) -> dict[str, str]:
         "hours": duration(float(done["wall_s"].sum())) if "wall_s" in done else "",
         "commits": listed(sorted({str(commit)[:12] for commit in done.get("commit", [])})),
         "newest": max(study.started.values(), default="")[:10],
-        "questions": listed([f"{n} ({str(s).removeprefix('eval_')})" for s, n in asked.items()]),
+        "questions": listed(
+            [f"{n} ({str(s).removeprefix('eval_')})" for s, n in questions.items()]
+        ),
         "samples_per_question": str(per_question) if len(samples) else "",
     }
 

@@ -50,7 +50,6 @@ from typing import NamedTuple, get_args
 import yaml
 
 from harness.cli import read_arguments, read_verb, run_command
-from harness.data.asking import asked_in
 from harness.data.card import card, page
 from harness.data.entries import Duplicates, Entry, entries, find_entry
 from harness.data.hub import Hub, HuggingFaceHub
@@ -62,7 +61,7 @@ from harness.data.output import (
     registry_table,
     revision_lines,
 )
-from harness.data.overlap import NGRAM, Overlap, find_overlaps
+from harness.data.overlap import NGRAM, Overlap, find_overlaps, read_questions
 from harness.data.overlap_report import document, report
 from harness.data.prepare import Task, prepare
 from harness.paths import CONF
@@ -140,8 +139,8 @@ def _overlap(given: Given) -> int:
     ]
     if not evaluations:
         raise UsageError(f"no evaluation set lies beside {training}: give eval=<name or .parquet>")
-    questions = {path.stem: asked_in(path) for path in evaluations}
-    found = find_overlaps(asked_in(training), questions, ngram=ngram)
+    questions = {path.stem: read_questions(path) for path in evaluations}
+    found = find_overlaps(read_questions(training), questions, ngram=ngram)
     withheld = [e.split for e in entries().values() if e.is_confidential]
     text = report(given["train"], found, ngram=ngram, withheld=withheld)
     print(text, end="")

@@ -12,7 +12,11 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple
+
+from harness.data.files import read_records
+from harness.data.questions import RecordError, text_at
 
 Kind = Literal["exact", "normalised", "n-gram"]
 KINDS: tuple[Kind, ...] = ("exact", "normalised", "n-gram")
@@ -30,7 +34,7 @@ _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 _TOKEN = re.compile(rf"[{_HAN}]|\d+|[^\W\d_{_HAN}]+|[-+*/^=<>!|%]")
 
 
-class Asked(NamedTuple):
+class QuestionText(NamedTuple):
     """A question of a prepared file: its id and its text."""
 
     id: str
@@ -49,8 +53,8 @@ class Match:
     """
 
     kind: Kind
-    evaluation: Asked
-    training: Asked
+    evaluation: QuestionText
+    training: QuestionText
     share: float
 
 
@@ -78,8 +82,28 @@ class Overlap:
         return sum(match.kind == "n-gram" and match.share >= LARGE for match in self.matches)
 
 
+def read_questions(path: Path) -> list[QuestionText]:
+    """Return the questions of a prepared Parquet file.
+
+    Raises:
+        UsageError: it cannot be read.
+        RecordError: its rows have no `extra_info` with `question_id` and `problem`.
+    """
+    keys = ("question_id", "problem")
+    try:
+        return [
+            QuestionText(*(text_at(row, "extra_info", key) for key in keys))
+            for row in read_records(path)
+        ]
+    except RecordError as error:
+        raise error.at(f"a row of {path}") from error
+
+
 def find_overlaps(
-    training: Iterable[Asked], evaluations: Mapping[str, Sequence[Asked]], *, ngram: int = NGRAM
+    training: Iterable[QuestionText],
+    evaluations: Mapping[str, Sequence[QuestionText]],
+    *,
+    ngram: int = NGRAM,
 ) -> dict[str, Overlap]:
     """Compare the questions of a training set with those of evaluation sets.
 
@@ -96,11 +120,13 @@ def find_overlaps(
     """
     if ngram < 1:
         raise ValueError(f"an n-gram has at least one token, got {ngram}")
-    index = _Index([asked for one in evaluations.values() for asked in one], ngram)
+    index = _Index([question for one in evaluations.values() for question in one], ngram)
     best: dict[int, Match] = {}
-    for asked in training:
-        for place, kind, share in index.matches(asked.text):
-            match = Match(kind=kind, evaluation=index.questions[place], training=asked, share=share)
+    for question in training:
+        for place, kind, share in index.matches(question.text):
+            match = Match(
+                kind=kind, evaluation=index.questions[place], training=question, share=share
+            )
             if place not in best or _strength(match) > _strength(best[place]):
                 best[place] = match
     found, start = {}, 0
@@ -126,15 +152,15 @@ def tokens(text: str) -> list[str]:
 class _Index:
     """The evaluation questions by text, by tokens and by n-gram."""
 
-    def __init__(self, questions: Sequence[Asked], ngram: int) -> None:
+    def __init__(self, questions: Sequence[QuestionText], ngram: int) -> None:
         self.questions, self.ngram = questions, ngram
         self.exact: Mapping[str, list[int]] = defaultdict(list)
         self.normalised: Mapping[str, list[int]] = defaultdict(list)
         self.owners: Mapping[str, list[int]] = defaultdict(list)
         self.grams: list[frozenset[str]] = []
-        for place, asked in enumerate(questions):
-            words = tokens(asked.text)
-            self.exact[asked.text.strip()].append(place)
+        for place, question in enumerate(questions):
+            words = tokens(question.text)
+            self.exact[question.text.strip()].append(place)
             self.normalised[" ".join(words)].append(place)
             self.grams.append(_grams(words, ngram))
             for gram in self.grams[-1]:

@@ -56,11 +56,11 @@ def warning(results: Results) -> str:
 
 
 def _not_done(results: Results) -> str:
-    asked = len(results.tables.runs)
-    count = asked - len(results.done)
+    requested = len(results.tables.runs)
+    count = requested - len(results.done)
     if not count:
         return ""
-    return f"{count} of {asked} runs {'is' if count == 1 else 'are'} not done (see Runs)."
+    return f"{count} of {requested} runs {'is' if count == 1 else 'are'} not done (see Runs)."
 
 
 def _too_little(results: Results) -> str:
@@ -80,8 +80,8 @@ def arms_table(results: Results) -> Table:
     rows: list[Row] = []
     for arm in results.arms:
         seeds = int((done["arm"] == arm).sum())
-        asked = int((runs["arm"] == arm).sum())
-        count = str(seeds) if seeds == asked else f"{seeds} of {asked}"
+        requested = int((runs["arm"] == arm).sum())
+        count = str(seeds) if seeds == requested else f"{seeds} of {requested}"
         cells = [_end_value(results, arm, metric) for metric in results.metrics]
         rows.append([arm, Cell(count, seeds), *cells])
     return Table(["arm", "seeds", *metric_heads(results.metrics)], rows)

@@ -223,8 +223,8 @@ def _score_objections(manifest: Mapping[str, Any], scores: pd.DataFrame) -> Iter
     counts = scores.groupby([scores["run_id"].astype(str), scores["split"].astype(str)]).size()
     for run, split, count in counts.reset_index().itertuples(index=False):
         if plan["questions"] is not None and count > plan["questions"].get(split, 0):
-            asked = plan["questions"].get(split, 0)
-            yield f"{SCORES} has {count} questions of {split!a} of {run}, asked were {asked}"
+            most = plan["questions"].get(split, 0)
+            yield f"{SCORES} has {count} questions of {split!a} of {run}, {most} were asked for"
 
 
 def _end_objections(

@@ -99,9 +99,11 @@ def _as_text(row: dict[str, object]) -> str:
         f" {row['response_tokens']} tokens, {row['outcome']}"
     )
     problem = str(row["prompt"]).rpartition("This is the problem:\n")[2].split("\n")[0]
-    asked = f"  asked:  {textwrap.shorten(problem, LETTERS - 10)}".replace("$", r"\$")
+    question = f"  asked:  {textwrap.shorten(problem, LETTERS - 10)}".replace("$", r"\$")
     lines = textwrap.wrap(plain + cut, LETTERS - 10) or ["(empty)"]
-    return "\n".join([head, asked, f"  answer: {lines[0]}", *(f"          {x}" for x in lines[1:])])
+    return "\n".join(
+        [head, question, f"  answer: {lines[0]}", *(f"          {x}" for x in lines[1:])]
+    )
 
 
 def _as_rows(shown: list[dict[str, object]]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.data.__main__ import main
-from harness.data.overlap import Asked, Overlap, find_overlaps, tokens
+from harness.data.overlap import Overlap, QuestionText, find_overlaps, tokens
 from harness.data.overlap_report import WITHHELD, report
 from harness.schema import ExitCode
 from harness.spec import prepared
@@ -16,9 +16,9 @@ WORDS = "the clerk numbers every page of a long ledger and counts how often"
 
 
 def overlap(training: list[str], evaluation: list[str], ngram: int = 4) -> Overlap:
-    asked = [Asked(f"t{n}", text) for n, text in enumerate(training)]
-    questions = [Asked(f"e{n}", text) for n, text in enumerate(evaluation)]
-    return find_overlaps(asked, {"x": questions}, ngram=ngram)["x"]
+    trained = [QuestionText(f"t{n}", text) for n, text in enumerate(training)]
+    questions = [QuestionText(f"e{n}", text) for n, text in enumerate(evaluation)]
+    return find_overlaps(trained, {"x": questions}, ngram=ngram)["x"]
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_the_best_match_is_kept_and_stock_phrases_are_apart() -> None:
 
 
 def test_sets_are_told_apart() -> None:
-    one, two = [Asked("a", "x y")], [Asked("b", "y z"), Asked("c", "u v")]
-    found = find_overlaps([Asked("t", "u v")], {"one": one, "two": two})
+    one, two = [QuestionText("a", "x y")], [QuestionText("b", "y z"), QuestionText("c", "u v")]
+    found = find_overlaps([QuestionText("t", "u v")], {"one": one, "two": two})
     assert [len(found[name].matches) for name in ("one", "two")] == [0, 1]
     assert found["two"].matches[0].evaluation.id == "c"
 

@@ -103,9 +103,9 @@ def _data(results: Results, key: str, folder: Path, budget: Budget) -> dict[str,
 
 
 def _gaps(results: Results, data: Mapping[str, Any]) -> list[str]:
-    asked, gaps = len(results.tables.runs), []
-    if left := asked - len(results.done):
-        gaps.append(f"{left} of {asked} runs are not done and not drawn (see Runs).")
+    requested, gaps = len(results.tables.runs), []
+    if left := requested - len(results.done):
+        gaps.append(f"{left} of {requested} runs are not done and not drawn (see Runs).")
     if not data["samples"]["total"]:
         gaps.append("samples.parquet has no row with a text: no sample is shown.")
     return gaps
