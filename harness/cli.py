@@ -117,15 +117,15 @@ def _is_left() -> bool:
     return True
 
 
-def suggest(word: str, choices: Iterable[str]) -> str:
+def suggest(name: str, choices: Iterable[str]) -> str:
     """Return a clause that helps with an unknown name.
 
     Args:
-        word: the name that was given.
+        name: the name that was given.
         choices: the names there are; if none is near, all are listed, at most a dozen.
     """
     names = list(choices)
-    close = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         rest = f" (there are: {', '.join(names)})" if len(names) <= _FEW else ""
         return f"did you mean {' or '.join(close)}?{rest}"

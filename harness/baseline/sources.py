@@ -69,7 +69,7 @@ def load_logs(given: Mapping[str, str], origin: Origin) -> Bundle:
         origin: title, licence and citation.
 
     Raises:
-        HarnessError: a word contradicts another, or a log is damaged.
+        HarnessError: an option contradicts another, or a log is damaged.
     """
     paths = [Path(text) for text in given["from"].split(",") if text]
     known = read_mapping(Path(given["mapping"]) if given["mapping"] else None)

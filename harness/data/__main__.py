@@ -134,7 +134,7 @@ def _overlap(given: Given) -> int:
     training = _parquet(given["train"])
     if not training.is_file():
         raise UsageError(f"{training} is not there: prepare the set, or give train=<.parquet>")
-    evaluations = [_parquet(word) for word in given["eval"].split(",") if word] or [
+    evaluations = [_parquet(name) for name in given["eval"].split(",") if name] or [
         path for path in sorted(training.parent.glob("*.parquet")) if path != training
     ]
     if not evaluations:
@@ -231,13 +231,13 @@ def _prepared(entry: Entry) -> list[str]:
     return [place.name for place in places if (place / MANIFEST).is_file()]
 
 
-def _parquet(word: str) -> Path:
+def _parquet(text: str) -> Path:
     """Return the Parquet file of a name (with or without -<size>), or of a path."""
-    path = Path(word)
+    path = Path(text)
     if path.suffix == ".parquet":
         return path
-    name = word if word in entries() else word.rpartition("-")[0] or word
-    return _root() / word / find_entry(name).parquet
+    name = text if text in entries() else text.rpartition("-")[0] or text
+    return _root() / text / find_entry(name).parquet
 
 
 def _whole(given: Given, key: str) -> int:

@@ -125,7 +125,7 @@ def _can_be_had(task: Task, entry: Entry) -> bool:
 
 def _beside(task: Task, entry: Entry) -> list[Path]:
     """Return files of an evaluation set in the directories that the user gave."""
-    directories = [Path(word) for word in task.source.split(",") if word and Path(word).is_dir()]
+    directories = [Path(text) for text in task.source.split(",") if text and Path(text).is_dir()]
     return [file for directory in directories for file in found_in(entry, directory)]
 
 

@@ -44,18 +44,18 @@ def fetched(entry: Entry, hub: Hub) -> list[Source]:
     return sources
 
 
-def given(entry: Entry, words: str) -> list[Source]:
+def given(entry: Entry, text: str) -> list[Source]:
     """Return the files that the user gave for a data set.
 
     Args:
         entry: the data set.
-        words: files and directories, joined by commas; in a directory the names of the entry are
+        text: files and directories, joined by commas; in a directory the names of the entry are
             looked for.
 
     Raises:
         UsageError: one is not there, or a directory has none of the names.
     """
-    paths = [Path(word) for word in words.split(",") if word]
+    paths = [Path(path) for path in text.split(",") if path]
     files: list[Path] = []
     for path in paths:
         if path.is_dir():

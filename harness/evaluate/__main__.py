@@ -19,7 +19,7 @@ Killed and started again, it asks only the questions that are not finished yet.
   seed=       of the sampling (1); every question and sample has its own, derived from it
   graders=    that grade beside the protocol's (orz,math_verify,verl)
   workers=    processes per grader (2)
-  dtype=      precision in vLLM's words (auto; micro: float32)
+  dtype=      precision, as vLLM names it (auto; micro: float32)
   tensor_parallel= memory_share= at_once=   devices per model (1), share of a GPU's memory (0.9),
               sequences at the same time (256)
   backend= lm_eval=   suite=general: vllm or hf, and the path of lm-evaluation-harness's program

@@ -73,7 +73,7 @@ class Suite(Form):
         benchmarks: names, in the order shown; empty for a suite of lm-evaluation-harness.
         tasks: task files of `tasks/` for lm-evaluation-harness; empty otherwise.
         prompt_tokens / response_tokens: replace the protocol's; 0 does not.
-        dtype: precision of the weights unless the user names one, in vLLM's words.
+        dtype: precision of the weights unless the user names one, as vLLM names it.
     """
 
     name: str

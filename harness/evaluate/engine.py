@@ -82,7 +82,7 @@ class VllmEngine:
     Args:
         model: directory of weights and tokenizer.
         protocol: lengths and sampling.
-        dtype: precision, in vLLM's words.
+        dtype: precision, as vLLM names it.
         settings: layout.
 
     Raises:
@@ -183,8 +183,8 @@ class VllmEngine:
 
 def refusal(model: Path, said: str) -> str:
     """Return one sentence of what vLLM says against a model, which takes many lines to say it."""
-    words = " ".join(said.split())
-    short = words if len(words) <= LONGEST_SAID else f"{words[:LONGEST_SAID]}..."
+    text = " ".join(said.split())
+    short = text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]}..."
     return (
         f"vLLM refuses {model}: {short}; give a model that it knows, or lengths that fit its window"
         " by response_tokens="

@@ -36,7 +36,7 @@ class Plan:
         sets: the questions.
         model: that answers.
         seed: of the sampling; every (question, sample) has its own, derived from it.
-        dtype: precision of the weights, in vLLM's words.
+        dtype: precision of the weights, as vLLM names it.
         versions: package -> version of the engine.
     """
 

@@ -163,8 +163,8 @@ def _differing(rows: pd.DataFrame, graders: Sequence[str]) -> tuple[list[str], l
 
 
 def _one_line(text: object, longest: int = 32) -> str:
-    words = " ".join(str(text).split())
-    return words if len(words) <= longest else f"{words[: longest - 1]}…"
+    flat = " ".join(str(text).split())
+    return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
 
 
 def _write_figure(lab: Lab, curves: pd.DataFrame, out: Path) -> list[Path]:

@@ -43,7 +43,7 @@ class Field:
 
     Attributes:
         name: of the column.
-        dtype: of the column, in the words of pandas.
+        dtype: of the column, as pandas names it.
         key: of a row of generations/<step>.jsonl, where it is read.
         read: from the whole row to the value; what it raises is told as a damaged row.
     """

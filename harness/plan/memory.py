@@ -10,8 +10,8 @@ gives its memory back if `free_cache_engine` is set. Rules of size, in bytes per
 - optimizer: two moments of AdamW, each as large as the weights;
 - activations: with checkpointing the input of each layer in BF16, and one layer's inner values
   twice (values and gradients); without it the inner values of all layers;
-- logits: BF16 values and gradients per token and word; with the entropy also two more copies, or
-  three fp32 pieces of 2,048 tokens where it is computed in pieces;
+- logits: BF16 values and gradients per token and vocabulary entry; with the entropy also two more
+  copies, or three fp32 pieces of 2,048 tokens where it is computed in pieces;
 - KV cache: what the engine's share leaves after its weights and its own working memory.
 """
 

@@ -18,7 +18,7 @@ COUNTS = Path(__file__).with_name("parameters.json")
 
 
 class Dimensions(Form):
-    """The words of a model's config.json that make its size."""
+    """The keys of a model's config.json that make its size."""
 
     model_type: str
     hidden_size: int

@@ -21,7 +21,7 @@ says for every arm what fills the memory of one GPU and whether it fits, how lon
 is and what the whole matrix costs, with an interval, from the same composed config that a run
 would use.
 
-| word | meaning |
+| term | meaning |
 | --- | --- |
 | `gpu=` | kind of GPU, from the table below; needed for all the others |
 | `gpus=` | GPUs of one cell in all; the scale's own nodes if it is left out |
@@ -49,8 +49,8 @@ _RULES = (
         "weights",
         (
             "parameters x 4 (2 if `model_dtype` is a 16-bit one), over the GPUs that share them; in"
-            " the network's own phase also a BF16 copy of two layers and of the tables of words; in"
-            " generation the engine's BF16 copy over `tensor_model_parallel_size`"
+            " the network's own phase also a BF16 copy of two layers and of the embedding tables;"
+            " in generation the engine's BF16 copy over `tensor_model_parallel_size`"
         ),
     ),
     ("gradients", "as the weights, in the network's own update only"),
@@ -66,8 +66,8 @@ _RULES = (
     (
         "logits",
         (
-            "4 per token and word in the actor's update; for log-probs with their entropy 6, or 2"
-            " and three fp32 pieces of {chunk} tokens; 0 with `use_fused_kernels`"
+            "4 per token and vocabulary entry in the actor's update; for log-probs with their"
+            " entropy 6, or 2 and three fp32 pieces of {chunk} tokens; 0 with `use_fused_kernels`"
         ),
     ),
     (
@@ -202,7 +202,15 @@ def _models() -> str:
                 f"{model.kv_bytes:,}",
             ]
         )
-    heads = ["model", "layers", "width", "words", "parameters", "of its critic", "cache [B/token]"]
+    heads = [
+        "model",
+        "layers",
+        "width",
+        "vocabulary",
+        "parameters",
+        "of its critic",
+        "cache [B/token]",
+    ]
     made = counted()
     versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
     return (

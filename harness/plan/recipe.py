@@ -226,8 +226,8 @@ def value_of(verl: Mapping[str, Any], key: str, default: Any = _MISSING) -> Any:
         UsageError: it is not set and has no default.
     """
     value: Any = verl
-    for word in key.split("."):
-        value = value.get(word, _MISSING) if isinstance(value, Mapping) else _MISSING
+    for part in key.split("."):
+        value = value.get(part, _MISSING) if isinstance(value, Mapping) else _MISSING
     if value is not _MISSING and value is not None:
         return value
     if default is not _MISSING:

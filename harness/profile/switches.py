@@ -1,4 +1,4 @@
-"""The declared switches of the fast cell: what each is, and the words that take it back."""
+"""The declared switches of the fast cell: what each is, and the overrides that take it back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Switch:
         name: of the switch.
         what: it does, in one line.
         since: version of the baseline `micro/kl_penalty` that first ran with it.
-        back: words of `harness.run` that take it back.
+        back: overrides of `harness.run` that take it back.
     """
 
     name: str
@@ -41,14 +41,14 @@ def read_switches() -> dict[str, Switch]:
 
 
 def variants() -> dict[str, tuple[str, ...]]:
-    """Return variant -> words of `harness.run` beside those that all variants share.
+    """Return variant -> overrides of `harness.run` beside those that all variants share.
 
     `final` is the cell as it is, `naive` the one with every later switch taken back,
     `without <switch>` the final one with one taken back; the rest are the declared sizes.
     """
     switches = read_switches()
     cell = ("ablation=kl_penalty", "levels=[none]", "seeds=[1]", "launcher.cells_at_once=1")
-    naive = [word for s in switches.values() if s.since != NAIVE for word in s.back]
+    naive = [text for s in switches.values() if s.since != NAIVE for text in s.back]
     return {
         "naive": (*cell, *naive),
         "final": cell,
@@ -58,7 +58,7 @@ def variants() -> dict[str, tuple[str, ...]]:
 
 
 def declared(section: Literal["sizes", "long"]) -> dict[str, tuple[str, ...]]:
-    """Return variant -> words of a section of the file beside `switches`.
+    """Return variant -> overrides of a section of the file beside `switches`.
 
     `sizes` are batches of 256 sequences, `long` whole cells of 60 steps, one or two at once.
     """

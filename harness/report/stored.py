@@ -227,5 +227,9 @@ def _stored_command(out: Path) -> str:
 
 
 def _command(root: Path, label: str) -> str:
-    words = [f"ablation={root.name}", f"scale={root.parent.name}", *filter(None, label.split(","))]
-    return f"python -m harness.run {' '.join(words)}"
+    overrides = [
+        f"ablation={root.name}",
+        f"scale={root.parent.name}",
+        *filter(None, label.split(",")),
+    ]
+    return f"python -m harness.run {' '.join(overrides)}"

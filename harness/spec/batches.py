@@ -67,8 +67,8 @@ def _rows(verl: Mapping[str, Any], key: str) -> tuple[str, int]:
 
 def _get(tree: Mapping[str, Any], dotted: str) -> Any:
     value: Any = tree
-    for word in dotted.split("."):
+    for part in dotted.split("."):
         if not isinstance(value, Mapping):
             return None
-        value = value.get(word)
+        value = value.get(part)
     return value

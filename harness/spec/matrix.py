@@ -252,8 +252,8 @@ def _distance(levels: Mapping[str, str], control: Mapping[str, str]) -> int:
 
 def _named_levels(ablation: Ablation, only: Sequence[str] | None) -> dict[str, set[str]]:
     kept: dict[str, set[str]] = {}
-    for word in only or ():
-        factor, _, level = word.rpartition(":")
+    for choice in only or ():
+        factor, _, level = choice.rpartition(":")
         owners = [
             name
             for name, levels in ablation.factors.items()
@@ -262,7 +262,8 @@ def _named_levels(ablation: Ablation, only: Sequence[str] | None) -> dict[str, s
         if len(owners) != 1:
             names = [f"{f}:{name}" for f, levels in ablation.factors.items() for name in levels]
             raise UsageError(
-                f"unknown level {word!r} of ablations/{ablation.name}.yaml: {suggest(word, names)}"
+                f"unknown level {choice!r} of ablations/{ablation.name}.yaml:"
+                f" {suggest(choice, names)}"
             )
         kept.setdefault(owners[0], set()).add(level)
     return kept

@@ -129,20 +129,20 @@ def _divided(key: str, value: Any, how: Division) -> int:
 
 def _get(tree: Mapping[str, Any], dotted: str) -> Any:
     value: Any = tree
-    for word in dotted.split("."):
-        if not isinstance(value, Mapping) or word not in value:
+    for part in dotted.split("."):
+        if not isinstance(value, Mapping) or part not in value:
             return _MISSING
-        value = value[word]
+        value = value[part]
     return value
 
 
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
     """Set a dotted key, or remove it if the value is `_MISSING`; ways to it are made as needed."""
     *way, last = dotted.split(".")
-    for word in way:
-        if value is _MISSING and not isinstance(tree.get(word), dict):
+    for part in way:
+        if value is _MISSING and not isinstance(tree.get(part), dict):
             return
-        tree = tree.setdefault(word, {})
+        tree = tree.setdefault(part, {})
     if value is _MISSING:
         tree.pop(last, None)
     else:

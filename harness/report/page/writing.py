@@ -42,7 +42,11 @@ def write_study_page(results: Results, out: Path, place: str) -> Path:
     """
     study = read_study(results, out, place)
     scale, ablation, *part = place.split("/")
-    words = [f"ablation={ablation}", f"scale={scale}", *(f"partial={name}" for name in part[1:])]
+    overrides = [
+        f"ablation={ablation}",
+        f"scale={scale}",
+        *(f"partial={name}" for name in part[1:]),
+    ]
     page = Page(
         title=results.title,
         claims=[block for section in study.sections_at("claims") for block in section.blocks],
@@ -50,7 +54,7 @@ def write_study_page(results: Results, out: Path, place: str) -> Path:
         verdicts=layout.documents(results.claims, scale),
         studies=[study],
         gaps=[],
-        command=f"python -m harness.report {' '.join(words)}",
+        command=f"python -m harness.report {' '.join(overrides)}",
     )
     return _written(page, out)
 
