@@ -14,10 +14,11 @@ Needs typst, a package of PyPI.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,13 +34,14 @@ from paper.inputs import BOTH, Inputs, Study, read_inputs
 from paper.layout import FOLDER
 from paper.preprint_figures import draw_figures
 from paper.preprint_tables import Rows, read_rows
-from paper.preprint_template import check_template
 from paper.preprint_values import find_study, read_values
 
 TEMPLATE = FOLDER / "preprint.typ"
 LAYOUT = FOLDER / "preprint_layout.typ"
 PDF = Path("results", "paper", "preprint.pdf")
 DEFAULTS = {"out": str(PDF), "png": "", "results_dir": "results", "baselines_dir": ""}
+_CALLS = re.compile(r'\b(value|grid_of|picture)\("([^"]*)"')
+_STRINGS = re.compile(r'"[^"\n]*"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,53 @@ def lay_out(folder: Path, inputs: Inputs, contents: Contents, template: str) -> 
     (folder / TEMPLATE.name).write_text(template, encoding="utf-8")
     shutil.copyfile(LAYOUT, folder / LAYOUT.name)
     return folder
+
+
+def check_template(
+    text: str, values: Mapping[str, str], tables: Collection[str], figures: Collection[str]
+) -> None:
+    """Hold a template against its contents.
+
+    Args:
+        text: of the template.
+        values: placeholder -> text.
+        tables: names of those that were made.
+        figures: the same.
+
+    Raises:
+        DamagedError: something is called for that has no value, something has a value and is not
+            called for, or a number is typed into the text.
+    """
+    _check_no_typed_number(text)
+    read = "\n".join("" if _is_comment(line) else line for line in text.splitlines())
+    made = {"value": values, "grid_of": tables, "picture": figures}
+    for call, names in made.items():
+        called = {name for kind, name in _CALLS.findall(read) if kind == call}
+        unknown, unused = sorted(called - set(names)), sorted(set(names) - called)
+        if unknown:
+            raise DamagedError(f'the preprint asks for {call}("{unknown[0]}"), which nothing makes')
+        if unused:
+            raise DamagedError(
+                f'{call}("{unused[0]}") was made for the preprint and stands nowhere in its text'
+            )
+    empty = sorted(name for name, said in values.items() if said in ("", "-", "nan"))
+    if empty:
+        raise DamagedError(f'the preprint\'s value("{empty[0]}") has no value in these results')
+
+
+def _check_no_typed_number(text: str) -> None:
+    """Refuse digits outside of quoted names and comments: they would outlive their results."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        said = _STRINGS.sub("", _CALLS.sub("", line))
+        if not _is_comment(line) and re.search(r"\d", said):
+            raise DamagedError(
+                f"line {number} of the preprint's text has a typed number: {line.strip()!r};"
+                " insert it as a value (paper/preprint_values.py)"
+            )
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("//")
 
 
 def compile_pages(typst: ModuleType, folder: Path, date: datetime, form: str) -> list[bytes]:

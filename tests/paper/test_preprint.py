@@ -14,8 +14,7 @@ from harness.claims.registration import Kind, Standing
 from harness.metrics.tables import Tables
 from harness.schema import DamagedError, ExitCode, UsageError
 from paper.inputs import Inputs, Study, read_inputs
-from paper.preprint import TEMPLATE, Contents, collect, compile_pages, lay_out, main
-from paper.preprint_template import check_template
+from paper.preprint import TEMPLATE, Contents, check_template, collect, compile_pages, lay_out, main
 from paper.preprint_values import find_study, read_values
 from paper.preprint_verdicts import evidence_note, standing_note
 

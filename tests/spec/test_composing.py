@@ -5,7 +5,7 @@ from hydra import compose
 from hydra.errors import ConfigCompositionException
 
 from harness.spec import config as configs
-from harness.spec.composing import plain
+from harness.spec.config import plain
 
 REQUESTS = (
     [

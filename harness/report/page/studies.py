@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from harness.report.document import head, sections
 from harness.report.page import curves, samples
-from harness.report.page.grades import stored_grades
 from harness.report.results import Results
 from harness.report.sections import Block, Section
 
@@ -21,6 +22,8 @@ _FILES = {
     "verdicts.json": "verdicts with rules, numbers and run ids",
     "REPORT.md": "the tables of this page as plain text",
 }
+GRADES = Path("graders", "verdicts.csv")
+"""`python -m harness.grade ... out=<folder of the study>/graders` writes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,28 @@ def read_study(results: Results, folder: Path, place: str, budget: Budget | None
         gaps=_gaps(results, data),
         data=data,
     )
+
+
+def stored_grades(folder: Path) -> dict[str, dict[str, str]]:
+    """Return grader -> row_id of a sample -> outcome and reason, in words.
+
+    Args:
+        folder: of the study; without a table of graders there are none.
+    """
+    path = folder / GRADES
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    graders = [name for name in table.columns if f"{name}_reason" in table.columns]
+    return {
+        grader: {
+            row_id: f"{outcome} ({reason})" if reason else outcome
+            for row_id, outcome, reason in zip(
+                table["row_id"], table[grader], table[f"{grader}_reason"], strict=True
+            )
+        }
+        for grader in graders
+    }
 
 
 def _data(results: Results, key: str, folder: Path, budget: Budget) -> dict[str, Any]:

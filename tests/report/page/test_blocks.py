@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.report.page.blocks import html, inline, sort_key
+from harness.report.page.page import html, inline, sort_key
 from harness.report.sections import (
     Block,
     Caution,

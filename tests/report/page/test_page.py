@@ -17,7 +17,7 @@ from harness.metrics.tables import read_parquet
 from harness.report import __main__ as report
 from harness.report.deviations import read_settings
 from harness.report.document import SECTIONS, document, sections
-from harness.report.page.blocks import sort_key
+from harness.report.page.page import sort_key
 from harness.report.page.writing import write_scale_page, write_study_page
 from harness.report.results import Results, assemble, read_results
 from harness.report.sections import Paragraph, Picture, Section
