@@ -21,7 +21,7 @@ _RAY_DAEMONS = ("gcs_server", "raylet", "dashboard", "log_monitor", "monitor", "
 
 
 def process_role(title: str) -> str:
-    """Return what a process is for, from its title or command line.
+    """Return the role of a process ("ray raylet", "VLLM::EngineCore"), from title or command line.
 
     Ray and vLLM write titles (`ray::WorkerDict.update_actor`, `VLLM::EngineCore`); of a title only
     the part before the method or the number is taken.
@@ -48,6 +48,7 @@ class Accounts:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # the first observation, at second 0, is written too
         self._last = -EVERY_S
 
     def note(
@@ -67,6 +68,7 @@ class Accounts:
         cpu, rss = {}, {}
         for process in processes:
             try:
+                # one read of /proc for all three numbers of a process
                 with process.oneshot():
                     times = process.cpu_times()
                     name = f"{process.pid} {process_role(' '.join(process.cmdline()))}"

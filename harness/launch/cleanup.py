@@ -19,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +35,10 @@ from harness.store.files import write_json
 
 PROCESS_FILE = "process.json"
 SCRATCH_PREFIX = "rz-"
+# a Unix socket's address has 108 bytes on Linux, the last one a zero
 LONGEST_SOCKET = 107
+# the longest path that Ray makes below its temporary directory; its session is named by the time
+# and a process id, so the digits are placeholders
 RAY_SOCKET = "/ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
 SHARED_MEMORY = Path("/dev/shm")
 VERL_SOCKETS = Path(os.sep, "tmp")
@@ -43,6 +47,8 @@ SOCKET_PREFIX = "rl-colocate-zmq-"
 ENGINE_NAMES = re.compile(
     r"^(?:plasma|psm_|verl_|torch_|vllm|rl-colocate-zmq-|sem\.(?:mp-|loky-)|ray_|nccl-|gloo)"
 )
+# Finding who holds a segment reads the maps of every process. One that none of ours holds at three
+# observations in a row is somebody else's.
 TRIES_PER_NAME = 3
 
 
@@ -74,6 +80,7 @@ def scratch_directory(parent: Path | None = None) -> Iterator[Path]:
 
 def remove_scratch(path: Path) -> None:
     """Remove a scratch directory; anything that is not one of ours is left alone."""
+    # the path may come from the note of an earlier attempt, a file that may have been edited
     if path.name.startswith(SCRATCH_PREFIX) and path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
 
@@ -93,6 +100,7 @@ def held_names(directory: Path, pids: Iterable[int]) -> set[str]:
     for pid in pids:
         for path in (*_open_paths(pid), *_mapped_paths(pid)):
             if path.startswith(prefix):
+                # the kernel marks a name that was unlinked while it is held
                 found.add(path.removeprefix(prefix).removesuffix(" (deleted)"))
     return found
 
@@ -128,11 +136,8 @@ def bound_sockets() -> set[str]:
 def may_remove(name: str, modified: float, since: float, was_ours: bool) -> bool:
     """Tell whether a new file that nobody holds is a leftover of the attempt.
 
-    Args:
-        name: of the file.
-        modified: its time of modification, epoch seconds.
-        since: start of the attempt, epoch seconds.
-        was_ours: it was seen in the hands of one of the attempt's processes.
+    `modified` and `since` (the start of the attempt) are epoch seconds; `was_ours`: one of the
+    attempt's processes was seen to hold it.
     """
     return was_ours or (modified >= since and ENGINE_NAMES.match(name) is not None)
 
@@ -183,6 +188,7 @@ class Leftovers:
         candidates = [path for one in self.directories for path in self._candidates(one)]
         if not candidates:
             return []
+        # asked of all processes, not of ours alone: a segment of another program is left to it
         held = held_names(self.directories[0], psutil.pids())
         bound = bound_sockets()
         removed = []
@@ -197,14 +203,14 @@ class Leftovers:
         found = []
         for name in sorted(_names(directory) - self.before[directory]):
             try:
+                # lstat: a link is judged by itself, not by what it points to
                 status = os.lstat(directory / name)
             except OSError:
                 continue
-            is_dir = (status.st_mode & 0o170000) == 0o040000
             was_ours = directory == self.directories[0] and name in self._ours
             if (
                 status.st_uid == os.getuid()
-                and not is_dir
+                and not stat.S_ISDIR(status.st_mode)
                 and may_remove(name, status.st_mtime, self.since, was_ours)
             ):
                 found.append(directory / name)
@@ -261,16 +267,14 @@ def end_leftovers(attempt_dir: Path, grace_s: float = 5.0) -> int:
     and segments stay. The caller must hold the lock of the cell, so that the attempt cannot belong
     to a harness that still runs. Does nothing for an attempt that ended in order.
 
-    Args:
-        attempt_dir: folder of the earlier attempt.
-        grace_s: time between SIGTERM and SIGKILL.
-
     Returns:
-        Number of processes that had to be ended.
+        Number of processes that were still alive; SIGKILL follows SIGTERM after `grace_s` seconds.
     """
     note = read_note(attempt_dir)
     if note is None:
         return 0
+    # found by descent and by tag: what lost its parent has the tag, what changed its environment
+    # has the parent
     supervisor = find_process(note.pid, note.created)
     family = [supervisor, *supervisor.children(recursive=True)] if supervisor else []
     ended = end_processes({*family, *tagged(note.tag)}, grace_s)

@@ -102,6 +102,7 @@ def build_command(
     if checkpoint is not None:
         settings["trainer.resume_mode"] = "resume_path"
         settings["trainer.resume_from_path"] = str(checkpoint)
+        # the step of the checkpoint was evaluated by the attempt that saved it
         settings["trainer.val_before_train"] = False
     # null: the variable is not set, which is not the same as an empty one
     given = {k: str(v) for k, v in spec.config["environment"].items() if v is not None}
@@ -115,9 +116,11 @@ def build_command(
         # workers of a cluster inherit nothing from here, and cannot start from a warm process here
         environment.update({"HARNESS_WARM": "0"} if "HARNESS_WARM" in given else {})
         settings.update(_worker_variables(environment))
+    # on a CPU all workers are on this machine and inherit the environment
     elif device != "cpu":
         settings.update(_worker_variables(given))
     overrides = [
+        # Hydra refuses a key that no file has unless it is added with a plus
         f"{'' if key in verl_keys() else '+'}{key}={hydra_value(fill(value, paths))}"
         for key, value in settings.items()
     ]
@@ -156,6 +159,7 @@ def hydra_value(value: Any) -> str:
     """
     if value is None:
         return "null"
+    # before the numbers: in Python a bool is an int
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -203,9 +207,6 @@ def _joining(cluster: Cluster) -> dict[str, Any]:
 
 
 def _worker_variables(given: Mapping[str, str]) -> dict[str, str]:
-    """Return Ray's setting of variables for workers, those on other machines too.
-
-    Workers of the machine that starts Ray inherit them; a cluster's other machines do not.
-    """
+    # workers on the machine that starts Ray inherit its variables; those on others do not
     prefix = "ray_kwargs.ray_init.runtime_env.env_vars"
     return {f"{prefix}.{name}": value for name, value in {**given, "PYTHONPATH": str(ROOT)}.items()}

@@ -49,4 +49,5 @@ def trainer_environment(
         token = {name: outer[name] for name in CLUSTER_TOKEN if name in outer}
     kept |= {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", **token}
     temporary = {} if scratch is None else dict.fromkeys(("TMPDIR", "RAY_TMPDIR"), str(scratch))
+    # the tag comes last: without it the processes of the attempt could not be found again
     return {**kept, **temporary, **command, TAG: tag}

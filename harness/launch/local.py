@@ -131,15 +131,19 @@ class _Attempt:
         self.process = self._start(command)
         try:
             self.family = Family(self.process.pid)
+            # until process.json is there, no later start would find these processes
             write_note(attempt_dir, self._note())
         except BaseException:
             self._stop_processes()
             raise
 
     def _start(self, command: Command) -> subprocess.Popen[bytes]:
+        # -S: the standard library is enough, and starts faster. -P: else its folder would be
+        # searched first, and queue.py there hides the library's.
         program = (sys.executable, "-S", "-P", supervise.__file__)
         arguments = (str(os.getpid()), f"{self.limits.grace_s:g}", *command.argv)
         environment = trainer_environment(os.environ, command.environment, self.tag, self.scratch)
+        # appended to, so that nothing of a log that is there is lost
         with (self.dir / LOG_FILE).open("ab") as log:
             return subprocess.Popen(
                 (*program, *arguments),
@@ -191,7 +195,9 @@ class _Attempt:
         self.accounts.note(now, self.log.phase_name, self.metrics.last_step, self.family.members)
         lost = self.family.lost()
         dead = name_of_the_dead(lost, self.log.engine_death, self.log.ray_death)
+        # a death is forgotten when nothing is dead any more
         self.death_since = (self.death_since or now) if dead else None
+        # a trainer that fails takes its parts down: what dies then is no cause
         before = () if self.log.is_failing else lost
         dead = name_of_the_dead(before, self.log.engine_death, self.log.ray_death)
         self.died_first = self.died_first or dead
@@ -206,6 +212,7 @@ class _Attempt:
             ray_death=self.log.ray_death,
             death_since=self.death_since,
             died_first=self.died_first,
+            # every process has to be read for it, so only where there is a limit
             rss_bytes=self.family.rss_bytes() if self.limits.rss_bytes is not None else 0,
             available_bytes=psutil.virtual_memory().available,
             disk_bytes=shutil.disk_usage(self.dir).free,
@@ -231,17 +238,21 @@ class _Attempt:
         if self.process.poll() is None:
             self.process.terminate()
             try:
+                # longer than what the supervisor itself waits for: grace, half of it again, and the
+                # kill
                 self.process.wait(timeout=2 * self.limits.grace_s + supervise.KILL_WAIT_S + 5.0)
             except subprocess.TimeoutExpired:
                 end_processes(psutil.Process(self.process.pid).children(recursive=True), 1.0)
                 self.process.kill()
                 self.process.wait()
+        # what left the supervisor's tree all the same still has the tag
         end_processes(tagged(self.tag), self.limits.grace_s)
 
     def end(self) -> None:
         """End every process of the attempt and remove what they left in shared directories."""
         self.leftovers.note(process.pid for process in self.family.members)
         self._stop_processes()
+        # after the processes: a segment that is held is not removed
         self.leftovers.remove()
         remove_note(self.dir)
 
@@ -256,7 +267,7 @@ class _Attempt:
         return log, () if finding.status is Status.DONE else last_lines(log)
 
     def describe(self, finding: Finding, log: Path, tail: tuple[str, ...]) -> AttemptEnd:
-        """Return how it ended, with what was still written to the metrics at the end."""
+        """Describe the end; the metrics that were written last are still read."""
         self.metrics.close()
         is_done = finding.status is Status.DONE
         return AttemptEnd(

@@ -136,6 +136,7 @@ class LogFollower:
     def read(self) -> None:
         """Take in what was written since the last call."""
         new, self._offset = _read_from(self.path, self._offset)
+        # bytes, not text: a read may end inside a character
         *complete, self._rest = re.split(rb"[\r\n]", self._rest + new)
         for raw in complete:
             self._take(raw.decode("utf-8", errors="replace"))
@@ -152,6 +153,7 @@ class LogFollower:
             return
         self.lines.append(line)
         self.phase = phase_index(line, self.phase)
+        # Ray's prefix stays on: behind it another process speaks, which may fail and be restarted
         self.is_failing = self.is_failing or DRIVER_FAILURE.match(ANSI.sub("", line)) is not None
         if self.is_failing:
             return
@@ -238,17 +240,13 @@ def last_lines(path: Path, count: int = TAIL_LINES) -> tuple[str, ...]:
 
 
 def keep_ray_logs(scratch: Path, attempt_dir: Path, stem: str) -> Path | None:
-    """Copy the ends of Ray's own logs into the attempt's folder, before the scratch is removed.
-
-    Args:
-        scratch: directory below which Ray keeps its session.
-        attempt_dir: folder of the attempt; the copies go to `ray_logs/` in it.
-        stem: "raylet" or "gcs_server", the part that died; empty if none did.
+    """Copy the ends of Ray's own logs to `ray_logs/` of the attempt, before the scratch is removed.
 
     Returns:
-        The copied log of that part, or None.
+        The copied log of the part that died (`stem`: "raylet", "gcs_server" or ""), or None.
     """
     target = attempt_dir / RAY_LOGS
+    # by the year: `session_latest` is a link to the same directory
     for source in sorted(scratch.glob("**/session_2*/logs/*")):
         if source.name.startswith(("raylet.", "gcs_server.")) and source.stat().st_size:
             target.mkdir(exist_ok=True)

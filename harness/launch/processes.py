@@ -43,6 +43,7 @@ def role_of(name: str, argv: Sequence[str]) -> tuple[str, str] | None:
     if program in ("raylet", "gcs_server"):
         return f"Ray's {program}", program
     title = argv[0] if argv else name
+    # vLLM's processes are Python by their program: only the title tells them
     if title.startswith("VLLM::") or name.startswith("VLLM::"):
         return f"vLLM's {title.split()[0].removeprefix('VLLM::')} process", ""
     return None
@@ -54,6 +55,7 @@ def tagged(tag: str) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             is_ours = process.environ().get(TAG) == tag
+        # of another user, or ended meanwhile
         except (psutil.Error, OSError):
             continue
         if is_ours:
@@ -73,6 +75,7 @@ def find_process(pid: int, created: float) -> psutil.Process | None:
     """Return the process with this pid, if it is the one that started at `created` (epoch s)."""
     try:
         process = psutil.Process(pid)
+        # a second of tolerance: psutil adds ticks since boot to a boot time in whole seconds
         return process if abs(process.create_time() - created) < 1.0 else None
     except psutil.Error:
         return None

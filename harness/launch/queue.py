@@ -42,17 +42,9 @@ class Queue(Protocol):
         ...
 
     def jobs(self) -> Mapping[str, QueuedJob]:
-        """Return job id -> job, for every job of this user that the queue still knows.
-
-        Raises:
-            QueueError: it does not answer.
-        """
+        """Return id -> job of this user, as far as the queue knows; `QueueError` if it is silent."""
         ...
 
     def cancel(self, job: str) -> None:
-        """Ask for the end of a job.
-
-        Raises:
-            QueueError: it refused.
-        """
+        """End a job; `QueueError` if the queue refuses."""
         ...

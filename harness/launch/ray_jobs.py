@@ -28,7 +28,7 @@ NODE_DEATHS = ("its node has died", "NODE_DIED", "NodeDiedError", "node has been
 
 
 STOP_WAIT_S = 60
-"""What a job gets between SIGTERM and SIGKILL, so that a cell ends in order."""
+"""What a job gets between SIGTERM and SIGKILL, so that a cell ends in order; Ray gives it 3 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Needs:
 
 
 def room_for(nodes: Iterable[Mapping[str, float]], needs: Needs) -> int:
-    """Return how many cells fit into an empty cluster at once.
+    """Return the number of cells that fit into an empty cluster at once.
 
     Args:
         nodes: resource -> total amount of each living node.
@@ -65,9 +65,12 @@ def room_for(nodes: Iterable[Mapping[str, float]], needs: Needs) -> int:
     """
     nodes = list(nodes)
     if needs.joined_gpus:
+        # its workers may lie on any node, so only the sum counts
         return int(sum(node.get("GPU", 0) for node in nodes) // needs.joined_gpus)
     demands = needs.demands
     return sum(
+        # per node, since an entrypoint runs on one; a cell that demands nothing is counted once a
+        # node
         min((math.floor(node.get(name, 0) / amount) for name, amount in demands.items()), default=1)
         for node in nodes
     )
@@ -92,6 +95,8 @@ def read_job(details: Any) -> QueuedJob:
         name=str(metadata.get("name", "")),
         state=_STATES.get(status, InQueue.ENDED),
         detail=f"{status} ({message[:160]})" if message else status,
+        # the agent's address is all that names the node: `driver_node_id` is empty for a command
+        # that is no driver
         node=str(details.driver_agent_http_address or "").removeprefix("http://"),
     )
 
@@ -124,22 +129,14 @@ class RayJobs:
         return self._made
 
     def jobs(self) -> Mapping[str, QueuedJob]:
-        """Return our jobs.
-
-        Raises:
-            QueueError: the cluster does not answer.
-        """
+        """Return the jobs with our prefix by id; `QueueError` if the cluster does not answer."""
         client = self._client()
         listed = _reached(self.name, client.list_jobs)
         jobs = (read_job(details) for details in listed if details.submission_id)
         return {job.job: job for job in jobs if job.job.startswith(NAME_PREFIX)}
 
     def nodes(self) -> list[dict[str, float]]:
-        """Return resource -> total amount of each living node.
-
-        Raises:
-            QueueError: the cluster does not answer.
-        """
+        """Return resource -> total amount of each living node; `QueueError` without an answer."""
         from ray.util.state import list_nodes
 
         found = _reached(self.name, lambda: list_nodes(address=self.name, detail=True))
@@ -175,21 +172,13 @@ class RayJobs:
         )
 
     def cancel(self, job: str) -> None:
-        """Ask for the end of a job: SIGTERM, and SIGKILL if it does not end.
-
-        Raises:
-            QueueError: the cluster refused.
-        """
+        """Send a job SIGTERM, and SIGKILL if it does not end; `QueueError` if that is refused."""
         client = self._client()
         _reached(self.name, lambda: client.stop_job(job))
 
 
 def _reached(address: str, call: Any) -> Any:
-    """Return what a call of Ray's client returns.
-
-    Raises:
-        QueueError: it failed, whatever Ray raises then.
-    """
+    """Make a call of Ray's client; whatever it raises becomes a `QueueError`."""
     # the client raises ConnectionError, RuntimeError, its own and those of `requests`
     try:
         return call()

@@ -58,6 +58,8 @@ def start_command(role: str, ip: str, port: int, sizes: tuple[str, str], scratch
         if number != "-"
     ]
     program = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
+    # 0: any free port, where Ray's fixed range of workers' ports would be shared by all jobs of a
+    # node
     fixed = ["--disable-usage-stats", "--min-worker-port=0", "--max-worker-port=0"]
     dashboard = ["--include-dashboard=false"] if is_head else []
     return [*program, *where, *options, *sized, *fixed, *dashboard, f"--temp-dir={scratch}"]
@@ -68,6 +70,7 @@ def run_node(role: str, ip: str, port: int, sizes: tuple[str, str]) -> int:
     import psutil
 
     def stop(number: int, _frame: object) -> None:
+        # an exception, so that the `finally` below ends Ray and its directory is removed
         raise SystemExit(128 + number)
 
     for number in (signal.SIGTERM, signal.SIGINT):

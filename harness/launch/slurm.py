@@ -93,27 +93,16 @@ class Slurm:
         return {**ended, **listed}
 
     def submit(self, script: Path) -> str:
-        """Submit a script and return the id of the job.
-
-        Raises:
-            QueueError: sbatch refused it.
-        """
+        """Submit a script and return the id of its job; `QueueError` if sbatch refuses it."""
+        # it prints "id;cluster" where there are several clusters
         return _run(["sbatch", "--parsable", str(script)]).strip().split(";")[0]
 
     def cancel(self, job: str) -> None:
-        """Ask for the end of a job.
-
-        Raises:
-            QueueError: scancel refused.
-        """
+        """End a job; `QueueError` if scancel refuses."""
         _run(["scancel", job])
 
     def requeue(self, job: str) -> None:
-        """Stop a running job and queue it again under its id.
-
-        Raises:
-            QueueError: scontrol refused.
-        """
+        """Stop a running job and queue it again under its id; `QueueError` if that is refused."""
         _run(["scontrol", "requeue", job])
 
 

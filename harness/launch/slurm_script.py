@@ -97,7 +97,9 @@ def directives(job: SlurmJob) -> list[str]:
         "open-mode=append",
         f"nodes={job.nodes}",
         "ntasks-per-node=1",
+        # said, since clusters differ in what they do with a preempted job by default
         "requeue",
+        # B: to the batch shell alone, which stops the cell in order (`near_the_end`)
         f"signal=B:USR1@{int(settings['stop_before_s'])}",
     ]
     if job.gpus:
@@ -125,11 +127,7 @@ def _extra(given: Mapping[str, Any]) -> list[str]:
 
 
 def _one_word(value: Any) -> str:
-    """Return a value for a directive; sbatch takes a quoted one with blanks.
-
-    Raises:
-        UsageError: it holds what would end the line or the quotes.
-    """
+    """Return a value as sbatch reads it, quoted if it has blanks; `UsageError` for a line end."""
     text = str(value)
     if "\n" in text or '"' in text:
         raise UsageError(f"{text!r} cannot stand in a directive of sbatch: leave out the quotes")

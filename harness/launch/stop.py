@@ -48,6 +48,7 @@ def catch_stop() -> Iterator[StopRequest]:
         return
 
     def note(number: int, _frame: FrameType | None) -> None:
+        # the first signal is the reason that is told
         request.signal_name = request.signal_name or signal.Signals(number).name
 
     before = {number: signal.signal(number, note) for number in STOPPING}

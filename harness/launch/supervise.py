@@ -38,11 +38,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def prctl(option: int, value: int) -> None:
-    """Set one attribute of this process.
-
-    Raises:
-        OSError: the kernel refused.
-    """
+    """Set one attribute of this process; `OSError` if the kernel refuses."""
     if _LIBC.prctl(option, value, 0, 0, 0) != 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
@@ -148,6 +144,7 @@ class Supervisor:
             return
         end = time.monotonic() + KILL_WAIT_S
         while not self.reap() and time.monotonic() < end:
+            # again and again: what is killed may have started something just before
             signal_all(self.below(), signal.SIGKILL)
             self.wait_until(self.reap, 0.2)
 
@@ -157,6 +154,7 @@ def end_like(status: int | None) -> int:
     if status is None:
         return 128 + signal.SIGKILL
     if status < 0:
+        # it dies by a signal that was meant for the trainer: a core of its own would tell nothing
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.kill(os.getpid(), -status)
@@ -166,9 +164,11 @@ def end_like(status: int | None) -> int:
 def main(arguments: list[str]) -> int:
     """Run the trainer; see the module's docstring for the arguments."""
     harness, grace_s, argv = int(arguments[0]), float(arguments[1]), arguments[2:]
+    # blocked before anything starts: a signal then waits for `sigtimedwait` and is never lost
     signal.pthread_sigmask(signal.SIG_SETMASK, WATCHED)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    # it died before the kernel was told to tell us
     if os.getppid() != harness:
         return CANNOT_START
     try:

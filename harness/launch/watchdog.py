@@ -127,7 +127,7 @@ def exit_name(code: int) -> str:
 
 
 def name_of_the_dead(lost: Sequence[Watched], engine_death: str, ray_death: str) -> str:
-    """Return what died, for a reason; empty if nothing did."""
+    """Name the dead part for a reason; empty if nothing died."""
     if lost:
         return f"{lost[0].role} (pid {lost[0].pid})"
     if engine_death:
