@@ -42,7 +42,7 @@ class Queue(Protocol):
         ...
 
     def jobs(self) -> Mapping[str, QueuedJob]:
-        """Return id -> job of this user, as far as the queue knows; `QueueError` if it is silent."""
+        """Return id -> job of this user, as far as the queue knows; `QueueError` if silent."""
         ...
 
     def cancel(self, job: str) -> None:

@@ -52,7 +52,9 @@ def submit(study: Study, store: RunStore) -> int:
     submitter = Submitter(study, store)
     new = cells_to_start(study, store)
     if new:
+        # of those alone that are to start: others may be at work, and their locks held
         check_launch(replace(study, cells=new), store)
+        # refuses a cluster into which not even one cell fits
         submitter.room()
         check_budget(study, store)
     if not study.request.launcher["wait"]:

@@ -24,7 +24,8 @@ from harness.schema import Attempt, CellSpec, HarnessError, RunRecord, Status, U
 from harness.spec.study import Study
 from harness.store.ledger import METRICS_FILE, RunStore
 
-LOOK_EVERY_S = 30.0
+# the check reads every record of the study
+CHECK_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +77,13 @@ def allowed_gpu_hours(launcher: Mapping[str, Any]) -> float | None:
 
 
 def gpus_of(config: Mapping[str, Any]) -> int:
-    """Return how many GPUs a cell holds; on a CPU its one logical one."""
+    """Return the number of GPUs that a cell holds; on a CPU its one logical one."""
     trainer = config["verl"]["trainer"]
     return int(trainer.get("nnodes", 1)) * int(trainer.get("n_gpus_per_node", 1))
 
 
 def cell_gpu_hours(study: Study, cell: CellSpec) -> float:
-    """Return what a cell needs from step 0 to its end.
+    """Return the GPU-hours of a cell from step 0 to its end.
 
     On GPUs by the plan for the kind that `launcher.gpu` names (docs/planning.md), on a CPU by what
     finished cells took.
@@ -123,6 +124,7 @@ def make_budget(
     if allowed is None:
         return None
     at = time.time()
+    # once per arm: its seeds cost the same
     need = {cell.arm: cell_gpu_hours(study, cell) for cell in (*new, *in_flight)}
     begun = [_current_hours(store, cell, at) for cell in in_flight]
     left = (max(need[c.arm] - b, 0.0) for c, b in zip(in_flight, begun, strict=True))
@@ -136,7 +138,7 @@ def make_budget(
 
 
 def used_gpu_hours(store: RunStore, at: float) -> float:
-    """Return what all attempts of a study have used; a record that cannot be read counts nothing.
+    """Return the GPU-hours of all attempts of a study; a record that cannot be read counts nothing.
 
     Args:
         store: of the study.
@@ -156,7 +158,7 @@ def used_gpu_hours(store: RunStore, at: float) -> float:
 
 
 def attempt_seconds(started: str, ended: str | None, last_sign: float | None, at: float) -> float:
-    """Return how long an attempt has held its GPUs.
+    """Return the seconds for which an attempt has held its GPUs, at least 0.
 
     Args:
         started: ISO 8601.
@@ -168,6 +170,7 @@ def attempt_seconds(started: str, ended: str | None, last_sign: float | None, at
     if ended is not None:
         end = datetime.fromisoformat(ended).timestamp()
     else:
+        # one that was killed has no end: it held its GPUs for as long as it wrote
         end = at if last_sign is None else min(last_sign, at)
     return max(end - begin, 0.0)
 
@@ -192,10 +195,10 @@ class Guard:
         self._reason = ""
 
     def exceeded(self) -> str:
-        """Return why nothing may go on; "" while the cap is kept. Looks every half minute."""
+        """Return why nothing may go on, "" while the cap is kept; checked twice a minute."""
         if self.allowed is None or self._reason or self.clock() < self._next:
             return self._reason
-        self._next = self.clock() + LOOK_EVERY_S
+        self._next = self.clock() + CHECK_EVERY_S
         used = used_gpu_hours(self.store, self.clock())
         if used > self.allowed:
             self._reason = f"the budget: {used:.4g} of {self.allowed:.4g} GPU-hours are used"

@@ -1,4 +1,4 @@
-"""What is looked at before a study starts: each wrong thing is one sentence, nothing changes."""
+"""Checks before a study starts: each wrong thing is one sentence, nothing changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENGINES = ("verl", "torch", "ray", "TransferQueue")
 
 
 def check_request(study: Study, store: RunStore, environment: Mapping[str, str]) -> None:
-    """Look at what matters even if nothing is left to run.
+    """Check what matters even if nothing is left to run.
 
     Raises:
         HarnessError: a stray Ray cluster, an unknown metric or limit, or records that this version
@@ -41,7 +41,7 @@ def check_request(study: Study, store: RunStore, environment: Mapping[str, str])
 
 
 def check_launch(study: Study, store: RunStore) -> None:
-    """Look at what a launch needs.
+    """Check what a launch needs.
 
     Raises:
         HarnessError: no engine, too few GPUs, a model or data set that is damaged or not here, a
@@ -107,6 +107,7 @@ def check_attention(study: Study, flash_attention: str) -> None:
 
 def _distinct(study: Study, part: str) -> list[Mapping[str, Any]]:
     """Return the different values that the cells have for a part of their config."""
+    # compared one by one, since mappings cannot be members of a set
     found: list[Mapping[str, Any]] = []
     for cell in study.cells:
         if cell.config[part] not in found:
@@ -143,11 +144,7 @@ def watchdog_limits(study: Study) -> Limits:
 
 
 def cells_at_once(study: Study) -> int:
-    """Return how many cells run side by side, `launcher.cells_at_once`.
-
-    Raises:
-        UsageError: it is no whole number from 1.
-    """
+    """Return `launcher.cells_at_once`; `UsageError` if it is no whole number from 1."""
     given = study.request.launcher.get("cells_at_once", 1)
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise UsageError(f"launcher.cells_at_once is {given!r}: expected a whole number from 1")

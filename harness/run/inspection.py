@@ -90,11 +90,7 @@ def snapshot_of(study: Study) -> QueueSnapshot:
 def inspect_cells(
     cells: Sequence[CellSpec], store: RunStore, snapshot: QueueSnapshot
 ) -> list[InspectedCell]:
-    """Return the state of each cell, in the order given.
-
-    Raises:
-        DamagedError: a record or a list of submissions cannot be read.
-    """
+    """Return the state of each cell; `DamagedError` if a record or submission cannot be read."""
     return [_inspected(cell, store, snapshot) for cell in cells]
 
 
@@ -122,6 +118,7 @@ def _since(record: RunRecord | None, submissions: Sequence[Submission]) -> Statu
     """Return the status of a record, PENDING if nothing began since the last submission."""
     if record is None:
         return Status.PENDING
+    # a record that is older than the last submission says nothing of that job
     is_older = bool(submissions) and len(record.attempts) <= submissions[-1].attempts_before
     return Status.PENDING if is_older and record.status is not Status.DONE else record.status
 
@@ -135,6 +132,7 @@ def _job(
     jobs = snapshot.jobs(last)
     if jobs is None:
         return None, InQueue.UNREACHABLE
+    # by name first: the note of a job may be lost, its name is the cell's
     job = _namesake(jobs, job_name(cell.cell_id)) or jobs.get(last.job)
     return job, InQueue.ABSENT if job is None else job.state
 

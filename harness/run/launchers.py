@@ -44,7 +44,7 @@ def launcher_name(study: Study) -> str:
 
 
 def shown_launch(study: Study, cell: CellSpec) -> str:
-    """Return what would be started for a cell: what `dry_run=true verbose=true` prints."""
+    """Return the launch of a cell as text, as `dry_run=true verbose=true` prints it."""
     return _SHOWN[launcher_name(study)](study, cell)
 
 
@@ -73,13 +73,14 @@ def worker_argv(study: Study, cell: CellSpec) -> tuple[str, ...]:
         for text in study.request.overrides
         if not text.startswith(("dry_run=", "verbose=", "results_dir="))
     ]
+    # absolute: a job is not started in this directory
     results = f"results_dir={study.request.results_dir.absolute()}"
     run = (sys.executable, "-m", "harness.cells", "run", f"cell={cell.cell_id[:16]}")
     return (*run, *overrides, results)
 
 
 def slurm_job(study: Study, cell: CellSpec) -> SlurmJob:
-    """Return what the batch script of a cell is made from.
+    """Return the fields of the batch script of a cell.
 
     Raises:
         UsageError: the nodes that are asked for are fewer than the cell needs.
@@ -107,7 +108,7 @@ def slurm_job(study: Study, cell: CellSpec) -> SlurmJob:
 
 
 def ray_needs(study: Study, cell: CellSpec) -> Needs:
-    """Return what a cell takes of a Ray cluster.
+    """Return the resources that a cell takes of a Ray cluster.
 
     A cell that fits on one node reserves its GPUs there and has a private Ray beside its job. One
     that needs more nodes joins the cluster, whose placement groups then reserve the GPUs.

@@ -79,6 +79,7 @@ class Submitter:
             submitted=now(),
             attempts_before=0 if record is None else len(record.attempts),
         )
+        # if this process dies before the note, `reconcile` finds the job by its name
         add_submission(run_dir, submission)
         return submission
 
@@ -94,7 +95,7 @@ class Submitter:
         return self.queue.submit(job, name, ray_entrypoint(self.study, cell), needs)
 
     def room(self) -> int | None:
-        """Return how many cells may be in the queue at once, None for any number.
+        """Return the number of cells that may be in the queue at once, None for any number.
 
         Slurm keeps jobs that wait. A Ray cluster gives a job that cannot be placed up (after 15
         minutes by default), so it gets no more than fit.
@@ -148,6 +149,7 @@ def follow(
     def pause(seconds: float) -> None:
         end = time.monotonic() + seconds
         while not stop.is_set and time.monotonic() < end:
+            # in short pieces, so that a stop is seen at once
             time.sleep(min(0.5, seconds))
 
     while True:
@@ -167,6 +169,7 @@ def follow(
         if stop.is_set or (not due and not flying):
             return inspected
         room = submitter.room() if due else 0
+        # the room is that of an empty cluster
         free = len(due) if room is None else max(room - flying, 0)
         for item in due[:free]:
             tries[item.cell.cell_id] = tries.get(item.cell.cell_id, 0) + 1

@@ -95,6 +95,7 @@ def _each(
     if at_once == 1:
         yield from map(run, cells)
         return
+    # threads will do: each only waits for its trainer's process
     with ThreadPoolExecutor(max_workers=at_once) as pool:
         yield from pool.map(run, cells)
 
@@ -145,7 +146,9 @@ class _Session:
                 return False
             directory = store.run_dir(cell)
             for attempt in record.attempts:
+                # before anything is read: what a killed harness left may still write
                 end_leftovers(directory / f"attempt-{attempt.number}")
+            # cells of one seed share their data set
             with self._data_lock:
                 data = inputs.write_data(cell.config["dataset"], store.runs_dir / DATA).absolute()
             seeds = derived_seeds(cell.seed)
@@ -172,13 +175,11 @@ class _Session:
         return True
 
     def _provenance(self, cell: CellSpec, record: RunRecord) -> dict[str, Any]:
-        """Return what is recorded of an attempt: the session's, and what was registered before it.
-
-        The rules are those of the session's beginning, as its commit is.
-        """
+        """Return the provenance of an attempt, with the rules as they were at the session's begin."""
         from harness.claims.hashing import config_hash
         from harness.claims.registration import continued
 
+        # the hash of the config is the cell's own; all else was collected once for the session
         now = {**self.provenance["registered"], "config": config_hash(cell.config)}
         return {**self.provenance, "registered": continued(record, now)}
 

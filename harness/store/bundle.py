@@ -131,11 +131,7 @@ def read_bundle(directory: Path, *, is_judged: bool = False) -> Bundle:
 
 
 def check_study(bundle: Bundle, place: object, *, is_judged: bool = False) -> Bundle:
-    """Return a study that is stored nowhere, after the checks of what a stored one says.
-
-    Raises:
-        DamagedError: its contents contradict each other or what numbers can be.
-    """
+    """Return a study that is stored nowhere; `DamagedError` if its contents cannot be true."""
     fault = form_objection(bundle.manifest, STUDY)
     if fault:
         raise DamagedError(f"{place}: {fault}; make its tables again")
@@ -168,12 +164,8 @@ def _nonsense(place: object, text: str, count: int = 1) -> DamagedError:
 def check_replicates(pairs: Iterable[tuple[str, int]], place: object) -> None:
     """Check that no arm has two finished runs of a seed.
 
-    Args:
-        pairs: arm and seed of each finished run.
-        place: where they are stored, for the error.
-
     Raises:
-        DamagedError: two runs are one replicate: nobody can say which one counts.
+        DamagedError: two of the (arm, seed) are one replicate: nobody can say which one counts.
     """
     seen: set[tuple[str, int]] = set()
     for arm, seed in pairs:
@@ -192,11 +184,7 @@ def versions(folder: Path) -> list[int]:
 
 
 def find_bundle(name: str, baselines: Path) -> Path:
-    """Return the directory of a baseline by its name, or of the latest one without a version.
-
-    Args:
-        name: `micro/kl_penalty@v1` or `micro/kl_penalty`.
-        baselines: directory of all baselines.
+    """Return the directory of a baseline, `micro/kl_penalty@v1`; without a version, of the latest.
 
     Raises:
         UsageError: there is none of that name.
@@ -228,6 +216,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """
     path = directory / MANIFEST
     try:
+        # before it is read: a bundle may be a stranger's
         if path.stat().st_size > MOST_MANIFEST_BYTES:
             raise ValueError("too large")
         text = path.read_bytes().decode()

@@ -47,7 +47,7 @@ class Objection(NamedTuple):
     """Something in a bundle that cannot be.
 
     Attributes:
-        text: what, in words.
+        text: the sentence.
         only_lowers: it cannot make the runs look better than they are: as a candidate they may
             still be judged, and cannot pass.
     """
@@ -57,7 +57,7 @@ class Objection(NamedTuple):
 
 
 def most_rows(manifest: Mapping[str, Any], name: str) -> int:
-    """Return how many rows a table may have at most, by what its manifest states."""
+    """Return the largest number of rows of a table that its manifest allows."""
     protocol, cells = manifest["protocol"], manifest["cells"]
     done = [cell for cell in cells if cell["status"] == "done"]
     questions = protocol["evaluation"]["questions"]
@@ -83,6 +83,8 @@ def read_table(path: Path, kinds: Mapping[str, str], most: int) -> pd.DataFrame:
     try:
         with pq.ParquetFile(path) as file:
             _check_schema(path, file.schema_arrow, kinds)
+            # from the footer, before anything is unpacked: a small file may hold very many equal
+            # rows
             if file.metadata.num_rows > most:
                 raise DamagedError(
                     f"{path} has {file.metadata.num_rows} rows, by its manifest at most {most}"
@@ -274,6 +276,7 @@ def _one_end(
         yield Objection(f"{SCORES} has the questions of {where}, {CURVES} no accuracy", True)
         return
     scored = float((own["correct"] / own["samples"]).mean())
+    # not `>`: a curve that is NaN agrees with nothing
     if not abs(curve - scored) <= _ROUNDING:
         said = f"{CURVES} says that accuracy_{short} of {run} is {curve:.4f} at step {end}"
         text = f"{said}, {SCORES} that it is {scored:.4f}"

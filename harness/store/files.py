@@ -29,13 +29,16 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         UsageError: the directory cannot be written or the disk is full; the old content stays.
     """
     data = content.encode() if isinstance(content, str) else content
+    # with the process id: two processes may write the same file
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
+            # else the name could reach the disk before the content, and a crash leave an empty file
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        # a name is an entry of its directory, which has to reach the disk as well
         _sync_directory(path.parent)
     except OSError as error:
         _remove_quietly(temporary)
@@ -104,6 +107,7 @@ def check_writable(directory: Path, needed_bytes: int) -> None:
     probe = directory / f".write-{os.getpid()}.tmp"
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        # tried, not asked: permissions do not tell of quotas or of read-only mounts
         probe.write_bytes(b"\n")
         probe.unlink()
         free = shutil.disk_usage(directory).free

@@ -154,6 +154,8 @@ def _unreadable(value: Any, place: str) -> Iterator[str]:
 
 
 def _is_odd(char: str) -> bool:
+    # control characters, which a terminal obeys, and halves of surrogate pairs, which UTF-8 cannot
+    # write
     return ord(char) < 32 or 127 <= ord(char) < 160 or 0xD800 <= ord(char) < 0xE000
 
 

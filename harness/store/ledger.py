@@ -3,7 +3,7 @@
     runs/<arm>-s<seed>-<id8>/spec.yaml record.json attempt-<n>/...
 
 A cell is worked on under its lock only. A record that says "running" while nobody holds the lock
-was left by a process that was killed: it is set right when the cell is claimed the next time.
+was left by a process that was killed: it is corrected when the cell is claimed the next time.
 """
 
 from __future__ import annotations
@@ -56,12 +56,7 @@ class RunStore:
         return self.runs_dir / spec.run_name
 
     def load(self, run_dir: Path) -> tuple[dict[str, Any], RunRecord]:
-        """Return the spec document and the record of a run directory.
-
-        Raises:
-            DamagedError: one of the files cannot be read.
-            UsageError: one of them was written by another version.
-        """
+        """Return spec document and record of a run directory, as `read_spec` and `read_record`."""
         return read_spec(run_dir / SPEC_FILE), read_record(run_dir / RECORD_FILE)
 
     def record(self, spec: CellSpec) -> RunRecord | None:
@@ -91,28 +86,19 @@ class RunStore:
         return record.status
 
     def runs(self) -> Iterator[StoredRun]:
-        """Yield every cell that has a record, by directory name.
-
-        Raises:
-            DamagedError: a record cannot be read.
-            UsageError: a record was written by another version.
-        """
+        """Yield every cell that has a record, by directory name; reads as `read_record`."""
         for path in sorted(self.runs_dir.glob(f"*/{RECORD_FILE}")):
             yield StoredRun(path.parent, read_record(path))
 
     def check_free(self, specs: Sequence[CellSpec]) -> None:
-        """Refuse cells that another process works on; changes nothing.
-
-        Raises:
-            BusyError: naming the first of them.
-        """
+        """Raise `BusyError` for the first cell that another process works on; changes nothing."""
         for spec in specs:
             if locks.is_held(self.run_dir(spec)):
                 raise locks.busy_error(self.run_dir(spec))
 
     @contextmanager
     def claim(self, spec: CellSpec) -> Iterator[RunRecord]:
-        """Hold the lock of a cell and yield its record, set right if its process was killed.
+        """Hold the lock of a cell and yield its record, corrected if its process was killed.
 
         Raises:
             BusyError: another process works on the cell.
@@ -144,6 +130,8 @@ class RunStore:
             resumed_from: step of the checkpoint from which it goes on; None for step 0.
         """
         directory = self.run_dir(spec)
+        # of directories too: they are made before the record says so, and an attempt may die in
+        # between
         number = 1 + max(
             [attempt.number for attempt in record.attempts]
             + [int(path.name.partition("-")[2]) for path in directory.glob("attempt-[0-9]*")],

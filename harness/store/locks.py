@@ -32,10 +32,12 @@ def locked(directory: Path) -> Iterator[None]:
         ) from error
     try:
         _take(handle, path)
+        # the pid is for the error of others; what locks is the kernel's lock on the file
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         yield
     finally:
+        # the file stays: if it were removed, two processes could lock two files of one name
         os.close(handle)
 
 
@@ -46,6 +48,7 @@ def is_held(directory: Path) -> bool:
         return False
     handle = os.open(path, os.O_RDONLY)
     try:
+        # shared, so that two who look do not take each other for the owner
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

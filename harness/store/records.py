@@ -26,7 +26,7 @@ RECORD_FILE = "record.json"
 
 
 def spec_document(spec: CellSpec) -> dict[str, Any]:
-    """Return what stands in spec.yaml: the spec, its id and the version of the schema."""
+    """Return the document of spec.yaml: the spec, its id and the version of the schema."""
     return {
         "schema_version": SCHEMA_VERSION,
         "cell_id": spec.cell_id,
@@ -71,7 +71,7 @@ def spec_from(document: Mapping[str, Any]) -> CellSpec:
 
 
 def record_document(record: RunRecord) -> dict[str, Any]:
-    """Return what stands in record.json."""
+    """Return the document of record.json."""
     return asdict(record)
 
 
@@ -109,6 +109,7 @@ def check_version(path: Path, document: Any) -> None:
 
 
 def _attempt(item: Mapping[str, Any]) -> Attempt:
+    # said by name: the error of the constructor would not tell where the key stands
     unknown = set(item) - {field.name for field in fields(Attempt)}
     if unknown:
         raise ValueError(f"unknown key {min(unknown)!r} in an attempt")

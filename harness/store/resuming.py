@@ -40,17 +40,15 @@ def attempt_dir(run_dir: Path, number: int) -> Path:
 def newest_checkpoint(run_dir: Path, attempts: Sequence[Attempt]) -> Checkpoint | None:
     """Return the checkpoint of the highest step that a next attempt may go on from.
 
-    It is whole, and every row up to its step was written: veRL saves a step before it evaluates and
-    logs it, so the very last checkpoint of a killed attempt may lack its row.
-
-    Args:
-        run_dir: of the cell.
-        attempts: all earlier ones, joined (see `join_streams`).
+    It is whole, and every row up to its step was written. `attempts` are all earlier ones, joined
+    (see `join_streams`).
     """
     found: list[Checkpoint] = []
     for attempt in attempts:
         folder = attempt_dir(run_dir, attempt.number)
         written = max(_steps(folder), default=0)
+        # veRL saves a step before it evaluates and logs it: the last checkpoint of a killed attempt
+        # may lack its row
         found += [c for c in _whole_checkpoints(folder / CHECKPOINTS) if c.step <= written]
     return max(found, default=None)
 
@@ -58,9 +56,7 @@ def newest_checkpoint(run_dir: Path, attempts: Sequence[Attempt]) -> Checkpoint 
 def join_streams(run_dir: Path, attempts: Sequence[Attempt]) -> None:
     """Complete the folder of every attempt that went on from a checkpoint; may be called again.
 
-    Args:
-        run_dir: of the cell.
-        attempts: of the record, oldest first; none of them runs.
+    `attempts` are those of the record, oldest first; none of them runs.
 
     Raises:
         DamagedError: a stream cannot be read.
@@ -92,6 +88,7 @@ def _complete(folder: Path, source: Path, step: int) -> None:
         for path in sorted((source / name).glob("*.jsonl")):
             if path.stem.isdigit() and int(path.stem) <= step:
                 _copy(path, folder / name / path.name)
+    # equal if they were joined before
     if len(before) + len(after) != len(own):
         write_atomic(folder / METRICS, "".join(json.dumps(row) + "\n" for row in before + after))
 
@@ -100,6 +97,7 @@ def _copy(source: Path, target: Path) -> None:
     if target.exists():
         return
     try:
+        # a link takes no space; other file systems and some network ones refuse it
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)

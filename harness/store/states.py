@@ -93,7 +93,7 @@ def cell_state(disk: Status, is_held: bool, sent: Sent, queue: InQueue) -> CellS
 
 
 def repair(disk: Status, state: CellState, queue: InQueue) -> str:
-    """Return what makes disk and queue agree; "" for nothing.
+    """Name the repair that makes disk and queue agree.
 
     Args:
         disk: status of the record as it is written, whatever was submitted since.
@@ -101,8 +101,8 @@ def repair(disk: Status, state: CellState, queue: InQueue) -> str:
         queue: what the queue says of the last submission.
 
     Returns:
-        "cancel the job" (the cell is done and its job is still queued), "end the record" (it says
-        running and nothing runs), or "".
+        `CANCEL_JOB` (the cell is done and its job is still queued), `END_RECORD` (it says running
+        and nothing runs), or "".
     """
     if state is CellState.DONE and queue is InQueue.PENDING:
         return CANCEL_JOB

@@ -79,7 +79,7 @@ def mark_cancelled(run_dir: Path) -> None:
 
 
 def sent_state(submissions: list[Submission]) -> Sent:
-    """Return what the submissions of a cell say."""
+    """Return whether a cell was submitted, and whether its last submission was cancelled."""
     if not submissions:
         return Sent.NEVER
     return Sent.CANCELLED if submissions[-1].cancelled else Sent.SENT
