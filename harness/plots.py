@@ -23,7 +23,9 @@ _LEFT, _RIGHT, _BOTTOM, _GAP = 0.68, 0.12, 0.72, 0.72
 """Margins, and the gap between panels, in inches."""
 
 STYLE: Any = {
+    # matplotlib salts the ids in an SVG with a random number otherwise
     "svg.hashsalt": "reasoner-zero-bench",
+    # comes with matplotlib, so that every machine draws the same letters
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.spines.top": False,

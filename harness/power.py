@@ -110,7 +110,7 @@ def describe(split: VarianceSplit, goal: Goal, costs: Costs) -> str:
     stored = power.Design(seeds=s, questions=q, samples=k)
     lines = [
         f"  noise (standard deviations): {_noise(split)}",
-        f"  the stored {_words(stored)} see {power.detectable_effect(split, goal, stored):.3g}",
+        f"  the stored {_design(stored)} see {power.detectable_effect(split, goal, stored):.3g}",
     ]
     if split.note:
         lines.insert(1, f"  note: {split.note}")
@@ -211,7 +211,7 @@ def _number(given: Mapping[str, str], key: str) -> float:
         raise UsageError(f"{key}={given[key]} is no number: give one, like {key}=0.05") from None
 
 
-def _words(design: Design) -> str:
+def _design(design: Design) -> str:
     return f"{design.seeds} seeds x {design.questions} questions x {design.samples} samples"
 
 
@@ -220,7 +220,7 @@ def _or_none(count: int | None) -> str:
 
 
 def _plan(plan: Plan | None) -> str:
-    return "none" if plan is None else f"{_words(plan.design)}, {plan.cost:.2f} cell-hours"
+    return "none" if plan is None else f"{_design(plan.design)}, {plan.cost:.2f} cell-hours"
 
 
 if __name__ == "__main__":

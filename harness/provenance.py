@@ -101,7 +101,7 @@ def code_state(root: Path) -> dict[str, str]:
 
 
 def commit_note(root: Path, commit: str) -> str:
-    """Return what a reader must know of the commit that made a run; "" if it can be looked at.
+    """Return a clause on the commit that made a run; "" if its code can be looked at.
 
     Args:
         root: the checkout.
@@ -126,12 +126,14 @@ def commit_note(root: Path, commit: str) -> str:
 
 def hardware() -> dict[str, Any]:
     """Return processor, usable cores, memory in bytes and accelerators of this machine."""
+    # usable ones: a container or a job may have fewer than the machine
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": _line_of("/proc/cpuinfo", "model name") or platform.processor() or ABSENT,
         "machine": platform.machine(),
         "cores": usable,
         "memory_bytes": _memory_bytes(),
+        # by their devices: no driver's library is loaded and no program run
         "accelerators": sorted(path.name for path in Path("/dev").glob("nvidia[0-9]*")),
     }
 
@@ -165,6 +167,7 @@ def _imported_files(root: Path, tree: ast.Module) -> list[Path]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     stems = [root.joinpath(*name.split(".")) for name in names if name.startswith("harness.")]
+    # an imported name is a module, a package, or something inside one of them: what exists counts
     files = [stem.with_suffix(".py") for stem in stems] + [stem / "__init__.py" for stem in stems]
     return [path.resolve() for path in files if path.is_file()]
 
@@ -177,6 +180,7 @@ def _git(root: Path, *arguments: str) -> str | None:
             check=True,
             timeout=30,
             text=True,
+            # a diff holds whatever bytes the files have
             errors="replace",
             # an export that lies inside another checkout has no history of its own
             env={**os.environ, "GIT_CEILING_DIRECTORIES": str(root.resolve().parent)},

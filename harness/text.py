@@ -189,6 +189,7 @@ def folded(text: str, *, is_prose: bool = False) -> str:
 
 
 def _fold(line: str, width: int) -> list[str]:
+    # a key that takes half of the terminal leaves no room to hang text below
     indent = _hanging(line) if _hanging(line) < width // 2 else 0
     is_row = "  " in line[indent:].strip()
     if len(line) <= width or is_row or line.lstrip().startswith("python -m "):
@@ -200,7 +201,7 @@ def _fold(line: str, width: int) -> list[str]:
 
 
 def _hanging(line: str) -> int:
-    """Return how many letters stand before a line's text: spaces, or a key and its spaces."""
+    """Return the number of letters before a line's text: spaces, or a key and its spaces."""
     start = re.match(r"\s*(?:\S+(?: \S+)?\s{2,})?", line)
     return len(start[0]) if start else 0
 
@@ -214,6 +215,7 @@ def _fitted(rows: Sequence[Sequence[str]]) -> list[int]:
     if sum(least) > room:
         return widths
     while sum(widths) > room:
+        # the widest column that may still shrink gives up a letter, until all fit
         widths[max(range(len(widths)), key=lambda i: widths[i] * (widths[i] > least[i]))] -= 1
     return widths
 

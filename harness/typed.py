@@ -41,7 +41,7 @@ Text = Annotated[str, BeforeValidator(lambda found: str(found) if _is_number(fou
 
 
 def keyed(field: str) -> BeforeValidator:
-    """Return what makes the name of each entry of a mapping a field of that entry."""
+    """Return a validator by which the name of each entry of a mapping is a field of that entry."""
 
     def named(found: Any) -> Any:
         if not isinstance(found, Mapping):
@@ -111,7 +111,7 @@ def read_form(
 
 
 def read_yaml(path: Path, *, place: str = "", wrong: type[HarnessError] = DamagedError) -> Any:
-    """Return what a YAML file holds.
+    """Return the content of a YAML file.
 
     Raises:
         HarnessError: of the class `wrong`; it is not there, not YAML, says a key twice, holds
@@ -174,7 +174,7 @@ def _parsed(text: str) -> Any:
 
 
 def _nodes(node: yaml.Node, known: dict[int, int]) -> int:
-    """Return how many nodes a node stands for; `known` are those of the nodes seen, 0 if open."""
+    """Count the nodes that a node stands for; `known` are counts of the nodes seen, 0 if open."""
     if id(node) in known:
         if not known[id(node)]:
             raise yaml.MarkedYAMLError(problem="an alias of itself", problem_mark=node.start_mark)
@@ -193,6 +193,7 @@ def _nodes(node: yaml.Node, known: dict[int, int]) -> int:
 def _refuse_twice(node: yaml.MappingNode) -> None:
     seen = set()
     for key, _ in node.value:
+        # with the tag: 1 and "1" are two keys
         name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
         if name in seen:
             said = f"the key {reprlib.repr(key.value)} a second time"

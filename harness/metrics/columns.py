@@ -32,7 +32,7 @@ SPLIT_PREFIX = "eval_"
 
 
 def is_reflecting(response: str) -> bool:
-    """Return whether a response contains one of `REFLECTION_WORDS`, in any case."""
+    """Tell whether a response contains one of `REFLECTION_WORDS`, in any case."""
     text = response.lower()
     return any(word in text for word in REFLECTION_WORDS)
 

@@ -61,7 +61,7 @@ class Samples:
 
 
 def evaluation_plan(spec: Mapping[str, Any]) -> Plan:
-    """Return which rows the resolved config of a run asks for.
+    """Return the evaluation rows that the resolved config of a run asks for.
 
     The splits are the stems of `verl.data.val_files`; their sizes are `evaluation.questions`
     (split -> number) where that is given, else `dataset.eval_size` for each.
@@ -129,12 +129,7 @@ def evaluation_values(frame: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
 
 
 def sample_values(frame: pd.DataFrame, column: Column) -> pd.Series:
-    """Return what an evaluation metric is the mean of: one value per sample.
-
-    Args:
-        frame: rows with the metric's field.
-        column: with a field.
-    """
+    """Return the values, one per sample, whose mean is an evaluation metric (with a field)."""
     assert column.field is not None
     values = frame[column.field.name]
     return values == column.equals if column.equals else values
@@ -160,6 +155,7 @@ def _step_rows(
         keyed[key] = row
     chosen = _text_questions(keyed) if with_text else set()
     rows = []
+    # in an order of their own: veRL writes rows as its queue hands them out
     for key in sorted(keyed):
         text = keyed[key] if key in chosen else {}
         rows.append({**_fields(path, keyed[key]), **_identity(run, step, key), **_text(text)})

@@ -110,6 +110,7 @@ def write_parquet(
         prefixed: text columns whose neighbours share long prefixes, stored as differences.
     """
     table = pa.Table.from_pandas(frame, preserve_index=False)
+    # without pandas' own metadata, which names versions: the bytes would change with them
     table = table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
     shared = [name for name in prefixed if name in frame.columns]
     pq.write_table(
@@ -207,7 +208,7 @@ def _wall_seconds(record: RunRecord) -> float:
 
 
 def _is_seed(key: str) -> bool:
-    """Return whether a dotted config key holds something that the training seed decides."""
+    """Tell whether the training seed decides the value of a dotted config key."""
     last = key.rpartition(".")[2]
     return key.startswith("environment.HARNESS_SEED") or (
         key.startswith("verl.") and (last == "seed" or last.endswith("_seed"))

@@ -175,7 +175,7 @@ class _Session:
         return True
 
     def _provenance(self, cell: CellSpec, record: RunRecord) -> dict[str, Any]:
-        """Return the provenance of an attempt, with the rules as they were at the session's begin."""
+        """Return the provenance of an attempt; its rules are those of the session's beginning."""
         from harness.claims.hashing import config_hash
         from harness.claims.registration import continued
 

@@ -26,6 +26,7 @@ from harness.typed import Form, Many, Text, checked
 Design = Literal["product", "one_at_a_time"]
 
 Whole = Annotated[int, Field(ge=1)]
+# a strict form takes no list for a tuple
 Seeds = Annotated[
     Whole | tuple[Whole, ...],
     BeforeValidator(lambda found: tuple(found) if isinstance(found, list) else found),
@@ -174,7 +175,7 @@ def scales_of(document: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def is_for(document: Mapping[str, Any], scale: str) -> bool:
-    """Return whether an ablation makes sense at a scale."""
+    """Tell whether an ablation makes sense at a scale."""
     return any(fnmatchcase(scale, pattern) for pattern in scales_of(document))
 
 

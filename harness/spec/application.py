@@ -58,6 +58,7 @@ def _run(task: Callable[[list[str]], int], argv: Sequence[str]) -> int:
         check_overrides(overrides)
         with _hydra_errors(), configs.session():
             return task(overrides)
+    # else `--cfg` would show interpolations in the place of values
     resolve = ["--resolve"] if {"--cfg", "-c"} & set(flags) and "--resolve" not in flags else []
     if resolve:
         check_overrides([text for text in overrides if "=" in text])
@@ -101,6 +102,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
 
 def one_line(error: Exception) -> str:
     """Return the first telling line of one of Hydra's errors, without its advice on Hydra."""
+    # Hydra wraps what went wrong in an error that only names the override
     cause = error.__cause__ or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     text = re.sub(r"\s+", " ", lines[0]) if lines else type(cause).__name__
@@ -122,7 +124,7 @@ def _check_choice(change: configs.Change, choices: Collection[str]) -> None:
 
 
 def unsupported() -> dict[str, dict[str, dict[str, str]]]:
-    """Return group -> name -> paper, reason and nearest of what is asked for and cannot be had."""
+    """Return group -> name -> paper, reason and nearest of each choice that is not supported."""
     listed = yaml.safe_load((CONF / "unsupported.yaml").read_text())
     return cast(dict[str, dict[str, dict[str, str]]], listed)
 

@@ -1,4 +1,4 @@
-"""Batch sizes that fit into each other, looked at before a cell is launched.
+"""Batch sizes that fit into each other, checked before a cell is launched.
 
 veRL pads a batch that its mini-batches do not divide to a common multiple, silently (a critic
 mini-batch of 11 for 128 x 64 would train on 90,112 rows), and stops after the whole start-up when a
@@ -25,8 +25,9 @@ class Division(NamedTuple):
 def divisions(verl: Mapping[str, Any]) -> Iterator[Division]:
     """Yield what has to divide what in a cell's `verl` mapping; a key that is not set is left out.
 
-    With `use_dynamic_bsz` veRL cuts micro-batches by tokens, so only mini-batches are looked at.
+    With `use_dynamic_bsz` veRL cuts micro-batches by tokens, so only mini-batches are checked.
     """
+    # veRL states batches and mini-batches in prompts, micro-batches in responses
     samples = int(_get(verl, "actor_rollout_ref.rollout.n") or 1)
     batch = ("data.train_batch_size", int(_get(verl, "data.train_batch_size") or 0) * samples)
     for model in ("actor_rollout_ref.actor", "critic"):

@@ -170,11 +170,7 @@ def arm_config(
 ) -> dict[str, Any]:
     """Return the resolved config of one arm, without seeds.
 
-    Args:
-        overrides: of the command line.
-        choose: config groups that the arm chooses; they win over the overrides.
-        settings: dotted keys that the arm sets, last.
-        steps: training steps.
+    The groups that the arm chooses win over the overrides; `settings`, dotted keys, are set last.
     """
     config = _arm_tree(overrides, choose, {**settings, "verl.trainer.total_training_steps": steps})
     return _cell_part(_shadowed_or_not(plain(config)))
@@ -183,7 +179,7 @@ def arm_config(
 def replaced_keys(
     overrides: Sequence[str], choose: Mapping[str, str], settings: Mapping[str, Any]
 ) -> list[shadow.Replacement]:
-    """Return what a shadow replaces in one arm (see `arm_config`); empty if none is asked for."""
+    """Return the keys that a shadow replaces in one arm (see `arm_config`); none without one."""
     recipe = plain(_arm_tree(overrides, choose, settings))
     made, keys = _shadowed_or_not(recipe), (*CELL_KEYS, "launcher", "steps", "seeds")
     return shadow.replacements({k: recipe[k] for k in keys}, {k: made[k] for k in keys})
@@ -224,10 +220,7 @@ def composed_tree(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def composed_keys(groups: Sequence[str]) -> frozenset[str]:
-    """Return every dotted key, leaf or not, of the config that a choice of groups makes.
-
-    Args:
-        groups: overrides that choose config groups, the ablation among them.
+    """Return every dotted key, leaf or not, of the config that overrides of groups make.
 
     Needs a `session` around it.
     """
@@ -252,7 +245,9 @@ def _arm_tree(
 ) -> DictConfig:
     chosen = [f"{group}={name}" for group, name in choose.items()]
     kept = [text for text in overrides if text.partition("=")[0] not in choose]
+    # what is composed is cached and shared
     config = copy.deepcopy(composed((*kept, *chosen)))
+    # a level may set a key that no file has
     OmegaConf.set_struct(config, False)
     for key, value in settings.items():
         OmegaConf.update(config, key, value, force_add=True)

@@ -36,12 +36,9 @@ def data_hash(settings: Mapping[str, Any]) -> str:
 
 
 def data_dir(settings: Mapping[str, Any], parent: Path, identity: str) -> Path:
-    """Return where the data set of a cell lies or will lie; it need not exist.
+    """Return the directory of a cell's data set, which need not exist.
 
-    Args:
-        settings: the `dataset` mapping.
-        parent: directory of the data sets that this suite writes itself.
-        identity: the data set's hash.
+    `parent` is that of the data sets that this suite writes itself, `identity` the set's hash.
     """
     if settings["name"] != MICRO_DATASET:
         return prepared.data_directory(settings)
@@ -133,9 +130,11 @@ def verify_model(settings: Mapping[str, Any]) -> None:
 
 
 def _write_whole(settings: Mapping[str, Any], parent: Path, final: Path) -> None:
+    # beside the final name, since only within one file system a rename is atomic
     half = Path(tempfile.mkdtemp(prefix=".half-", dir=parent))
     try:
         dataset.write_datasets(half, **_sizes(settings))
+        # mkdtemp makes it for this user alone, and other users may read the results
         half.chmod(0o755)
         half.rename(final)
     finally:

@@ -52,6 +52,7 @@ def arms_of(ablation: Ablation, only: Sequence[str] | None = None) -> list[Arm]:
     ]
     if ablation.design == "one_at_a_time":
         combinations = [c for c in combinations if _distance(c, ablation.control) <= 1]
+    # a stable sort: the control first, all others in the order of the file
     combinations.sort(key=lambda c: _distance(c, ablation.control) > 0)
     kept = _named_levels(ablation, only)
     return [
@@ -187,7 +188,7 @@ def differing_keys(flat: Mapping[str, Mapping[str, Any]]) -> list[Difference]:
 
 
 def arm_differences(cells: Sequence[CellSpec]) -> list[Difference]:
-    """Return what differs between the arms of a matrix, at its first seed: the report's diff."""
+    """Return the keys in which the arms of a matrix differ at its first seed: the report's diff."""
     first = cells[0].seed if cells else None
     return differences([(cell.arm, cell.config) for cell in cells if cell.seed == first])
 
@@ -279,6 +280,7 @@ def _make_arm(ablation: Ablation, levels: Mapping[str, str]) -> Arm:
 
 
 def _check_distinct(ablation: Ablation, cells: Sequence[CellSpec]) -> None:
+    # by the id, which is all that names a directory: the second cell would find the first one done
     seen: dict[str, CellSpec] = {}
     for cell in cells:
         other = seen.setdefault(cell.cell_id, cell)

@@ -60,6 +60,7 @@ def fingerprint(directory: Path) -> str:
         with path.open("rb") as file:
             digest.update(file.read(_EDGE))
             if size > _EDGE:
+                # a file of less than two MiB: its second half must not be read twice
                 file.seek(max(_EDGE, size - _EDGE))
                 digest.update(file.read())
     return digest.hexdigest()
@@ -87,7 +88,7 @@ def require_model(settings: Mapping[str, Any]) -> Path:
 
 
 def data_directory(settings: Mapping[str, Any]) -> Path:
-    """Return where a prepared data set lies: `<root>/<name>`, or `<root>/<name>-<train_size>`."""
+    """Return the directory of a data set: `<root>/<name>`, or `<root>/<name>-<train_size>`."""
     root = Path(os.environ.get(DATA_VARIABLE) or ROOT / "data")
     size = settings.get("train_size")
     return root / (str(settings["name"]) if size is None else f"{settings['name']}-{size}")

@@ -23,6 +23,7 @@ PURPOSES = (
 
 _VERL_KEYS = {
     "data.seed": "data_order",
+    # else a constant of verl (42), the same for every seed of a study
     "actor_rollout_ref.rollout.seed": "rollout",
     "actor_rollout_ref.actor.data_loader_seed": "actor_minibatch",
     "actor_rollout_ref.actor.fsdp_config.seed": "torch",

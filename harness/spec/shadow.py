@@ -69,11 +69,7 @@ class ShadowList(Form):
 
 
 def read_list(path: Path) -> ShadowList:
-    """Read the list.
-
-    Raises:
-        UsageError: a part is missing or unknown, or a key stands in two parts that both set it.
-    """
+    """Read the list; `UsageError` if a part is missing, unknown, or at odds with another."""
     return read_form(ShadowList, path, place=path.name, wrong=UsageError)
 
 
@@ -101,6 +97,7 @@ def shadow_of(
         _put(result, key, value)
     if "scale" in recipe:
         result["scale"] = f"{SCALE_PREFIX}{recipe['scale']}"
+    # else two arms that differ in model or data, which are replaced, would be the same work
     result[MARK] = {"of": recipe.get("scale"), "model": recipe["model"], "data": recipe["dataset"]}
     return result
 

@@ -43,7 +43,7 @@ NOT_THE_STUDY = frozenset(
         "shadow",
     }
 )
-"""Words that do not change what a cell computes, or that a label names by themselves."""
+"""Root keys that do not change what a cell computes, or that a label names by themselves."""
 
 MAY_GROW = ("verl", "environment", "launcher")
 """Root keys below which a command line may add keys."""
@@ -51,6 +51,7 @@ MAY_GROW = ("verl", "environment", "launcher")
 EXTERNAL_MODULES = "VERL_USE_EXTERNAL_MODULES"
 """Variable with the modules that verl imports in each of its processes, between commas."""
 
+# the label is the name of a directory
 _LONGEST_LABEL = 80
 
 
@@ -122,6 +123,7 @@ def make_study(overrides: list[str]) -> Study:
 
 def inputs_of(config: Mapping[str, Any]) -> Inputs:
     """Return the content hashes of what a config refers to."""
+    # the whole of plugins/: configs and hooks name its modules, which imports do not show
     package = ROOT / "harness"
     plugins = package / "plugins"
     entries = [

@@ -11,10 +11,7 @@ KEY_LIST = CONF / "verl_keys.txt"
 
 @cache
 def verl_keys() -> frozenset[str]:
-    """Return the dotted keys of the supported verl's generated trainer config.
-
-    They are kept in a file, so that commands are built without verl; a contract test compares
-    it with the installed verl.
-    """
+    """Return the dotted keys of the supported verl's generated trainer config."""
+    # from a file, so that commands are built without verl; a contract test compares the two
     lines = KEY_LIST.read_text().splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
