@@ -73,6 +73,7 @@ def collect(
     kept = numbered if duplicates == "keep" else [one for one in numbered if not one.repeat]
     answers = {one.question.text: one.question.answer for one in numbered if not one.repeat}
     if entry.use == "training":
+        # by the hash of the text: the first N are a sample, and part of every larger one
         kept.sort(key=lambda one: (one.question.order, one.repeat))
     languages = dict(sorted(Counter(one.question.language for one in kept).items()))
     wrong = _incomplete(entry, len(placed), languages)
@@ -120,7 +121,7 @@ def _repeats(again: Sequence[Placed], placed: Sequence[Placed]) -> str:
 
 
 def _incomplete(entry: Entry, count: int, languages: Mapping[str, int]) -> str:
-    """Return what a set lacks, "" for nothing."""
+    """Return a sentence on what a set lacks, "" for nothing."""
     least, most = entry.rows.least or 1, count if entry.rows.most is None else entry.rows.most
     if not least <= count <= most:
         span = str(least) if least == most else f"{least} to {most}"

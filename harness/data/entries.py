@@ -101,11 +101,7 @@ class Entry(Form):
 
 @cache
 def entries() -> Mapping[str, Entry]:
-    """Return name -> data set, training sets first.
-
-    Raises:
-        DamagedError: a file of the registry is wrong.
-    """
+    """Return name -> data set, training sets first; reads as `read_entry`."""
     found = [read_entry(path) for path in sorted(FOLDER.glob("*.yaml"))]
     return {e.name: e for e in sorted(found, key=lambda e: e.use != "training")}
 
@@ -123,10 +119,6 @@ def find_entry(name: str) -> Entry:
 
 
 def read_entry(path: Path) -> Entry:
-    """Read one file of the registry.
-
-    Raises:
-        DamagedError: a field is missing, unknown, or has none of its values.
-    """
+    """Read one file of the registry; `DamagedError` if it is not of the form."""
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     return read_form(Entry, path, own={"name": path.stem, "summary": first.lstrip("# ")})

@@ -39,6 +39,7 @@ def read_records(path: Path) -> list[Any]:
 
 def _text(data: bytes, path: Path) -> str:
     try:
+        # without the byte order mark, if there is one
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(
@@ -78,6 +79,7 @@ def _json_lines(data: bytes, path: Path) -> list[Any]:
 
 def _csv(data: bytes, path: Path) -> list[Any]:
     try:
+        # newline="": line ends inside of quotes belong to the text
         return list(csv.DictReader(io.StringIO(_text(data, path), newline=""), strict=True))
     except csv.Error as error:
         raise UsageError(f"{path} is not CSV: {error}; give the file as it was published") from (

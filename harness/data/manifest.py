@@ -108,6 +108,7 @@ def _verify_rows(path: Path, stated: Mapping[str, Any]) -> None:
         if row["extra_info"]["question_id"].partition("-")[0] != question_id(problem):
             raise DamagedError(f"row {number} of {path} has an id that is not its question's")
     ids = [row["extra_info"]["question_id"].partition("-")[0] for row in rows]
+    # ids begin with the hash that orders them
     if entry.use == "training" and ids != sorted(ids):
         raise DamagedError(f"{path} is not in the order of its ids: smaller sets are no part of it")
 

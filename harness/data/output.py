@@ -24,7 +24,7 @@ def registry_table(prepared: Mapping[str, Sequence[str]]) -> str:
 
 
 def entry_text(entry: Entry, prepared: Sequence[str]) -> str:
-    """Return what is known of a data set, and its directories on this machine."""
+    """Return the facts on a data set, and its directories on this machine."""
     lines = [("prepared", _ready(prepared)), *facts(entry)]
     width = max(len(what) for what, _ in lines)
     known = "\n".join(f"  {what:<{width}}  {text}" for what, text in lines)

@@ -86,6 +86,7 @@ def prepare(task: Task) -> Outcome:
             return Outcome(read_manifest(task.out), is_new=False)
         write_manifest(half, manifest)
         write_atomic(half / CARD, card(manifest))
+        # mkdtemp makes it for this user alone
         half.chmod(0o755)
         return Outcome(manifest, is_new=_name(half, task.out, manifest))
 
@@ -184,6 +185,7 @@ def _half(final: Path) -> Iterator[Path]:
     """Give a directory beside the final one, which is gone afterwards unless it was renamed."""
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
+        # beside the final one: a rename is atomic within one file system only
         half = Path(tempfile.mkdtemp(prefix=".half-", dir=final.parent))
     except OSError as error:
         raise _unwritable(final, error) from error

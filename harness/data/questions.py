@@ -85,6 +85,7 @@ def text_at(record: Any, *path: str | int) -> str:
     if not value.strip():
         raise RecordError(dotted(path), f"empty text {value!r}", "text that is not empty")
     try:
+        # JSON may hold half a surrogate pair, on which every later write would fail
         value.encode()
     except UnicodeEncodeError as error:
         raise RecordError(
@@ -94,7 +95,7 @@ def text_at(record: Any, *path: str | int) -> str:
 
 
 def value_at(record: Any, *path: str | int) -> Any:
-    """Return what stands at a path of keys and places.
+    """Return the value at a path of keys and places.
 
     Raises:
         RecordError: naming the first step of the path that is not there.
@@ -149,7 +150,7 @@ def letter(place: int) -> str:
 
 
 def keys_of(value: Any) -> str:
-    """Return what a value has below it, for an error."""
+    """Name the keys of a value, for an error."""
     if isinstance(value, Mapping):
         return f"the keys {', '.join(map(str, value))}" if value else "no keys"
     if isinstance(value, list):

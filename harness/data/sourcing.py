@@ -20,7 +20,7 @@ class Source(NamedTuple):
     commit: str = ""
 
     def record(self) -> dict[str, Any]:
-        """Return what a manifest says of it: names, sizes and hashes, and no paths."""
+        """Return its entry of a manifest: names, sizes and hashes, and no paths."""
         return {
             "repository": self.repository or None,
             "commit": self.commit or None,

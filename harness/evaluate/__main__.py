@@ -73,12 +73,7 @@ class EvaluationRequest:
 
 
 def main(argv: Sequence[str], make_engine: MakeEngine | None = None) -> int:
-    """Run the command line; return the exit code.
-
-    Args:
-        argv: of the command line.
-        make_engine: takes the place of vLLM, for tests.
-    """
+    """Run the command line; return the exit code. `make_engine` is vLLM, but in tests."""
     engine = make_engine or _vllm
     return run_command(argv, __doc__ or "", lambda given: _evaluate(given, engine))
 
@@ -168,7 +163,7 @@ def _plan(suite: Suite, given: Mapping[str, str]) -> Plan:
 
 
 def _others(plan: Plan) -> dict[str, object]:
-    """Return what a new directory keeps besides what the evaluation is."""
+    """Return the part of a new directory's document that is not its identity."""
     from harness.evaluate.options import collected
 
     return {

@@ -86,11 +86,7 @@ class Suite(Form):
 
 
 def suite_of(name: str) -> Suite:
-    """Return a suite by its name.
-
-    Raises:
-        UsageError: there is none, or its file is not of the form.
-    """
+    """Return a suite by its name; `UsageError` if there is none, or its file is wrong."""
     return _read("suite", Suite, name)
 
 
@@ -105,11 +101,7 @@ def protocol_of(name: str) -> Protocol:
 
 
 def names_of(kind: str) -> tuple[str, ...]:
-    """Return the names of all suites, benchmarks or protocols.
-
-    Args:
-        kind: "suite", "benchmark" or "protocol".
-    """
+    """Return all names of a kind: "suite", "benchmark" or "protocol"."""
     return tuple(sorted(path.stem for path in (HERE / f"{kind}s").glob("*.yaml")))
 
 

@@ -130,6 +130,7 @@ class VllmEngine:
         prompts = {text: self._tokens(text) for text in dict.fromkeys(r.prompt for r in requests)}
         waiting = {str(place): request for place, request in enumerate(requests)}
         for id_, request in waiting.items():
+            # as tokens, so that vLLM adds none of its own
             given = {"prompt_token_ids": prompts[request.prompt]}
             self._engine.add_request(id_, given, self._sampling(request.seed))
         while self._engine.has_unfinished_requests():
@@ -176,6 +177,7 @@ class VllmEngine:
             top_k=self._protocol.top_k,
             max_tokens=self._protocol.response_tokens,
             stop=list(self._protocol.stop),
+            # the closing tag of an answer is a stop string, and graders look for it
             include_stop_str_in_output=True,
             seed=seed,
         )
@@ -192,16 +194,10 @@ def refusal(model: Path, said: str) -> str:
 
 
 def cpu_arguments(protocol: definitions.Protocol, at_once: int) -> dict[str, Any]:
-    """Return what vLLM needs on a CPU.
-
-    So few sequences at once that all their prompts fit one step: of a prompt that it takes in
-    parts, vLLM winds back the generator of a request with a seed, which a generator of the CPU
-    cannot do ("CPU Generator does not use offset").
-
-    Args:
-        protocol: lengths.
-        at_once: most sequences that the user wants.
-    """
+    """Return vLLM's arguments on a CPU: at most `at_once` sequences, and fewer if need be."""
+    # So few that all their prompts fit one step: of a prompt that it takes in parts, vLLM winds
+    # back the generator of a request with a seed, which a generator of the CPU cannot do ("CPU
+    # Generator does not use offset", docs/upstream/seeded_parts.py).
     budget = max(protocol.prompt_tokens + protocol.response_tokens, CPU_TOKENS)
     return {
         "enforce_eager": True,
@@ -239,6 +235,7 @@ def _name_cpu_build(cpu_version: str) -> None:
         try:
             return original(distribution_name)
         except importlib.metadata.PackageNotFoundError:
+            # only that one: for all others "not installed" stays the answer
             if distribution_name != "vllm":
                 raise
             return f"{cpu_version}+cpu"

@@ -57,12 +57,12 @@ def open_folder(
 
 
 def is_evaluation(text: str) -> bool:
-    """Return whether a path is the directory of an evaluation."""
+    """Tell whether a path is the directory of an evaluation."""
     return (Path(text) / DOCUMENT).is_file()
 
 
 def read_document(out: Path) -> dict[str, Any]:
-    """Return what an evaluation's directory says of itself.
+    """Return the document of an evaluation's directory.
 
     Raises:
         DamagedError: it cannot be read, or was changed.
@@ -108,6 +108,7 @@ def read_responses(out: Path, plan: Plan) -> dict[tuple[str, str], list[Response
                 )
             found[key] = samples
         if stream.torn:
+            # else the next line would be appended to the torn one
             _rewrite(path, stream.rows)
         elif path.is_file():
             _end_line(path)
@@ -135,7 +136,7 @@ def append_question(out: Path, benchmark: str, question: str, samples: Sequence[
 
 
 def responses_file(out: Path, benchmark: str) -> Path:
-    """Return where the responses of a benchmark are."""
+    """Return the file with the responses of a benchmark."""
     return out / RESPONSES / f"{benchmark}.jsonl"
 
 

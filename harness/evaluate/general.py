@@ -34,6 +34,7 @@ CHECKER = "from lm_eval.tasks.ifeval.utils import agg_inst_level_acc, process_re
 """The file ifeval_checker.py beside the task files: the program looks for functions there."""
 
 TASKS, RESULTS = "tasks", "lm_eval"
+# PyYAML puts it in quotes; without them it is a tag of the program's own reader
 _FUNCTION = re.compile(r"'(!function [\w.]+)'")
 
 
@@ -164,7 +165,7 @@ def find_records(name: str, root: Path) -> Path:
 
 
 def identity_of(run: Run, model_sha256: str) -> dict[str, Any]:
-    """Return what must be the same for two calls to be parts of one evaluation.
+    """Return the document that two calls must share to be parts of one evaluation.
 
     Raises:
         UsageError: the data of a task are not there.
@@ -206,7 +207,7 @@ def write_tasks(run: Run) -> list[Path]:
 
 
 def read_results(run: Run) -> pd.DataFrame:
-    """Return what the program found.
+    """Return the results that the program wrote last.
 
     Returns:
         Columns row_id, task, metric, value, low, high (95 %, normal, NaN without an error), error,
@@ -215,6 +216,7 @@ def read_results(run: Run) -> pd.DataFrame:
     Raises:
         DamagedError: it wrote no results, or not of the tasks that were asked.
     """
+    # the program names results by the time: those of an earlier call stay beside them
     files = sorted((run.out / RESULTS).rglob("results_*.json"), key=lambda p: p.stat().st_mtime)
     if not files:
         raise DamagedError(f"{run.out / RESULTS} has no results_*.json: run the command again")

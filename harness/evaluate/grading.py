@@ -72,7 +72,7 @@ def grade_all(
 def sample_outcomes(
     verdicts: Sequence[str], finish_reasons: Sequence[str], *, has_stop_rule: bool
 ) -> list[str]:
-    """Return what each sample is under a protocol.
+    """Return the outcome of each sample under a protocol.
 
     A sample that was cut off is "truncated": always with the stop rule, else unless it is right
     all the same.
@@ -97,6 +97,7 @@ def sample_outcomes(
 def _verdicts(
     name: str, samples: Sequence[Sample], graders: Sequence[str], workers: int
 ) -> list[Verdict]:
+    # many samples of a question are the same text, and a symbolic comparison is slow
     distinct = list(dict.fromkeys(samples))
     try:
         with Pool(name, workers=workers) as pool:
@@ -111,6 +112,7 @@ def _verdicts(
 
 
 def _row(subset: Set, question: Question, number: int, response: Response) -> dict[str, Any]:
+    # the prompt ends in the tag; a very long response is cut, since patterns look back
     text = "<think>" + response.text[:LONGEST_GRADED_CHARS]
     return {
         "row_id": f"{subset.benchmark.name}/{question.id}/{number}",

@@ -115,11 +115,7 @@ def settings_of(given: Mapping[str, str]) -> Settings:
 
 
 def whole(given: Mapping[str, str], key: str, least: int) -> int:
-    """Return an option as a whole number.
-
-    Raises:
-        UsageError: it is none, or below `least`.
-    """
+    """Return an option as a whole number; `UsageError` if it is none, or below `least`."""
     text = given[key]
     if not text.isdecimal() or int(text) < least:
         raise UsageError(f"{key}={text} is not a whole number of {least} or more: correct it")
@@ -146,5 +142,5 @@ def say(text: str) -> None:
 
 @cache
 def collected() -> dict[str, Any]:
-    """Return what runs where: code, versions, machine; asked once per process."""
+    """Return code state, versions and machine; collected once per process."""
     return provenance.collect(ROOT)

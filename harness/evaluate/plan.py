@@ -54,7 +54,7 @@ class Plan:
         return self.protocol.samples * sum(len(subset.questions) for subset in self.sets)
 
     def identity(self) -> dict[str, Any]:
-        """Return what must be the same for two runs to be parts of one evaluation."""
+        """Return the document that two runs must share to be parts of one evaluation."""
         return {
             "suite": self.suite.name,
             "model": {"name": self.model.name, "sha256": self.model.sha256},
@@ -65,7 +65,7 @@ class Plan:
         }
 
     def measured(self) -> dict[str, Any]:
-        """Return what must be the same for two models to be comparable."""
+        """Return the document that the evaluations of two models must share to be comparable."""
         protocol = self.protocol
         return {
             "protocol": protocol.name,
@@ -104,13 +104,10 @@ def adjusted(protocol: Protocol, suite: Suite, samples: int = 0, response: int =
 
 
 def load_sets(suite: Suite, chosen: Sequence[str], root: Path, most: int = 0) -> tuple[Set, ...]:
-    """Return the questions of a suite's benchmarks.
+    """Return the questions of a suite's benchmarks, prepared below `root`.
 
-    Args:
-        suite: whose.
-        chosen: names of some of its benchmarks; empty takes all.
-        root: directory of prepared data.
-        most: of each benchmark the first so many questions only; 0 takes all.
+    `chosen` names some of them, empty takes all; `most` takes the first so many questions of each,
+    0 takes all.
 
     Raises:
         HarnessError: a benchmark is not of the suite, or see `questions.load_set`.
@@ -125,16 +122,7 @@ def load_sets(suite: Suite, chosen: Sequence[str], root: Path, most: int = 0) ->
 
 
 def sample_seed(seed: int, benchmark: str, question: str, sample: int) -> int:
-    """Return the sampling seed of one response: the same for every model that is asked.
-
-    Args:
-        seed: of the evaluation.
-        benchmark: name.
-        question: id of the question.
-        sample: number of the sample, from 0.
-
-    Returns:
-        An integer in [0, 2**31).
-    """
+    """Return the sampling seed of one response, in [0, 2**31); `sample` counts from 0."""
+    # the model does not enter: two models answer a question with the same random numbers
     text = f"evaluation|{seed}|{benchmark}|{question}|{sample}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % (1 << _BITS)

@@ -65,15 +65,11 @@ def summarise(plan: Plan, table: pd.DataFrame, graders: Sequence[str]) -> pd.Dat
 
 
 def interval_over_questions(value_Q: np.ndarray) -> tuple[float, float, float]:
-    """Return the mean over questions with its 95 % t interval.
+    """Return mean, low and high of a 95 % t interval over questions; bounds are NaN without one.
 
-    Args:
-        value_Q: one value per question, shape (questions,), finite.
-
-    Returns:
-        Mean, low, high; the bounds are NaN for one question, and where all questions have the same
-        value, which says nothing about others.
+    `value_Q` has shape (questions,) and is finite.
     """
+    # one question, or the same value for all, says nothing about other questions
     point, low, high = mean_interval(value_Q)
     return (point, low, high) if low < high else (point, float("nan"), float("nan"))
 
@@ -120,6 +116,7 @@ def majority(rows: pd.DataFrame, grader: str, samples: int) -> np.ndarray:
         _vote(outcome, answer)
         for outcome, answer in zip(rows["outcome"], rows[f"{grader}_answer"], strict=True)
     ]
+    # by identity: no answer of a response is this very object
     grades = [vote is RIGHT for vote in votes]
     starts = range(0, len(votes), samples)
     return maj_at_k(

@@ -139,6 +139,7 @@ def _positive(given: Mapping[str, str], key: str) -> float:
         value = float(given[key])
     except ValueError:
         value = 0.0
+    # not `<`: NaN is refused as well
     if not value >= (1.0 if key == "workers" else 0.001):
         raise UsageError(f"{key}={given[key]} is not a positive number")
     return value

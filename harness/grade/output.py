@@ -170,6 +170,7 @@ def _one_line(text: object, longest: int = 32) -> str:
 def _write_figure(lab: Lab, curves: pd.DataFrame, out: Path) -> list[Path]:
     """Draw one line per grader, one panel per arm."""
     names = [*lab.graders, *([STORED] if STORED in set(curves["grader"]) else [])]
+    # a panel draws a line per arm: here its lines are graders, and the runs' arms are panels
     rows = curves.rename(columns={"arm": "run_arm", "grader": "arm", "reward": "value"})
     arms = list(dict.fromkeys(rows["run_arm"]))
     panels = [

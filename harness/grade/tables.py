@@ -69,6 +69,7 @@ def grade_with(
         Sample(str(response), str(reference))
         for response, reference in zip(responses["response"], responses["reference"], strict=True)
     ]
+    # many samples of a question are the same text
     distinct = list(dict.fromkeys(samples))
     with Pool(grader, workers=workers, limit_s=limit_s) as pool:
         start = time.perf_counter()

@@ -28,11 +28,7 @@ def load_form(name: str) -> NamedForm:
 
 
 def choose_form(record: Any, names: Sequence[str]) -> NamedForm:
-    """Return the form of a file, judged by the keys of its first record.
-
-    Args:
-        record: the first record.
-        names: forms that may be, tried in this order; one alone needs no judging.
+    """Return the first form whose keys the first record of a file has; one alone is taken.
 
     Raises:
         RecordError: it is of none.

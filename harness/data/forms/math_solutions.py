@@ -28,7 +28,7 @@ def read(record: Any) -> Question:
 
 
 def boxed(solution: str) -> str:
-    r"""Return what the last complete `\boxed` or `\fbox` holds, "" if there is none.
+    r"""Return the content of the last complete `\boxed` or `\fbox`, "" if there is none.
 
     Without braces it is what TeX would take and a number's other digits: `\boxed 12` holds 12.
     """
