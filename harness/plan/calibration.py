@@ -114,6 +114,7 @@ def fit(runs: Sequence[Published]) -> Efficiency:
     centre = np.log([1 / BEFORE["compute"], 1 / BEFORE["memory"], BEFORE["turn_s"]])
     weight = 1 / np.array([SPREAD["compute"], SPREAD["memory"], SPREAD["turn_s"]])
     at = centre.copy()
+    # without runs the array would have one axis
     work = np.array([run.work_s for run in runs]).reshape(len(runs), 3)
     goal = np.log([3600 * run.gpu_hours for run in runs])
     for _ in range(ROUNDS):
@@ -128,6 +129,7 @@ def fit(runs: Sequence[Published]) -> Efficiency:
 
 def _efficiency(at: NDArray[np.float64]) -> Efficiency:
     return Efficiency(
+        # the fit knows no bound, but nothing gets more than all of a machine
         compute=min(float(np.exp(-at[0])), 1.0),
         memory=min(float(np.exp(-at[1])), 1.0),
         turn_s=float(np.exp(at[2])),

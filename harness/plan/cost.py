@@ -30,7 +30,7 @@ class Finished(NamedTuple):
 def estimate_cell(
     spec: CellSpec, settings: Mapping[str, Any], finished: Sequence[Finished]
 ) -> Estimate:
-    """Return what one cell takes.
+    """Return the seconds of one cell.
 
     Args:
         spec: any cell of the request; all have the same steps and evaluations.
@@ -49,13 +49,15 @@ def estimate_cell(
     fixed = settings["start_s"] + settings["evaluation_s"] * evaluations(trainer)
     rates = [(run.seconds - settings["start_s"]) / run.steps for run in finished]
     if rates:
+        # evaluations are part of these rates; a start that was quicker than estimated may make one
+        # negative
         step_s = max(statistics.median(rates), 0.0)
         return Estimate(settings["start_s"] + steps * step_s, _median_of(len(rates)))
     return Estimate(fixed + steps * settings["step_s"], "estimated for the reference machine")
 
 
 def evaluations(trainer: Mapping[str, Any]) -> int:
-    """Return how often a run evaluates: step 0, every `test_freq` steps, and the last step."""
+    """Return a run's number of evaluations: step 0, every `test_freq` steps, and the last step."""
     last, every = trainer["total_training_steps"], trainer.get("test_freq", -1)
     steps = {0} if trainer.get("val_before_train", True) else set()
     if every > 0:

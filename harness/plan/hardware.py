@@ -86,6 +86,7 @@ def read_gpu(key: str) -> Gpu:
         memory_bytes=value["memory_gib"] * 2**30,
         flops=value["peak_tflops"] * 1e12,
         hbm=value["hbm_tb_s"] * 1e12,
+        # data sheets give the sum of both directions
         nvlink=value["nvlink_gb_s"] * 1e9 / 2,
         network=value["network_gb_s"] * 1e9,
         gpus_per_node=int(value["gpus_per_node"]),

@@ -40,6 +40,7 @@ class Lengths:
         goal = min(self.mean, MOST_FILLED * self.longest)
         low, high = 1e-12, 1.0 / min(goal, 1.0)
         for _ in range(80):
+            # halved on a logarithmic scale: the rate may be of any order of magnitude
             middle = math.sqrt(low * high)
             low, high = (middle, high) if _cut_mean(middle, self.longest) > goal else (low, middle)
         return high
@@ -53,17 +54,19 @@ class Lengths:
     def second_moment(self) -> float:
         """Mean of the squared length [tokens^2]."""
         x = self.rate * self.longest
+        # nearly all are of the longest length, and the terms below cancel to rounding error
         if x < 1e-4:
             return float(self.longest) ** 2
         return 2 / self.rate**2 * -(math.expm1(-x) + x * math.exp(-x))
 
     def any_active(self, responses: float) -> float:
-        """Return for how many tokens at least one of independent responses is still written.
+        """Return the tokens for which at least one of independent responses is still written.
 
         Args:
             responses: how many are written side by side, over 0.
         """
         ages = np.linspace(0.0, self.longest, 513)
+        # the mean of the longest of many: the integral of the chance that not all have ended
         ended = -np.expm1(-self.rate * ages)
         return float(np.trapezoid(1.0 - ended**responses, ages))
 

@@ -82,6 +82,7 @@ class Memory:
         over = sum(max(phase.total - self.capacity, 0.0) for phase in self.phases)
         if self.cached_tokens >= self.needed_tokens:
             return over
+        # no size of anything: it lets a setting count that only enlarges the cache
         return over + (1 - self.cached_tokens / self.needed_tokens) * GIB
 
 
@@ -113,7 +114,7 @@ def _phases(recipe: Recipe, engine: dict[str, float]) -> Iterator[Phase]:
 
 
 def _kept(recipe: Recipe) -> dict[str, float]:
-    """Return what stays on a GPU in every phase."""
+    """Return the bytes that stay on a GPU in every phase, by part."""
     parts = {"other": float(OTHER)}
     networks = [(recipe.actor, recipe.model.parameters)]
     if recipe.critic:

@@ -154,6 +154,7 @@ def read_recipe(config: Mapping[str, Any], gpus: int | None = None) -> Recipe:
         int(value_of(verl, f"{ROLLOUT}.n")),
     )
     test_freq = int(value_of(verl, "trainer.test_freq"))
+    # veRL trains a critic for GAE where the key is null
     has_critic = value_of(verl, "critic.enable", value_of(verl, "algorithm.adv_estimator") == "gae")
     recipe = Recipe(
         model=read_model(_model_name(config)),
@@ -207,10 +208,7 @@ def check_gpus(recipe: Recipe) -> None:
 
 
 def evaluation_responses(config: Mapping[str, Any]) -> int:
-    """Return the responses of one evaluation; 0 where the config does not say how many questions.
-
-    They are the sum of `evaluation.questions` times the samples per question.
-    """
+    """Return the responses of one evaluation; 0 without `evaluation.questions` in the config."""
     questions = config.get("evaluation", {}).get("questions") or {}
     samples = int(value_of(config["verl"], f"{ROLLOUT}.val_kwargs.n"))
     return samples * sum(int(number) for number in questions.values())
@@ -239,6 +237,7 @@ def value_of(verl: Mapping[str, Any], key: str, default: Any = _MISSING) -> Any:
 
 def _model_name(config: Mapping[str, Any]) -> str:
     path = str(value_of(config["verl"], "actor_rollout_ref.model.path"))
+    # a token is filled in at launch; the model is named beside it
     return str(config["model"]["name"]) if path.startswith("@") else path
 
 

@@ -72,7 +72,7 @@ class Work:
     transfer_s: float = 0.0
 
     def seconds(self, efficiency: Efficiency) -> float:
-        """Return how long it takes [s]."""
+        """Return its time [s]."""
         busy = (
             self.compute_s / efficiency.compute
             + self.memory_s / efficiency.memory
@@ -113,7 +113,7 @@ class Load:
 
 
 def step_work(load: Load) -> list[Work]:
-    """Return what each part of one step needs."""
+    """Return the work of each part of one step."""
     return list(_parts(load))
 
 
@@ -123,10 +123,8 @@ def step_seconds(load: Load, efficiency: Efficiency) -> dict[str, float]:
 
 
 def concurrency(recipe: Recipe, cached_tokens: float, prompt_tokens: float, mean: float) -> float:
-    """Return how many sequences an engine decodes at once.
-
-    The cache is filled by prompts and by responses that are written to half, on average.
-    """
+    """Return the number of sequences that an engine decodes at once, at least 1."""
+    # the cache holds prompts, and responses that are half written on average
     held = prompt_tokens + mean / 2
     return max(1.0, min(recipe.max_num_seqs, cached_tokens / held))
 

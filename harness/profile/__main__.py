@@ -77,11 +77,7 @@ def find_run(store: RunStore, name: str) -> StoredRun:
 
 
 def last_attempt(run: Path) -> Path:
-    """Return the last attempt of a run directory.
-
-    Raises:
-        UsageError: it has none.
-    """
+    """Return the last attempt of a run directory; `UsageError` if it has none."""
     attempts = sorted(run.glob("attempt-*"), key=lambda path: int(path.name.split("-")[1]))
     if not attempts:
         raise UsageError(f"{run} holds no attempt: give the directory of a run")

@@ -97,7 +97,7 @@ def period_of(snapshot: Snapshot) -> str:
 
 
 def cpu_table(snapshots: Sequence[Snapshot], names: Mapping[int, str]) -> pd.DataFrame:
-    """Return how much CPU each process used between two snapshots.
+    """Return the CPU seconds of each process between two snapshots.
 
     Returns:
         Columns begin_s, end_s, period, process, cpu_s; a process that is seen for the first time

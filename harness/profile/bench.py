@@ -58,7 +58,7 @@ def ratio_table(runs: Sequence[Measured]) -> str:
 
 
 def removal_table(runs: Sequence[Measured], what: Mapping[str, str]) -> str:
-    """Return what each switch saves: the final cell without it, as a ratio to the final cell.
+    """Return the ratio of the final cell without each switch to the final cell.
 
     Args:
         runs: of all variants.

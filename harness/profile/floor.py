@@ -43,15 +43,13 @@ class Shape:
         return self.hidden * self.vocabulary
 
     def forward_flops(self, tokens: float, length: float, *, has_logits: bool = True) -> float:
-        """Return the floating-point operations of one forward pass.
+        """Return the floating-point operations of a forward pass of `tokens` over all sequences.
 
-        Args:
-            tokens: that pass through, over all sequences.
-            length: of a sequence; with a causal mask a token attends to half of it on average.
-            has_logits: False for a critic, whose head has one output.
+        `length` is that of a sequence; a critic (`has_logits` False) has a head of one output.
         """
         weights = self.body_weights + (self.head_weights if has_logits else self.hidden)
         # scores and weighted sum: two products of hidden x context each, two operations per weight
+        # with a causal mask a token attends to half of its sequence on average
         attention = 4 * self.layers * self.hidden * length / 2
         return tokens * (2 * weights + attention)
 
@@ -142,22 +140,14 @@ def step_flops(shape: Shape, batch: Batch) -> dict[str, float]:
 
 
 def decode_bytes(shape: Shape, batch: Batch, width: int = 4) -> float:
-    """Return the bytes that decoding must read: all weights once for each token of the longest.
-
-    Args:
-        shape: of the model.
-        batch: of the step.
-        width: bytes of a number; 4 in single precision.
-    """
+    """Return the bytes that decoding must read; `width` is the bytes of a number."""
+    # all weights once for each token of the longest response: the others are decoded beside it
     return batch.longest * (shape.body_weights + shape.head_weights) * width
 
 
 def floor_s(shape: Shape, batch: Batch, speed: Speed) -> dict[str, float]:
-    """Return part -> least seconds of one step on a machine; decoding adds its memory traffic.
-
-    Arithmetic and traffic of decoding are added, not overlapped: the two limits are of one size
-    only where neither matters.
-    """
+    """Return part -> least seconds of one step on a machine; decoding adds its memory traffic."""
+    # added, not overlapped: the two limits are of one size only where neither matters
     parts = {name: flops / speed.flops for name, flops in step_flops(shape, batch).items()}
     parts["generation and scoring"] += decode_bytes(shape, batch) / speed.bytes
     return parts
@@ -174,11 +164,13 @@ def measure_speed(shape: Shape, rows: int) -> Speed:
     left = generator.standard_normal((rows, shape.hidden), dtype=np.float32)
     right = generator.standard_normal((shape.hidden, shape.intermediate), dtype=np.float32)
     out = np.empty((rows, shape.intermediate), dtype=np.float32)
+    # once untimed: the first product starts the threads
     np.matmul(left, right, out=out)
     products = max(1, int(2e9 / (2 * rows * shape.hidden * shape.intermediate)))
     best = min(_seconds(left, right, out, products) for _ in range(REPEATS))
     source = np.ones(COPY_BYTES // 8)
     target = np.empty_like(source)
+    # once untimed: the first copy has the pages of the target made
     np.copyto(target, source)
     copies = []
     for _ in range(REPEATS):

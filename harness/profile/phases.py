@@ -80,6 +80,7 @@ def step_parts(step: Mapping[str, Any]) -> dict[str, float]:
 
 def median_parts(steps: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Return part -> median seconds over the steps after the first; over all if there is one."""
+    # the first step warms everything up
     later = [step_parts(step) for step in (steps[1:] or steps)]
     return {name: float(pd.Series([p[name] for p in later]).median()) for name in later[0]}
 
@@ -118,11 +119,6 @@ def wall_table(
 
 
 def startup_s(snapshots: Sequence[Snapshot], first_step_s: float) -> float:
-    """Return the seconds from the start of an attempt to the beginning of its first step.
-
-    Args:
-        snapshots: of the launcher.
-        first_step_s: how long the first step took.
-    """
+    """Return the seconds from an attempt's start to the beginning of its first step; or NaN."""
     start = start_phases(snapshots)
     return float(start["end_s"].iloc[-1]) - first_step_s if len(start) else float("nan")

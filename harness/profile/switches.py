@@ -58,10 +58,7 @@ def variants() -> dict[str, tuple[str, ...]]:
 
 
 def declared(section: Literal["sizes", "long"]) -> dict[str, tuple[str, ...]]:
-    """Return variant -> overrides of a section of the file beside `switches`.
-
-    `sizes` are batches of 256 sequences, `long` whole cells of 60 steps, one or two at once.
-    """
+    """Return variant -> overrides: `sizes` of 256 sequences, `long` cells of 60 steps."""
     document = yaml.safe_load(SWITCHES_FILE.read_text(encoding="utf-8"))
     items: Mapping[str, Mapping[str, list[str]]] = document[section]
     return {name: tuple(item["words"]) for name, item in items.items()}

@@ -99,13 +99,9 @@ def start_text(rows: pd.DataFrame, run_id: str, metric: str) -> str:
 
 
 def window_of(rows: pd.DataFrame, run_id: str, metric: str, end: int | None = None) -> pd.DataFrame:
-    """Return the rows that a value at the end of training is the mean of, by step.
+    """Return the rows, by step, whose mean is a value at the end of training.
 
-    Args:
-        rows: columns row_id, run_id, step, metric, value.
-        run_id: the run.
-        metric: full name.
-        end: step that is taken for the end; None is the last of the run.
+    `end` is the step that is taken for the end; None is the last of the run.
     """
     own = rows[rows["run_id"].astype(str) == run_id]
     last = int(own["step"].max()) if end is None else int(end)
@@ -116,6 +112,7 @@ def window_of(rows: pd.DataFrame, run_id: str, metric: str, end: int | None = No
 
 
 def _mean(rows: pd.DataFrame) -> float:
+    # as in the tables: one undefined step makes the mean undefined
     return float(rows["value"].mean(skipna=False)) if len(rows) else float("nan")
 
 

@@ -63,7 +63,7 @@ def origin_of(row: Row, study: Study) -> Origin:
 
 
 def formula_of(row: Row) -> list[str]:
-    """Return where the metric of a row is defined, and how; nothing for a row without one."""
+    """Return the definition of a row's metric and its place; nothing for a row without one."""
     metric = str(row.values.get("metric", ""))
     if not metric:
         return []
@@ -170,7 +170,7 @@ def _of_claim(row: Row) -> Origin:
 
 
 def _claim_values(row: Row, home: Path, runs: Sequence[str]) -> list[str]:
-    """Return what each part of the rule takes from each run: its ends, or its curve."""
+    """Return the values that each part of the rule takes from each run: its ends, or its curve."""
     rows, _ = read_rows(home)
     arm_of = dict(zip(rows["run_id"].astype(str), rows["arm"].astype(str), strict=True))
     found = []
@@ -183,8 +183,9 @@ def _claim_values(row: Row, home: Path, runs: Sequence[str]) -> list[str]:
 
 
 def _taken(name: str, rows: pd.DataFrame, run: str, metric: str) -> str:
-    """Return what a quantity takes from one run, by its name (harness/claims/quantities.py)."""
+    """Return the values that a quantity takes from one run, by the quantity's name."""
     parts = []
+    # the names are those of harness/claims/quantities.py
     if "end of training" in name:
         parts.append(f"end {end_text(rows, run, metric)}")
     if name.endswith("the start"):
@@ -202,7 +203,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _of_entry(row: Row) -> Origin:
-    """Return what a row of another table says about its runs and its making, in its own words."""
+    """Return the runs and the making of a row of another table, as the row states them."""
     named = row.values.get("run_ids") or row.values.get("runs") or row.values.get("run_id") or ()
     runs = _names(named) or tuple(run for _, run in _figure_runs(row))
     lines = [
@@ -227,8 +228,13 @@ def _figure_runs(row: Row) -> list[tuple[str, str]]:
 def _stream(study: Study, run_id: str, name: str) -> str:
     """Return the file of a run's last attempt, or what it is called there."""
     path = run_directory(study, run_id)
-    attempts = sorted(path.glob("attempt-*")) if path else []
+    attempts = sorted(path.glob("attempt-*"), key=_number) if path else []
     return shown(attempts[-1] / name) if attempts else f"runs/{run_id}/attempt-<last>/{name}"
+
+
+def _number(attempt: Path) -> int:
+    # as text, attempt-10 would come before attempt-9
+    return int(attempt.name.rpartition("-")[2])
 
 
 def _some(names: Sequence[str]) -> str:

@@ -53,7 +53,7 @@ def study_of(table: Path) -> Study:
 
 
 def run_lines(study: Study, run_id: str) -> list[str]:
-    """Return what is known of a run: state, code, and its files or how to make them."""
+    """Describe a run: state, code, and its files or the command that makes them."""
     cell = study.cells.get(run_id)
     lines = [f"run {run_id}"]
     if cell is not None:
@@ -73,7 +73,7 @@ def run_lines(study: Study, run_id: str) -> list[str]:
 
 @cache
 def note_of(commit: str) -> str:
-    """Return why the code of a commit cannot be looked at; "" if it can."""
+    """As `commit_note` of this checkout; git is called once for each commit."""
     return commit_note(ROOT, commit)
 
 
@@ -134,7 +134,7 @@ def _of_bundle(folder: Path, manifest: Mapping[str, Any]) -> Study:
 
 
 def _command_of(name: str, manifest: Mapping[str, Any]) -> str:
-    """Return how a bundle's runs are made again, or what it says of them if it is no command."""
+    """Return the command that makes a bundle's runs again, or else a clause on them."""
     scale, _, ablation = name.partition("/")
     if manifest.get("command"):
         return str(manifest["command"])

@@ -95,9 +95,9 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, Mapping[str, Any]]:
     """Return the rows of a table, with a column row_id, and the document around them.
 
     Raises:
-        DamagedError: it cannot be read.
-        UsageError: it has no row ids.
+        HarnessError: it cannot be read, or has no row ids.
     """
+    # with the time of the last change: a file that was written again is read again
     return _read(path, path.stat().st_mtime_ns)
 
 
@@ -232,5 +232,6 @@ def _near(row_id: str, ids: Iterable[str]) -> str:
         if alike:
             pool = alike
             break
+    # each comparison is slow, and a table of samples has tens of thousands of ids
     close = difflib.get_close_matches(row_id, pool[:_SEARCHED], n=3, cutoff=0.0)
     return f"the nearest of {len(names)} are {', '.join(close)}" if close else "it has no rows"

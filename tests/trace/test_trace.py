@@ -247,8 +247,10 @@ def test_runs_that_are_there_are_named_with_their_files(tmp_path: Path) -> None:
     for name in TABLES:
         shutil.copy(RESULTS / name, tmp_path / name)
     row = runs().iloc[0]
-    attempt = tmp_path / "runs" / str(row["run_id"]) / "attempt-1"
-    attempt.mkdir(parents=True)
+    # the last one by its number: as text, attempt-10 comes before attempt-9
+    attempt = tmp_path / "runs" / str(row["run_id"]) / "attempt-10"
+    for folder in (attempt, attempt.with_name("attempt-9")):
+        folder.mkdir(parents=True)
     for name in ("spec.yaml", "record.json"):
         (attempt.parent / name).write_text("{}")
     text = trace.trace_text(tmp_path / "steps.parquet", f"{row['row_id']}/1/reward")
