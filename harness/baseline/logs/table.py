@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -40,15 +41,19 @@ def read_table(path: Path) -> pd.DataFrame:
     if twice:
         raise DamagedError(f"{path} has two columns {listed(twice)}: which one counts? Rename one")
     try:
-        frame = pd.read_csv(
-            path,
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-            index_col=False,
-            skip_blank_lines=False,
-            on_bad_lines="error",
-        )
+        # where every row is longer than the head, pandas cuts them and only warns
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path,
+                dtype=str,
+                keep_default_na=False,
+                encoding="utf-8-sig",
+                # else the first column of rows with one cell too many would become an index
+                index_col=False,
+                skip_blank_lines=False,
+                on_bad_lines="error",
+            )
     except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise DamagedError(f"{path} is not a CSV file: {error}") from error
     if frame.empty:

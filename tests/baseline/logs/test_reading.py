@@ -194,6 +194,14 @@ def test_a_csv_that_cannot_be_trusted_is_refused(tmp_path: Path, text: str, said
         read_log(write(tmp_path / "log.csv", text), mapping)
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_csv_whose_rows_are_all_too_long_is_refused_outside_of_tests_too(tmp_path: Path) -> None:
+    """Here warnings are errors; where they are not, pandas cuts such rows and goes on."""
+    path = write(tmp_path / "log.csv", "step,reward\n1,0.5,9\n2,0.6,9\n")
+    with pytest.raises(DamagedError, match="CSV"):
+        read_log(path, Mapping())
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
