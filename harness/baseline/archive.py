@@ -25,13 +25,14 @@ ENDINGS = (".tar.gz", ".tgz", ".zip")
 MOST_BYTES = 1 << 30
 """Largest bundle that is unpacked, 1 GiB: larger is no bundle."""
 
+# the earliest that zip can say
 _DATE = (1980, 1, 1, 0, 0, 0)
 _CHUNK = 1 << 20
 _NAME = re.compile(r"(?P<study>[^/@]+/[^/@]+)@(?P<version>v[1-9]\d*)")
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a file is an archive, by its ending."""
+    """Tell whether a file is an archive, by its ending."""
     return path.name.endswith(ENDINGS) and path.is_file()
 
 
@@ -127,6 +128,7 @@ def read_archive(path: Path, into: Path, *, is_judged: bool = False) -> Bundle:
     try:
         bundle = verify_bundle(into, is_judged=is_judged)
     except DamagedError as error:
+        # the user knows the archive, not where it was unpacked
         raise DamagedError(str(error).replace(str(into), str(path))) from error
     if bundle.name.replace("@", "/") != next(iter(folders)):
         raise _refused(path, f"its folder does not say {bundle.name}")
@@ -168,6 +170,7 @@ def _tar(files: list[tuple[str, bytes]]) -> bytes:
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in files:
             entry = tarfile.TarInfo(name)
+            # no time, owner or group: those of a machine would change the bytes
             entry.size, entry.mode = len(data), 0o644
             archive.addfile(entry, io.BytesIO(data))
     return gzip.compress(raw.getvalue(), compresslevel=9, mtime=0)
@@ -178,6 +181,7 @@ def _zip(files: list[tuple[str, bytes]]) -> bytes:
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, data in files:
             entry = zipfile.ZipInfo(name, _DATE)
+            # 3 is Unix, whatever system packs it
             entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, 3
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, data)

@@ -36,26 +36,13 @@ def list_text(baselines: Path) -> str:
 
 
 def code_notes(manifest: Mapping[str, Any], root: Path) -> list[str]:
-    """Return a sentence for each commit of a bundle whose code cannot be looked at in a checkout.
-
-    Args:
-        manifest: of the bundle.
-        root: the checkout.
-    """
+    """Return a sentence for each commit of a bundle whose code a checkout does not have."""
     noted = ((str(commit), commit_note(root, str(commit))) for commit in manifest["commits"])
     return [f"{commit[:12]}: {note}" for commit, note in noted if note]
 
 
 def show_text(directory: Path, root: Path) -> str:
-    """Return what a bundle is, in words, and its ends by arm and seed.
-
-    Args:
-        directory: of the bundle.
-        root: the checkout, in which its commits are looked up.
-
-    Raises:
-        DamagedError: a file is missing or changed.
-    """
+    """Describe a bundle: facts, runs, and its ends by arm; commits are looked up in `root`."""
     bundle = read_bundle(directory)
     return "\n\n".join([_facts(bundle, root), _presence(bundle), _ends(bundle)])
 

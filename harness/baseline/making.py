@@ -40,6 +40,7 @@ def store_bundle(results: Results, folder: Path, *, because: str = "") -> Path:
             f"this study is not stored as a baseline, since {objections[0]}: correct it, or say why"
             " it shall be stored all the same by because=<reason>"
         )
+    # by their ids, which name the work: the same runs under another version would be a double
     cells = sorted(results.tables.runs["cell_id"].astype(str))
     for version in versions(folder):
         stored = read_manifest(folder / f"v{version}")
@@ -69,7 +70,7 @@ def bundle_of(results: Results, name: str) -> Bundle:
 
 
 def _objections(results: Results) -> list[str]:
-    """Return why a study should not become a reference."""
+    """Return the reasons why a study should not become a reference."""
     found = []
     if results.is_too_little:
         found.append(f"it is only {results.study.label} of the study")

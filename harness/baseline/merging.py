@@ -82,7 +82,7 @@ def _check_protocol(first: Bundle, second: Bundle) -> None:
 
 
 def _objections(first: Bundle, second: Bundle) -> list[str]:
-    """Return what a seed's numbers may depend on besides the protocol, and differs."""
+    """Return the differences, beside the protocol, on which a seed's numbers may depend."""
     found = []
     for key in ("versions", "python", "hardware", "commits", "licence", "citation"):
         mine, other = {key: first.manifest.get(key)}, {key: second.manifest.get(key)}
@@ -113,7 +113,8 @@ def _shared_runs(first: Bundle, second: Bundle) -> set[tuple[str, int]]:
 
 
 def _differ(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two cells contradict each other; older bundles say less of a launch."""
+    """Tell whether two cells contradict each other."""
+    # in the keys of both: older bundles say less of a launch
     return any(mine[key] != other[key] for key in mine.keys() & other.keys())
 
 
@@ -140,6 +141,7 @@ def _bits(table: pd.DataFrame, run_id: str) -> list[tuple[Any, ...]]:
 
 def _together(mine: pd.DataFrame, other: pd.DataFrame, added: set[str]) -> pd.DataFrame:
     new = other[other["run_id"].astype(str).isin(added)]
+    # two categories of other values do not concatenate to a category
     text = [name for name in mine.columns if isinstance(mine[name].dtype, pd.CategoricalDtype)]
     plain = dict.fromkeys(text, "str")
     both = pd.concat([mine.astype(plain), new.astype(plain)], ignore_index=True)

@@ -22,13 +22,9 @@ STUDY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 def write_version(
     folder: Path, description: Mapping[str, Any], curves: pd.DataFrame, scores: pd.DataFrame
 ) -> Path:
-    """Write the next version of a study and return its directory.
+    """Write the next version of a study, `baselines/runs/<scale>/<study>`; return its directory.
 
-    Args:
-        folder: `baselines/runs/<scale>/<study>`.
-        description: the manifest without name, files and digest.
-        curves: rows of the curves table.
-        scores: rows of the scores table; none for an import.
+    `description` is the manifest without name, files and digest; an import has no scores.
 
     Raises:
         UsageError: the study's name is not of the form `<scale>/<study>`, the directory cannot be
@@ -71,6 +67,7 @@ def place_version(final: Path, fill: Callable[[Path], None]) -> Path:
         raise UsageError(f"{final.parent} cannot be written: {error.strerror}") from error
     try:
         fill(half)
+        # mkdtemp makes it for this user alone
         half.chmod(0o755)
         # a directory that holds files is never replaced: the system refuses
         os.rename(half, final)
@@ -93,5 +90,6 @@ def _write(
         name: {"sha256": sha256(half / name), "bytes": (half / name).stat().st_size}
         for name in (CURVES, SCORES)
     }
+    # last: it is over all else, the hashes of the tables among it
     manifest["digest"] = content_hash(manifest)
     (half / MANIFEST).write_text(manifest_text(manifest))

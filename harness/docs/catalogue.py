@@ -187,7 +187,7 @@ def _size(ablation: Ablation, start: str) -> str:
 
 
 def _micro_cost(ablation: Ablation) -> str:
-    """Return what the whole study takes on the reference machine, by the scale's own estimate."""
+    """Return the time of the whole study on the reference machine, by the scale's own estimate."""
     estimate, at_once = _micro_cell(ablation.steps)
     cells = len(arms_of(ablation)) * len(select_seeds(None, ablation.seeds))
     return f"{minutes(estimate.cell_s * cells / at_once)} on 2 cores ({estimate.source})"
@@ -195,7 +195,7 @@ def _micro_cost(ablation: Ablation) -> str:
 
 @cache
 def _micro_cell(steps: int) -> tuple[Estimate, int]:
-    """Return what a cell of this many steps takes, in any arm, and how many run at once."""
+    """Return the time of a cell of so many steps, in any arm, and how many run at once."""
     overrides = ["ablation=kl_penalty", "scale=micro", "levels=[none]", "seeds=1", f"steps={steps}"]
     with configs.session():
         study = make_study(overrides)

@@ -157,7 +157,7 @@ def read_table(name: str, raw: Mapping[str, Any], where: str) -> Table:
 
 
 def _common(name: str, raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return what every entry must have, checked."""
+    """Return the fields that every entry must have, checked."""
     values = {key: _need(name, raw, key, where) for key in _COMMON}
     if values["unit"] not in UNITS:
         raise DamagedError(

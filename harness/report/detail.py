@@ -25,7 +25,7 @@ COUNTS: Mapping[str, str] = {
 
 
 def answers_section(results: Results) -> Section:
-    """Return what the answers of the last evaluation were, per split and arm."""
+    """Return the outcomes of the last evaluation, per split and arm."""
     splits = [split_of(m)[1] for m in results.metrics if m.startswith("accuracy_")]
     shown = [column for column in EVALUATION if column.name not in ("accuracy", "samples")]
     rows: list[Row] = []
@@ -98,7 +98,7 @@ def cost_section(results: Results) -> Section:
 
 
 def health_section(results: Results) -> Section:
-    """Return what was wrong with the records, and how well rollout and training agree."""
+    """Return the faults of the records, and the gap between rollout and training."""
     runs = results.tables.runs
     notes = [
         *(_count_note(runs, column, words) for column, words in COUNTS.items()),
@@ -165,6 +165,7 @@ def _count_note(runs: pd.DataFrame, column: str, words: str) -> str:
     # rows of cells that never started are not missing, the cell is
     counted = runs[(runs["attempts"] > 0) & (runs[column].fillna(0) != 0)]
     if counted.empty:
+        # said even so: a line that is left out could mean that nobody looked
         return f"0 {words}."
     where = ", ".join(
         f"{number(row[column], 'rows')} in `{row['run_id']}` ({row['status']})"

@@ -89,11 +89,7 @@ class Deviations(Form):
 
 
 def read_settings(path: Path = FILE) -> list[Setting]:
-    """Read the file.
-
-    Raises:
-        DamagedError: a field is missing or unknown, or an entry says nothing of what we do.
-    """
+    """Read the file; `DamagedError` if an entry is not of the form."""
     return [*read_form(Deviations, path, place=path.name).settings.values()]
 
 
@@ -113,7 +109,7 @@ def composed(scales: Sequence[str]) -> dict[str, Mapping[str, Any]]:
 def what_we_set(
     setting: Setting, recipes: Mapping[str, Mapping[str, Any]], replaced: Collection[str] = ()
 ) -> str:
-    """Return what the recipes hold of a setting, and the file that does the rest.
+    """Return the values of a setting in the recipes, and the file that does the rest.
 
     Args:
         setting: the setting.
@@ -171,7 +167,7 @@ def table(
 
 
 def of_runs(scale: str, arms: Mapping[str, Mapping[str, Any]]) -> list[Block]:
-    """Return what a report says of the deviations of its runs.
+    """Return the blocks of a report on the deviations of its runs.
 
     Args:
         scale: of the runs; that of a shadow begins with `harness.spec.shadow.SCALE_PREFIX`.
@@ -251,10 +247,10 @@ def _values(key: str, recipes: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _value(key: str, tree: Mapping[str, Any]) -> Any:
     value: Any = tree
-    for word in key.split("."):
-        if not isinstance(value, Mapping) or word not in value:
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
             return _absent(value)
-        value = value[word]
+        value = value[part]
     return value
 
 

@@ -51,7 +51,7 @@ def head(results: Results) -> list[Block]:
 
 
 def warning(results: Results) -> str:
-    """Return what must be said before any number; "" if nothing must."""
+    """Return the warning that stands before all numbers, "" for none."""
     return " ".join(filter(None, [_too_little(results), _not_done(results)]))
 
 

@@ -42,13 +42,7 @@ def nested_values(finals: pd.DataFrame) -> dict[str, dict[str, dict[int, float]]
 def effect_table(
     tables: Tables, values: Values, arms: Sequence[str], metrics: Sequence[str]
 ) -> pd.DataFrame:
-    """Return one row per metric and arm: the arm minus the control, with two intervals.
-
-    Args:
-        tables: of the study, for the scores of single samples.
-        values: from `nested_values`.
-        arms: the control first.
-        metrics: full names.
+    """Return one row per metric and arm: the arm minus the control (the first), two intervals.
 
     Returns:
         Columns `COLUMNS`. Seeds that one of the two arms lacks are left out; without a common seed
@@ -59,7 +53,8 @@ def effect_table(
 
 
 def effect_seed(row_id: str) -> int:
-    """Return the seed of an effect's bootstrap: its name decides, so that it can be made again."""
+    """Return the seed of an effect's bootstrap."""
+    # its name alone decides: a row is the same whatever other rows its table has
     return int.from_bytes(hashlib.sha256(row_id.encode()).digest()[:8], "big")
 
 

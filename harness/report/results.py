@@ -98,11 +98,7 @@ def assemble(tables: Tables, study: StudyRecord, document: Mapping[str, Any]) ->
 
 
 def read_results(out: Path, document: Mapping[str, Any]) -> Results:
-    """Compute the same from the tables and study.json, where the runs are on another machine.
-
-    Raises:
-        DamagedError: one of the files is missing or damaged.
-    """
+    """Compute the same from tables and study.json, where the runs are on another machine."""
     tables = Tables(**{name: read_parquet(out / f"{name}.parquet") for name in TABLES})
     return assemble(tables, read_study(out), document)
 
@@ -118,7 +114,7 @@ def arm_order(document: Mapping[str, Any], present: set[str]) -> tuple[str, ...]
 
 
 def report_metrics(document: Mapping[str, Any], splits: Sequence[str]) -> tuple[str, ...]:
-    """Return the metrics of the report: the file's, then the standing ones.
+    """Return the metrics of the report: the file's, then `PRIMARY` and the accuracies.
 
     Raises:
         UsageError: the file names a metric that there is not.

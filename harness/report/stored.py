@@ -116,7 +116,7 @@ def collect_results(
 
 
 def verdict_document(results: Results) -> dict[str, Any]:
-    """Return what stands in verdicts.json; an undefined number is null."""
+    """Return the document of verdicts.json; an undefined number is null."""
     return {
         "schema_version": SCHEMA_VERSION,
         "command": results.study.command,
@@ -156,11 +156,7 @@ def stored_cells(store: RunStore, out: Path, steps: int) -> list[CellSpec]:
 def load_results(given: Mapping[str, str]) -> tuple[Results, Path, Path]:
     """Return the results of a request that ran earlier, without claims; writes nothing.
 
-    They come from its runs where all of them are here, so that a session that was killed before it
-    wrote tables is seen too; else, as in a fresh clone, from its tables.
-
-    Args:
-        given: ablation, scale, results_dir and partial.
+    `given` has ablation, scale, results_dir and partial.
 
     Returns:
         The results, the directory of the ablation, and the one of the request.
@@ -172,6 +168,8 @@ def load_results(given: Mapping[str, str]) -> tuple[Results, Path, Path]:
     root = Path(given["results_dir"], given["scale"], given["ablation"])
     out = root / "partial" / given["partial"] if given["partial"] else root
     store = RunStore(root)
+    # from its runs where all are here, so that a session that was killed before it wrote tables is
+    # seen too; else, as in a fresh clone, from its tables
     if not has_runs(store, out):
         return read_results(out, ablation), root, out
     cells = stored_cells(store, out, int(ablation["steps"]))
@@ -179,7 +177,7 @@ def load_results(given: Mapping[str, str]) -> tuple[Results, Path, Path]:
 
 
 def has_runs(store: RunStore, out: Path) -> bool:
-    """Return whether every run that the tables name is here; True if there are no tables yet."""
+    """Tell whether every run that the tables name is here; True if there are no tables yet."""
     path = out / "runs.parquet"
     return not path.is_file() or set(_listed(path)) <= {run.path.name for run in store.runs()}
 

@@ -78,6 +78,7 @@ def study_of(
         command: see `StudyRecord`.
     """
     first, plan = runs[0], evaluation_plan(runs[0].spec)
+    # reversed: of the runs of an arm the first one stays
     by_arm = {run.record.arm: run.spec for run in reversed(runs)}
     machines: list[Mapping[str, Any]] = [
         {key: record[key] for key in ("python", "versions", "hardware") if key in record}
@@ -103,6 +104,7 @@ def study_of(
                 for arm in arms
             },
         },
+        # one by one: mappings cannot be members of a set
         machines=[item for at, item in enumerate(machines) if item not in machines[:at]],
     )
 

@@ -24,17 +24,14 @@ READERS: dict[str, Callable[[Path, Mapping], Log]] = {
 
 
 def is_log(path: Path) -> bool:
-    """Return whether a file looks like a log, by its name."""
+    """Tell whether a file looks like a log, by its name."""
     return path.is_file() and bool(_guess(path))
 
 
 def read_log(path: Path, mapping: Mapping, *, format_: str = "") -> Log:
     """Read a log and check it.
 
-    Args:
-        path: the file.
-        mapping: from foreign names to ours.
-        format_: one of `READERS`; "" goes by the name of the file and, for CSV, its first line.
+    `format_` is one of `READERS`; "" goes by the name of the file and, for CSV, its first line.
 
     Raises:
         UsageError: there is no such file or format, or nothing in it is known.

@@ -104,6 +104,7 @@ def _cells(rows: pd.DataFrame, source: str) -> list[dict[str, Any]]:
     cells = []
     for (arm, seed), own in rows.groupby(["arm", "seed"], sort=True):
         number = int(own["seed"].iloc[0])
+        # of the content of the logs: the same log imported twice has the same ids
         cell_id = content_hash({"imported": source, "arm": str(arm), "seed": number})
         cells.append(
             {

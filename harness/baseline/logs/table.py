@@ -62,11 +62,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def column_of_table(path: Path, frame: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column by its name.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """Return a column by its name; `UsageError` if there is none."""
     if name not in frame.columns:
         raise UsageError(f"{path} has no column {name!r}: it has {listed(map(str, frame.columns))}")
     return frame[name]
@@ -80,6 +76,7 @@ def whole_numbers(path: Path, column: pd.Series) -> npt.NDArray[np.int64]:
     """
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
     wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
+    # beyond it a float does not hold every whole number
     wrong = wrong if wrong.size else np.flatnonzero(np.abs(numbers) > 2**53)
     if wrong.size:
         raise _wrong(path, column, int(wrong[0]), "a whole number")

@@ -24,7 +24,7 @@ _EXTREMES = ("__MIN", "__MAX")
 
 
 def is_chart(head: Sequence[str]) -> bool:
-    """Return whether column names are those of an exported chart."""
+    """Tell whether column names are those of an exported chart."""
     return any(_BETWEEN in name and f"{name}__MIN" in head for name in head)
 
 
@@ -41,6 +41,7 @@ def read_wandb(path: Path, mapping: Mapping) -> Log:
     unmapped: dict[str, None] = {}
     seen: set[str] = set()
     for name in map(str, frame.columns):
+        # the last one, since the name of a run may hold it too
         run, between, metric = name.rpartition(_BETWEEN)
         if not between or name.endswith(_EXTREMES):
             continue

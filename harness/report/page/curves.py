@@ -48,7 +48,7 @@ class Grid(NamedTuple):
 
 
 def kept_points(value_N: np.ndarray, most: int = MOST_POINTS) -> np.ndarray:
-    """Return which points of a curve to draw: of equal stretches the lowest and the highest.
+    """Return the points of a curve that are drawn: of equal stretches the lowest and the highest.
 
     Args:
         value_N: values in the order of their steps; NaN is a gap.
@@ -74,6 +74,7 @@ def kept_points(value_N: np.ndarray, most: int = MOST_POINTS) -> np.ndarray:
         (start_S + np.where(is_gap, -np.inf, value_SW).argmax(axis=1))[has_value],
         (start_S + is_gap.argmax(axis=1))[is_gap.any(axis=1)],
     ]
+    # the padding looks like a gap: what is found in it lies beyond the curve and is cut off below
     inside = np.concatenate(found)
     return np.unique(np.concatenate([[0], inside[inside < count - 1], [count - 1]]))
 
@@ -127,6 +128,7 @@ def all_curves(
         themselves, the smoothed mean and the seeds.
     """
     by_metric = _rows_by_metric(steps, arms)
+    # the mean and the band of every metric are drawn; what a page has no room for is single seeds
     curves, left = [], most_seed_points
     for metric in metrics:
         rows = by_metric.get(metric, Rows(*(np.empty(0),) * 4))
@@ -228,7 +230,7 @@ def _description(metric: str) -> dict[str, Any]:
 
 
 def _gap(rows: Rows, arms: Sequence[str], grids: Mapping[str, Grid]) -> str:
-    """Return what of a metric is missing, in words; "" if nothing is."""
+    """Return a sentence on what a metric lacks; "" for nothing."""
     count, undefined = rows.value_N.size, int((~np.isfinite(rows.value_N)).sum())
     if not count:
         return "No finished run has a value of this metric."

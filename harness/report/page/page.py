@@ -71,6 +71,7 @@ def render(page: Page) -> str:
             library=plotting_library(),
             library_version=version("plotly"),
             data=packed(
+                # allow_nan: a browser's JSON has no NaN and would refuse the whole page
                 json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
             ),
             limits=_limits(),
@@ -86,10 +87,8 @@ def packed(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def plotting_library() -> str:
-    """Return plotly.js, packed: a third of its size, and read faster than the text.
-
-    Read from plotly's files, since importing the package takes longer than making the page.
-    """
+    """Return plotly.js, packed: a third of its size, and read faster than the text."""
+    # from plotly's files, since importing the package takes longer than making the page
     return packed((files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"))
 
 

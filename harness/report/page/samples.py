@@ -52,7 +52,7 @@ def marked_text(text: str) -> list[list[Any]]:
 
 
 def repetitions(text: str) -> list[Span]:
-    """Return where a text repeats itself.
+    """Return the passages in which a text repeats itself.
 
     Passages of at least `REPEATED_WORDS` words that stood in it before, and stretches of at least
     `REPEATED_CHARS` characters that repeat a unit of up to 12 characters. The first occurrence is
@@ -131,7 +131,7 @@ def sample_data(
 
 
 def _group_of(row: Mapping[Any, Any]) -> tuple[int, int, str, str, int]:
-    """Return what the samples of a group share; in the order of the page."""
+    """Return the key that the samples of a group share; it sorts as the page does."""
     seed, sample, step = (int(row[key]) for key in ("seed", "sample", "step"))
     return seed, sample, str(row["split"]), str(row["question_id"]), step
 

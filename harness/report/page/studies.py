@@ -68,7 +68,7 @@ class Budget:
 
 
 def read_study(results: Results, folder: Path, place: str, budget: Budget | None = None) -> Study:
-    """Return what the page shows of the results of a study.
+    """Return a study as the page shows it.
 
     Args:
         results: of the study.
@@ -112,7 +112,7 @@ def stored_grades(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _data(results: Results, key: str, folder: Path, budget: Budget) -> dict[str, Any]:
-    """Return what the scripts of the page draw from."""
+    """Return the data that the scripts of the page draw from."""
     tables, arms = results.tables, results.arms
     columns = ["arm", "seed", "step", "metric", "value"]
     drawn = tables.steps.loc[tables.steps["run_id"].isin(set(results.done["run_id"])), columns]
