@@ -165,6 +165,7 @@ def draw_series(axes: Axes, one: Series, arms: Sequence[str], *, has_markers: bo
         label=one.label or None,
         zorder=2 if is_faint else 3,
     )
+    # the id of the line in the SVG: whose points these are
     line.set_gid(f"{one.role}:{'+'.join(one.sources)}:{one.arm}")
     return line
 
@@ -244,6 +245,7 @@ def _draw_plot(axes: Axes, plot: Plot, arms: Sequence[str]) -> dict[str, Artist]
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     if len({x for one in plot.series for x in one.x if math.isfinite(x)}) == 1:
         axes.margins(x=0)
+        # one step alone would make an axis of no width
         axes.set_xlim(axes.dataLim.x0 - 1.0, axes.dataLim.x0 + 1.0)
     if plot.x_range:
         axes.set_xlim(*plot.x_range)
@@ -251,6 +253,7 @@ def _draw_plot(axes: Axes, plot: Plot, arms: Sequence[str]) -> dict[str, Artist]
         axes.set_ylim(*plot.y_range)
     if plot.x_ticks:
         axes.set_xticks(plot.x_ticks)
+        # named steps stand alone: a logarithmic axis has ticks between them
         axes.set_xticks([], minor=True)
     if plot.x_scale != "linear":
         axes.xaxis.set_major_formatter("{x:g}")

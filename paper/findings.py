@@ -41,11 +41,7 @@ class Quantity:
 
 
 def quantities(claim: str, paper: Paper) -> list[Quantity]:
-    """Return the published numbers of a claim; none where the paper has words alone.
-
-    Raises:
-        DamagedError: an entry names a kind or a reference that there is not.
-    """
+    """Return the published numbers of a claim; none where the paper states none."""
     return [_quantity(claim, raw, paper) for raw in _read().get(claim, ())]
 
 
@@ -111,7 +107,7 @@ def _ends(curve: Curve, raw: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def largest_fall(curve: Curve, window: float) -> float:
-    """Return how far the mean over the last `window` steps falls below its highest so far.
+    """Return the largest fall of the mean over the last `window` steps below its highest so far.
 
     Points are as far apart as they were published; a mean starts where a whole window lies behind.
     """

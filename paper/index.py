@@ -20,12 +20,7 @@ belongs to with their verdicts, and what is missing. Ids and what they are: docs
 
 
 def write_index(ids: Sequence[str], source: str, out: Path) -> Path:
-    """Write the page from the files that stand in a directory.
-
-    Args:
-        ids: of the figures and tables, in order; one that is not there is named as not built.
-        source: the word of the command line.
-        out: the directory.
+    """Write the page from the files in a directory; an id without files is named as not built.
 
     Raises:
         UsageError: the directory cannot be written.
@@ -75,5 +70,5 @@ def _claim(claim: Mapping[str, Any]) -> str:
 
 
 def _kinds(verdict: Mapping[str, Any], claim: Mapping[str, Any]) -> list[str]:
-    """Return what a verdict is worth: its standing, where there is one, and the claim's role."""
+    """Return the weight of a verdict: its standing, where there is one, and the claim's role."""
     return [*([verdict["standing"]] if verdict["standing"] != NOTHING else []), claim["role"]]

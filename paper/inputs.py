@@ -79,7 +79,7 @@ class Inputs:
     """Everything that figures and tables are made from.
 
     Attributes:
-        source: the word of the command line.
+        source: as on the command line.
         paper: published tables and curves.
         draws_paper: whether published data are drawn.
         studies: ours that are drawn; () with source=paper.
@@ -169,7 +169,7 @@ def read_inputs(
 
 
 def missing_study(ablation: str, inputs: Inputs) -> str:
-    """Return why there are no runs of an ablation, and the command that would make them."""
+    """Return a sentence on an ablation without runs, with the command that would make them."""
     lines = [line for line in inputs.sheets[inputs.scales[0]] if line.claim.ablation == ablation]
     commands = [decided_text(line) for line in lines if line.decided_by]
     # an ablation can speak to several claims: what can be run at the scale of the sheet comes first

@@ -118,11 +118,7 @@ class Layout(Form):
 
 @cache
 def read_layout(path: Path = FIGURES) -> Layout:
-    """Return what figures.yaml holds.
-
-    Raises:
-        DamagedError: an entry has an unknown key or lacks one.
-    """
+    """Read figures.yaml; `DamagedError` if an entry is not of the form."""
     return read_form(Layout, path, place=path.name)
 
 
@@ -137,11 +133,7 @@ def read_families() -> tuple[tuple[str, ...], ...]:
 
 
 def find_id(wanted: str, ids: Sequence[str], aliases: Mapping[str, str]) -> str:
-    """Return the id that a word names, itself or by another version's number.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """Return an id as it is, or by another version's number; `UsageError` if there is none."""
     found = aliases.get(wanted, wanted)
     if found not in ids:
         raise UsageError(f"there is no {wanted!r}: {suggest(wanted, [*ids, *aliases])}")

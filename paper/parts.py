@@ -39,7 +39,7 @@ def unit_of(part: Part) -> str:
 
 
 def brief_name(part: Part) -> str:
-    """Return what a part measures without its window, for a label: `change of reward, kl=none`."""
+    """Return the quantity of a part without its window, as a label: `change of reward, kl=none`."""
     quantity = part.quantity
     arms = quantity.arm
     if quantity.minus:

@@ -93,7 +93,7 @@ def _preprint(argv: Sequence[str]) -> int:
 
 
 def collect(inputs: Inputs, baselines: Path = BASELINES) -> Contents:
-    """Return what the results say, for the text.
+    """Collect the values and tables of the text from the results.
 
     Raises:
         HarnessError: the study that the preprint is about is not stored, or not whole.
@@ -107,13 +107,7 @@ def collect(inputs: Inputs, baselines: Path = BASELINES) -> Contents:
 
 
 def lay_out(folder: Path, inputs: Inputs, contents: Contents, template: str) -> Path:
-    """Write everything that the compiler reads into a folder; return the folder.
-
-    Args:
-        folder: empty.
-        inputs: of the figures.
-        contents: of the text.
-        template: the text.
+    """Write everything that the compiler reads into an empty folder; return the folder.
 
     Raises:
         DamagedError: template and contents do not belong together (`check_template`).
@@ -189,6 +183,7 @@ def compile_pages(typst: ModuleType, folder: Path, date: datetime, form: str) ->
             font_paths=[Path(mpl.get_data_path()) / "fonts" / "ttf"],
             ignore_system_fonts=True,
             format=form,
+            # of the newest run, not of the build: the same results give the same bytes
             timestamp=int(date.timestamp()),
             ppi=160.0 if form == "png" else None,
         )

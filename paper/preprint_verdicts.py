@@ -60,7 +60,7 @@ def claim_words(line: Line, scale: str) -> dict[str, str]:
 
 
 def evidence_note(lines: Sequence[Line]) -> str:
-    """Return what survives the correction over the primary claims, and what of it is evidence."""
+    """Name the primary claims that survive the correction, and those that are evidence."""
     primary = _of_role(lines, "primary")
     measured = [line for line in primary if line.verdict.estimates]
     if not measured:
@@ -83,7 +83,7 @@ def evidence_note(lines: Sequence[Line]) -> str:
 
 
 def smoke_note(lines: Sequence[Line]) -> str:
-    """Return how many smoke tests passed, and what that is worth."""
+    """Count the smoke tests that passed, and say that they are no evidence."""
     smoke = _of_role(lines, "smoke test")
     if not smoke:
         return "No claim is a smoke test."
@@ -106,7 +106,7 @@ def secondary_note(measured: Sequence[Line]) -> str:
 
 
 def standing_note(measured: Sequence[Line]) -> str:
-    """Return which verdicts are confirmatory and which exploratory, and why."""
+    """Name the confirmatory verdicts and the exploratory ones, with reasons."""
     groups: dict[str, list[Line]] = {}
     for line in measured:
         standing = line.verdict.standing
@@ -123,7 +123,7 @@ def standing_note(measured: Sequence[Line]) -> str:
 
 
 def untestable_note(lines: Sequence[Line], scale: str) -> str:
-    """Return which claims cannot be tested at the scale, and why."""
+    """Name the claims that cannot be tested at the scale, with reasons."""
     groups: dict[str, list[Line]] = {}
     for line in lines:
         if line.verdict.word is Word.UNTESTABLE:

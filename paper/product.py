@@ -85,7 +85,7 @@ def write_product(
 
 
 def describe(product: Product, inputs: Inputs) -> dict[str, Any]:
-    """Return what stands in the .json beside a product."""
+    """Return the document of the .json beside a product."""
     kind = "table" if product.figure is None else "figure"
     return {
         "id": product.id,

@@ -50,7 +50,7 @@ def make_figure(spec: FigureSpec, inputs: Inputs) -> Product:
 
 
 def blocks_of(spec: FigureSpec, inputs: Inputs) -> list[Block]:
-    """Return what a figure of the paper is made of: published panels, and ours per study."""
+    """Return the blocks of a figure of the paper: published panels, and ours per study."""
     above = _published(spec, inputs) if inputs.draws_paper else []
     blocks: list[Block] = []
     if spec.ours is not None and inputs.draws_ours:

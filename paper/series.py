@@ -113,7 +113,7 @@ def axis_label(label: str) -> str:
 
 
 def is_sparse(metric: str) -> bool:
-    """Return whether a metric is of evaluations, few points, rather than of training steps."""
+    """Tell whether a metric is of evaluations, few points, rather than of training steps."""
     try:
         return column_of(metric).source == "evaluation"
     except UsageError:
@@ -121,7 +121,7 @@ def is_sparse(metric: str) -> bool:
 
 
 def of_arms(study: Study, metric: str, arms: Sequence[str], *, seeds_shown: bool) -> list[Series]:
-    """Return the mean of each arm over its seeds with an interval, and the seeds if asked."""
+    """Return the mean of each arm over its seeds with an interval; `seeds_shown` adds the seeds."""
     rows = metric_rows(study, metric).dropna(subset=["value"])
     unit = metric_label(metric)[1]
     found: list[Series] = []

@@ -72,7 +72,7 @@ class Look(NamedTuple):
 
 
 def look_of(arm: str, others: Sequence[str] = ()) -> Look:
-    """Return how an arm is drawn, the same in every figure.
+    """Return the look of an arm, the same in every figure.
 
     Args:
         arm: its name.
@@ -107,10 +107,8 @@ def look_at(place: int) -> Look:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure; sizes in inches.
-
-    Not through pyplot, which keeps figures alive and picks a backend by the environment.
-    """
+    """Return an empty figure; sizes in inches."""
+    # not through pyplot, which keeps figures alive and picks a backend by the environment
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     return figure

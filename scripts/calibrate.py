@@ -75,7 +75,7 @@ def tables(rows: Sequence[Row]) -> str:
 
 
 def coverage_table(rows: Sequence[Row]) -> str:
-    """Return what intervals from one number per seed cover."""
+    """Table of the coverage of intervals from one number per seed."""
     head = (
         "Share of nominal 95 % intervals that hold the true difference, in per cent, with"
         " 3 / 5 / 10 seeds:"
@@ -84,7 +84,7 @@ def coverage_table(rows: Sequence[Row]) -> str:
 
 
 def bootstraps_table(rows: Sequence[Row]) -> str:
-    """Return what bootstraps cover by number of seeds."""
+    """Table of the coverage of bootstraps by number of seeds."""
     head = (
         "Share of nominal 95 % bootstrap intervals of a mean that hold the true one, in per cent,"
         " with normal / exponential noise:"
@@ -116,13 +116,13 @@ def hierarchy_table(rows: Sequence[Row]) -> str:
 
 
 def false_positives_table(rows: Sequence[Row]) -> str:
-    """Return how often one-sided tests err."""
+    """Table of the error rates of one-sided tests."""
     head = "False positives of one-sided tests at 5 %, in per cent, with 3 / 5 / 10 seeds:"
     return _titled(head, _table(_of(rows, "false positives")))
 
 
 def families_table(rows: Sequence[Row]) -> str:
-    """Return how often anything is found wrongly in a family or along a curve."""
+    """Table of the rates of any false finding in a family or along a curve."""
     head = (
         "At least one false finding in the whole, in per cent, with 3 / 5 / 10 seeds (5 is right):"
     )
@@ -130,7 +130,7 @@ def families_table(rows: Sequence[Row]) -> str:
 
 
 def monitors_table(rows: Sequence[Row]) -> str:
-    """Return how often monitors err over many looks."""
+    """Table of the error rates of monitors over many looks."""
     head = (
         "A difference of 0 is excluded at any of 64 looks, one after each seed, in per cent (5 is"
         " right):"
@@ -155,7 +155,7 @@ def bounds_table(rows: Sequence[Row]) -> str:
 
 
 def look_errors_table(rows: Sequence[Row]) -> str:
-    """Return how often the looks err."""
+    """Table of the error rates of looks."""
     head = (
         "Looks at 5, 8 and 12 seeds, what is found at any of them though there is nothing, in per"
         " cent (2.5 is right for one claim, 0.31 for the first of eight):"
@@ -164,13 +164,13 @@ def look_errors_table(rows: Sequence[Row]) -> str:
 
 
 def look_family_table(rows: Sequence[Row]) -> str:
-    """Return how often Holm over whole sequences errs."""
+    """Table of the error rates of Holm over whole sequences."""
     head = "Any false finding at any look, in per cent (2.5 is right):"
     return _titled(head, _table(_of(rows, "looks, family"), is_long=True))
 
 
 def look_powers_table(rows: Sequence[Row]) -> str:
-    """Return what the looks find."""
+    """Table of the power of looks."""
     head = (
         "A true difference has been found by 5 / 8 / 12 seeds, in per cent of the studies; columns:"
         " the difference in standard deviations of a difference by seed:"
@@ -206,11 +206,7 @@ TABLES = (
 
 
 def with_tables(page: str, text: str) -> str:
-    """Return the page with its tables replaced.
-
-    Raises:
-        ValueError: the page has no place for them.
-    """
+    """Return the page with its tables replaced; `ValueError` if it has no place for them."""
     if page.count(START) != 1 or END not in page.split(START)[1]:
         raise ValueError(f"the page must have {START} once, and {END} after it")
     before, after = page.split(START)

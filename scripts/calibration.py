@@ -110,7 +110,7 @@ WORLDS: dict[str, Callable[[np.random.Generator, tuple[int, int]], Arms]] = {
 
 
 def coverage(world: str, seeds: int, repeats: int) -> list[Row]:
-    """Return how often nominal 95 % intervals hold the true difference."""
+    """Measure the coverage of nominal 95 % intervals of a difference."""
     arms = WORLDS[world](generator("coverage", world, seeds), (repeats, seeds))
     pairs = list(zip(arms.treat_RS, arms.control_RS, strict=True))
     found = {
@@ -133,7 +133,7 @@ def coverage(world: str, seeds: int, repeats: int) -> list[Row]:
 
 
 def false_positives(world: str, seeds: int, repeats: int) -> list[Row]:
-    """Return how often one-sided tests at 5 % find what is not there.
+    """Measure the error rate of one-sided tests at 5 %.
 
     Treat is shifted so that the true difference is 0 (superiority, permutation), or 3 standard
     deviations of the differences, which is the margin (equivalence).
@@ -167,7 +167,7 @@ TESTS = (
 
 
 def family(seeds: int, repeats: int) -> list[Row]:
-    """Return how often any of four untrue claims is found beside a true one.
+    """Measure the rate at which any of four untrue claims is found beside a true one.
 
     Five arms share one control, so that the claims hang together.
     """
@@ -188,7 +188,7 @@ def family(seeds: int, repeats: int) -> list[Row]:
 
 
 def bands(correlation: float, seeds: int, repeats: int) -> list[Row]:
-    """Return how often a 95 % band (and 40 single intervals) misses the true curve anywhere."""
+    """Measure the rate at which a 95 % band, and 40 single intervals, miss the true curve."""
     world = f"40 steps, correlation {correlation:g} from step to step"
     rng = generator("bands", world, seeds)
     curve_RST = rng.normal(size=(repeats, seeds, STEPS))
@@ -222,7 +222,7 @@ STRICT = 0.995
 
 
 def looking(world: str, repeats: int) -> list[Row]:
-    """Return how often a monitor ever excludes 0 in 64 looks, and an ordinary interval does."""
+    """Measure the rate at which monitors and ordinary intervals exclude 0 in any of 64 looks."""
     rng = generator("looking", world, LOOKS)
     stream_RS = np.clip(STREAMS[world](rng, (repeats, LOOKS)), -1.0, 1.0)
     p_RS = np.array([monitor_normal(stream_S).p_S for stream_S in stream_RS])

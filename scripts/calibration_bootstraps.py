@@ -23,7 +23,7 @@ MORE = 4
 
 
 def bootstraps(world: str, seeds: int, repeats: int) -> list[Row]:
-    """Return how often nominal 95 % bootstrap intervals of a mean hold the true one."""
+    """Measure the coverage of nominal 95 % bootstrap intervals of a mean."""
     rng = generator(STUDY, world, seeds)
     parts = []
     for start in range(0, repeats, SHARED):

@@ -77,7 +77,7 @@ WORLDS: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] 
 
 
 def answers(world: str, seeds: int, loss: float, repeats: int = REPEATS) -> Row:
-    """Return how often the gate gives each answer.
+    """Measure the share of each answer of the gate.
 
     Args:
         world: of `WORLDS`.

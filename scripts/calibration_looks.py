@@ -52,7 +52,7 @@ NOISE: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] =
 
 
 def errors(world: str, repeats: int) -> list[Row]:
-    """Return how often a design finds what is not there at any look: "the difference is above 0".
+    """Measure the rate at which a design finds "above 0" at any look where the truth is 0.
 
     Beside it the same with an ordinary t test at each look, and equivalence at the margin.
     """
@@ -78,7 +78,7 @@ def errors(world: str, repeats: int) -> list[Row]:
 
 
 def powers(world: str, repeats: int) -> list[Row]:
-    """Return how often a true difference has been found by each look."""
+    """Measure the share of studies in which a true difference has been found by each look."""
     noise_RS = _noise("looks, power", world, repeats)
     rows = []
     for claims, design in DESIGNS.items():
@@ -94,7 +94,7 @@ def powers(world: str, repeats: int) -> list[Row]:
 
 
 def families(repeats: int) -> list[Row]:
-    """Return how often Holm over the p values of whole sequences finds any of eight untrue claims.
+    """Measure the rate at which Holm over whole sequences finds any of eight untrue claims.
 
     The claims share one control, so that they hang together; what is found at any look counts.
     """
@@ -131,7 +131,7 @@ def _noise(study: str, world: str, repeats: int) -> np.ndarray:
 
 
 def _plain(noise_RS: np.ndarray, design: Design) -> np.ndarray:
-    """Return whether a t test at the design's whole alpha finds something at any look."""
+    """Tell, per study, whether a t test at the design's whole alpha finds something at any look."""
     found_R = np.zeros(len(noise_RS), dtype=bool)
     for seeds in design.seeds:
         part_RS = noise_RS[:, :seeds]

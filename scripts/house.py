@@ -16,7 +16,7 @@ PARTS = ("harness", "paper", "scripts")
 
 
 def house(root: Path) -> dict[str, int]:
-    """Return what is counted -> count, of one checkout."""
+    """Return name -> count, of one checkout."""
     files = [path for part in PARTS for path in (root / part).rglob("*.py")]
     texts = [path.read_text(encoding="utf-8") for path in files]
     trees = [ast.parse(text) for text in texts]

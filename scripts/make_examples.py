@@ -70,7 +70,7 @@ def copied(readme: str, read: Callable[[str], str]) -> str:
 
 
 def _beginning(line: str) -> str:
-    """Return what tells a paragraph by its first line, without what a result can change in it."""
+    """Return the part of a paragraph's first line that no result changes: its name here."""
     if line.startswith("**"):
         return "a verdict in bold, " + line.split("**")[2].partition(":")[0].strip()
     words = re.sub(r"[\d.,]+", "#", line.partition(":")[0])
@@ -182,7 +182,7 @@ def _run_file(path: str, *arguments: str) -> str:
 
 
 def _called(command: Sequence[str]) -> str:
-    """Return what a command prints.
+    """Return the output of a command.
 
     Raises:
         StepError: it failed; with the last line that it said.

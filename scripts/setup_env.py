@@ -74,7 +74,7 @@ def ensure_venv(env: Environment) -> None:
 
 
 def is_complete(env: Environment) -> bool:
-    """Return whether nothing is left to do; looks at files and asks uv, imports nothing."""
+    """Tell whether nothing is left to do; reads files and asks uv, imports nothing."""
     stamp = setup_state.read_stamp(env.venv)
     if stamp != setup_state.fingerprint(env.root, env.kind.files):
         return False
@@ -183,7 +183,7 @@ def set_up(env: Environment, options: Options) -> None:
 
 
 def dry_account(env: Environment) -> str:
-    """Return what a set-up would install and what would be refused; reads the lock files only."""
+    """Describe a set-up: its packages, and what would be refused; reads the lock files only."""
     kind = env.kind
     wanted = len(env.pins(*kind.files))
     lines = [

@@ -69,13 +69,7 @@ def check_modules(names: Sequence[str] = ("venv", "ensurepip")) -> None:
 
 
 def check_disk(folder: Path, needed_gb: float, free_bytes: int | None = None) -> None:
-    """Refuse to begin what would fill the disk.
-
-    Args:
-        folder: any folder of the file system that is written to.
-        needed_gb: gigabytes (10^9 bytes) that must be free.
-        free_bytes: free space, asked of the system if None.
-    """
+    """Refuse to begin what would fill the disk of a folder; a GB has 10^9 bytes."""
     free = shutil.disk_usage(folder).free if free_bytes is None else free_bytes
     if free < needed_gb * 1e9:
         raise SetupError(

