@@ -8,9 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy import interpolate, special
+from scipy import special
 
-from harness.stats.looks import MOST_ALPHA, Design, look_moments
+from harness.stats.look_bounds import first_crossing_bounds
+from harness.stats.looks import MOST_ALPHA, Design, look_moments, spent_at
 
 _LEAST_ALPHA = 1e-8
 _ALPHAS = 20
@@ -87,7 +88,13 @@ def sequential_p(p_L: np.ndarray, design: Design) -> float:
 
 def _rate(p: float, look: int, seeds: tuple[int, ...]) -> float:
     """Return the error rate at which a nominal p just decides at a look."""
-    log_p_A, log_alpha_A = _nominal(seeds)[look]
+    if look == 0:
+        # nothing is spent before the first look: its nominal p is its share of the rate
+        alpha = p / spent_at(seeds, 1.0)[0]
+        return alpha if alpha <= MOST_ALPHA * (1.0 + 1e-12) else 1.0
+    from scipy import interpolate  # a sixth of a second to import, and the first look needs none
+
+    log_p_A, log_alpha_A = _nominal(seeds, look)
     if p > np.exp(log_p_A[-1]) * (1.0 + 1e-12):
         return 1.0
     if p < np.exp(log_p_A[0]):
@@ -96,10 +103,9 @@ def _rate(p: float, look: int, seeds: tuple[int, ...]) -> float:
 
 
 @lru_cache(maxsize=16)
-def _nominal(seeds: tuple[int, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return for each look the logs of nominal p and of alpha, both rising."""
+def _nominal(seeds: tuple[int, ...], look: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the logs of a look's nominal p and of alpha, both rising; later looks cost nothing."""
     alpha_A = np.geomspace(_LEAST_ALPHA, MOST_ALPHA, _ALPHAS)
-    p_AL = np.array(
-        [[look.p for look in Design(seeds=seeds, alpha=float(a)).looks] for a in alpha_A]
-    )
-    return [(np.log(p_A), np.log(alpha_A)) for p_A in p_AL.T]
+    taken = seeds[: look + 1]
+    p_A = [first_crossing_bounds(taken, spent_at(seeds, float(a))[: look + 1])[-1] for a in alpha_A]
+    return np.log(p_A), np.log(alpha_A)
