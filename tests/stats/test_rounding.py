@@ -8,7 +8,7 @@ import pytest
 from harness.stats.aggregates import probability_of_improvement
 from harness.stats.bands import band_paired
 from harness.stats.bootstrap import paired_bootstrap
-from harness.stats.equivalence import tost, tost_paired
+from harness.stats.equivalence import tost
 from harness.stats.intervals import (
     are_equal,
     mean_interval,
@@ -56,7 +56,6 @@ INTERVALS: dict[str, Bounds] = {
     "p": lambda d: (compare_paired(d, ZERO).p_superior, compare_paired(d, ZERO).p_inferior),
     "p of equivalence": lambda d: (compare_paired(d, ZERO, margin=0.03).p_equivalent,),
     "tost": lambda d: (tost(d.mean(), d.std(ddof=1) / 5**0.5, 4, 0.03).p,),
-    "tost of pairs": lambda d: (tost_paired(d, 0.03).p,),
     "p at a look": lambda d: tuple(p_at_looks(d, Design(), above=-0.03)),
 }
 
