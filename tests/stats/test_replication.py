@@ -10,7 +10,6 @@ from harness.stats.replication import (
     _drawn_again,
     _drawn_normal,
     replication_chance,
-    split_check,
 )
 from tests.stats.threshold_rules import Threshold, rule_of_thresholds
 
@@ -132,31 +131,6 @@ def test_what_shows_no_noise_has_no_chance() -> None:
     assert np.isnan(one.chance) and "one seed" in one.note
 
 
-@pytest.mark.parametrize(("seeds", "splits"), [(4, 3), (5, 15), (6, 10), (12, 462)])
-def test_halves_are_every_split_once_and_counted_as_a_loop_counts(seeds: int, splits: int) -> None:
-    value_S = rng(7).normal(0.8, 1.0, size=seeds)
-    found = split_check(value_S, RULE)
-    assert (found.splits, found.seeds, found.is_every) == (splits, seeds // 2, True)
-    if seeds == 6:
-        known = {}
-        for mask in range(2**6):
-            first = [i for i in range(6) if mask >> i & 1]
-            if len(first) == 3 and 0 in first:
-                rest = [i for i in range(6) if i not in first]
-                pair = [str(RULE(value_S[None, None, half])[0]) for half in (first, rest)]
-                known[mask] = pair[0] == pair[1]
-        assert found.agreement == pytest.approx(np.mean(list(known.values())))
-
-
-def test_halves_agree_on_a_large_effect_and_on_nothing_for_opposite_seeds() -> None:
-    clear = split_check(SEEN[[0, 1, 2, 3]] + 5.0, RULE)
-    assert clear.agreement == 1.0 and clear.same_as_all == 1.0
-    assert clear.words == {"reproduced": 1.0}
-    many = split_check(rng(8).normal(0.7, 1.0, size=20), RULE, rng=rng(9))
-    assert not many.is_every and many.splits == 2000
-    assert 0.0 < many.agreement < 1.0
-
-
 def test_what_has_no_meaning_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         replication_chance(np.array([0.1, np.nan]), RULE, rng=rng())
@@ -164,9 +138,5 @@ def test_what_has_no_meaning_is_refused() -> None:
         replication_chance(SEEN, RULE, rng=rng(), studies=10)
     with pytest.raises(ValueError, match="models"):
         replication_chance(SEEN, RULE, rng=rng(), model="guess")
-    with pytest.raises(ValueError, match="4 seeds"):
-        split_check(SEEN[:3], RULE)
-    with pytest.raises(ValueError, match="pass rng"):
-        split_check(np.arange(20.0), RULE)
     with pytest.raises(ValueError, match="thresholds"):
         rule_of_thresholds([])
