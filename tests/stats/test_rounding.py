@@ -20,7 +20,6 @@ from harness.stats.look_p_values import p_at_looks
 from harness.stats.looks import Design, first_crossings, look_intervals, shown_interval
 from harness.stats.paired import compare_paired, compare_unpaired
 from harness.stats.permutation import permutation_paired
-from harness.stats.seed_bootstrap import bootstrap_mean
 from harness.stats.sequential import monitor_bounded, monitor_normal
 from harness.stats.stratified import aggregate_intervals
 from harness.stats.variance import split_difference, split_variance
@@ -49,7 +48,6 @@ INTERVALS: dict[str, Bounds] = {
     "hierarchical": lambda d: paired_bootstrap(
         d[:, None, None], ZERO[:, None, None], rng=rng(), draws=200
     )[1:],
-    "bootstrap of seeds": lambda d: bootstrap_mean(d, rng=rng()).interval[1:],
     "aggregates": lambda d: aggregate_intervals(d[:, None], rng=rng())["mean"].interval[1:],
     "look": lambda d: look_intervals(d, Design())[0][1][1:],
     "shown": lambda d: shown_interval(d[:4], Design()).interval[1:],
