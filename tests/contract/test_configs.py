@@ -14,9 +14,9 @@ from harness.schema import UsageError
 from harness.spec import config as configs
 from harness.spec.ablation import is_for, load_ablation, read_ablation
 from harness.spec.choices import ablation_files, group_choices
-from harness.spec.matrix import arm_differences, check_overrides
+from harness.spec.matrix import check_overrides, differences
 from harness.spec.options import first_comment
-from harness.spec.study import make_study
+from harness.spec.study import Study, make_study
 
 ABLATIONS = sorted(ablation_files())
 CHOICES = [
@@ -69,10 +69,16 @@ def test_every_ablation_names_metrics_that_there_are(name: str) -> None:
         column_of(metric)
 
 
+def keys_of_arms(study: Study) -> list[str]:
+    """Return the keys in which the arms of a study differ."""
+    cells = [cell for cell in study.cells if cell.seed == study.cells[0].seed]
+    return [found.key for found in differences([(cell.arm, cell.config) for cell in cells])]
+
+
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_declared_consequence_is_needed(name: str) -> None:
     study = make_study(asked(name))
-    keys = [difference.key for difference in arm_differences(study.cells)]
+    keys = keys_of_arms(study)
     for prefix in study.ablation.consequences:
         assert any(key == prefix or key.startswith(f"{prefix}.") for key in keys)
 
@@ -82,7 +88,7 @@ def test_no_override_collapses_two_arms(name: str) -> None:
     """Whatever a factor or its choice of a group decides cannot be set from the command line."""
     study = make_study(asked(name))
     known = configs.composed_keys(asked(name))
-    keys = [d.key for d in arm_differences(study.cells) if d.key in known]
+    keys = [key for key in keys_of_arms(study) if key in known]
     for key in keys:
         with pytest.raises(UsageError, match="touches a factor"):
             check_overrides(study.ablation, [key], [], keys)
