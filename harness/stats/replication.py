@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 
 from harness.stats.intervals import are_equal
-
-Model = Literal["normal", "resampled"]
 
 Decide = Callable[[np.ndarray], np.ndarray]
 """The rule: quantities of many studies, shape (studies, quantities, seeds) -> a word for each,
@@ -38,7 +35,6 @@ class Replication:
         error: standard error of the chance by the number of made-up studies alone.
         words: word -> share of fresh studies that say it.
         studies: made-up studies.
-        model: "normal" or "resampled".
         note: "" or what a reader must know.
     """
 
@@ -47,7 +43,6 @@ class Replication:
     error: float
     words: Mapping[str, float]
     studies: int
-    model: Model
     note: str
 
 
@@ -57,7 +52,6 @@ def replication_chance(
     *,
     rng: np.random.Generator,
     studies: int = STUDIES,
-    model: Model = "normal",
 ) -> Replication:
     """Return how often a fresh study of as many seeds would say the same word.
 
@@ -67,47 +61,35 @@ def replication_chance(
         decide: the rule.
         rng: source of the made-up studies; the caller owns the seed.
         studies: how many to make up, at least 100.
-        model: "normal", mean and spread unknown (the fresh values are then distributed as t); or
-            "resampled": no shape is assumed, the seeds get random weights and are drawn by them,
-            which knows no value beyond the observed ones and is too sure with fewer than 8.
 
     Returns:
-        The chance with its Monte-Carlo error, for studies that differ in their seeds alone.
+        The chance with its Monte-Carlo error, for studies that differ in their seeds alone, with
+        normal noise of unknown mean and spread: fresh values are distributed as Student's t.
 
     Raises:
-        ValueError: not one or two axes, values that are not finite, too few studies, or an unknown
-            model.
+        ValueError: not one or two axes, values that are not finite, or too few studies.
 
     Source:
-        Geisser 1993, Predictive Inference, section 2.1, for the normal model; Rubin 1981, Ann.
-        Statist. 9:130, for random weights; Goodman 1992, Statistics in Medicine 11:875, for the
-        question.
+        Geisser 1993, Predictive Inference, section 2.1, for the model; Goodman 1992, Statistics in
+        Medicine 11:875, for the question.
     """
     difference_CS = _checked(difference_CS)
-    if studies < _LEAST_STUDIES or model not in get_args(Model):
-        raise ValueError(
-            f"need at least {_LEAST_STUDIES} studies and one of the models {get_args(Model)}, got"
-            f" {studies} and {model!r}"
-        )
+    if studies < _LEAST_STUDIES:
+        raise ValueError(f"need at least {_LEAST_STUDIES} studies, got {studies}")
     word = str(decide(difference_CS[None])[0])
     objection = _objection(difference_CS)
     if objection:
         nan = float("nan")
-        return Replication(
-            word=word, chance=nan, error=nan, words={}, studies=0, model=model, note=objection
-        )
-    draw = _drawn_normal if model == "normal" else _drawn_again
-    words = shares_of(decide(draw(difference_CS, rng, studies)))
+        return Replication(word=word, chance=nan, error=nan, words={}, studies=0, note=objection)
+    words = shares_of(decide(_drawn_normal(difference_CS, rng, studies)))
     chance = words.get(word, 0.0)
-    few = model == "resampled" and difference_CS.shape[1] < 8
     return Replication(
         word=word,
         chance=chance,
         error=float(np.sqrt(chance * (1.0 - chance) / studies)),
         words=words,
         studies=studies,
-        model=model,
-        note="fewer than 8 seeds: resampled studies vary too little" if few else "",
+        note="",
     )
 
 
@@ -145,17 +127,6 @@ def _drawn_normal(difference_CS: np.ndarray, rng: np.random.Generator, studies: 
     fresh_BRS += rng.normal(size=(studies, rank, 1)) / np.sqrt(seeds)
     away_BRS = np.linalg.solve(np.swapaxes(lower_BRR, 1, 2), fresh_BRS)
     return np.asarray(mean_C[:, None] + root_CR @ away_BRS)
-
-
-def _drawn_again(difference_CS: np.ndarray, rng: np.random.Generator, studies: int) -> np.ndarray:
-    """Return observed seeds drawn by random weights, shape (studies, quantities, seeds)."""
-    seeds = difference_CS.shape[1]
-    weight_BS = rng.exponential(size=(studies, seeds))
-    upto_BS = weight_BS.cumsum(axis=1) / weight_BS.sum(axis=1, keepdims=True)
-    at_BS = rng.random((studies, seeds))
-    index_BS = (at_BS[:, :, None] > upto_BS[:, None, :]).sum(axis=2)
-    drawn_CBS = difference_CS[:, np.minimum(index_BS, seeds - 1)]
-    return np.asarray(np.moveaxis(drawn_CBS, 1, 0))
 
 
 def shares_of(word_B: np.ndarray) -> dict[str, float]:
