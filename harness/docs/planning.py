@@ -5,14 +5,12 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from harness.paths import DOCS
 from harness.plan.calibration import Calibration
 from harness.plan.gpu import plan_on_gpus
 from harness.plan.page import page
 from harness.plan.request import split_plan_keys
 from harness.plan.tables import MatrixPlan
 
-PATH = DOCS / "planning.md"
 PICTURE = "planning.svg"
 ARGUMENTS = ["ablation=algorithm", "levels=[ppo,grpo]", "scale=orz_7b", "gpus=64", "gpu=h800"]
 
