@@ -188,7 +188,8 @@ def _widths_of(study: Study) -> pd.DataFrame:
         for arm in others:
             if not {arm, control} <= set(table.columns):
                 continue
-            gain_S = (table[arm] - table[control]).dropna().sort_index().to_numpy()
+            gain = (table[arm] - table[control]).dropna().sort_index()
+            gain_S = gain.to_numpy()
             if gain_S.size < 2:
                 continue
             key = (study.name, split, f"{arm} - {control}")
@@ -197,7 +198,7 @@ def _widths_of(study: Study) -> pd.DataFrame:
             for n in range(2, gain_S.size + 1):
                 for first in range(gain_S.size - n + 1):
                     found = mean_interval(gain_S[first : first + n])
-                    seeds = " ".join(map(str, table.index[first : first + n]))
+                    seeds = " ".join(map(str, gain.index[first : first + n]))
                     rows.append((*key, "observed", n, (found.high - found.low) / 2, seeds))
     columns = ["study", "split", "difference", "role", "seeds", "half_width", "of_seeds"]
     return pd.DataFrame(rows, columns=columns)

@@ -293,6 +293,18 @@ def test_the_width_of_all_seeds_is_that_of_the_report(both: Inputs) -> None:
         assert own["half_width"].to_numpy() == pytest.approx([(high - low) / 2] * 2, abs=1e-3)
 
 
+def test_a_width_names_the_seeds_that_both_arms_have(both: Inputs) -> None:
+    study = next(s for s in both.studies if s.name == "micro/kl_penalty")
+    runs = study.tables.runs
+    first = runs["seed"].min()
+    is_lost = (runs["arm"].astype(str) == "kl=loss") & (runs["seed"] == first)
+    tables = replace(study.tables, runs=runs.assign(is_included=runs["is_included"] & ~is_lost))
+    rows = widths(replace(both, studies=(replace(study, tables=tables),))).numbers
+    is_its = rows["difference"].str.startswith("kl=loss") & (rows["role"] == "observed")
+    named = rows.loc[is_its, "of_seeds"].str.split()
+    assert len(named) and not any(str(first) in seeds for seeds in named)
+
+
 def test_cost_compares_with_the_control_and_names_who_has_none(both: Inputs) -> None:
     product = cost(both)
     rows = product.numbers.set_index(["metric", "arm"])
