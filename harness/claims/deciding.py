@@ -108,8 +108,10 @@ def decide(
         now_R = _words(rule, seen, is_shown_R)
         word_R = np.where(is_open_R, now_R, word_R)
         seeds_R = np.where(is_open_R, look.seeds, seeds_R)
+        # "untestable" closes nothing: at a later look the control may show its effect
         is_open_R &= ~np.isin(now_R, (str(Word.REPRODUCED), str(Word.CONTRADICTED)))
         true_p.append(np.max([item.true_p for item in seen], axis=0))
+        # Bonferroni over the limits, as in the t that a contradiction needs
         false_p.append(np.minimum(np.min([i.false_p for i in seen], axis=0) * limits, 1.0))
     empty = np.empty((studies, 0))
     return Decisions(
@@ -121,7 +123,7 @@ def decide(
 
 
 def _limits(rule: ClaimRule) -> int:
-    """Return how many limits the parts have, each of which can be shown to be crossed."""
+    """Count the limits of all parts, each of which can be shown to be crossed."""
     return sum(math.isfinite(limit) for part in rule.parts for limit in part.limits)
 
 
@@ -160,6 +162,7 @@ def _control_is_shown(
     rule: ClaimRule, control: Sequence[Sample], look: Look, studies: int
 ) -> np.ndarray:
     is_shown_R = np.full(studies, bool(control) and not rule.untestable)
+    # not strict: a study without the arm of the control has no sample of it
     for part, sample in zip(rule.control, control, strict=False):
         if sample.value_RS.shape[1] < look.seeds:
             return np.zeros(studies, dtype=bool)

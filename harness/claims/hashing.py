@@ -25,7 +25,7 @@ _JUDGES = ("harness/claims/", "harness/stats/", "harness/metrics/")
 
 
 def rule_hash(document: Mapping[str, Any], scale: str) -> str:
-    """Return the hash of all that decides about a claim at a scale.
+    """Hash all that decides about a claim at a scale.
 
     That is every key of its file but `NOT_DECIDING`, and of `rules` that of the scale: a rule for
     another scale changes nothing here.
@@ -50,11 +50,12 @@ def rule_hash(document: Mapping[str, Any], scale: str) -> str:
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """Return the hash of a resolved config, without the keys that only say how a run is logged."""
+    """Hash a resolved config without the keys that only say how a run is logged."""
     return content_hash(dict(computed_items(config)))
 
 
 def judge_hash() -> str:
-    """Return the hash of the code that measures and judges, as it is on the disk of this suite."""
+    """Hash the code that measures and judges, as it is on the disk of this suite."""
+    # the sheet imports everything between a table of values and a verdict
     hashes = source_hashes(ROOT, [ROOT / "harness" / "claims" / "sheet.py"])
     return content_hash({name: h for name, h in hashes.items() if name.startswith(_JUDGES)})

@@ -50,7 +50,7 @@ class History:
         self._listings: dict[tuple[str, ...], dict[str, list[str]] | None] = {}
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what was made of this history under a key, made the first time it is asked for."""
+        """Keep what is made of this history under a key: it is made once."""
         if key not in self._made:
             self._made[key] = make()
         found: T = self._made[key]
@@ -62,21 +62,22 @@ class History:
         return bool(self.commits)
 
     def has(self, commit: str) -> bool:
-        """Return whether a commit is in the repository at all, on whatever branch or on none."""
+        """Tell whether a commit is in the repository at all, on whatever branch or on none."""
         return _is_id(commit) and self._git("cat-file", "-e", f"{commit}^{{commit}}") is not None
 
     def tree(self, commit: str, folder: str) -> dict[str, bytes] | None:
-        """Return path -> content of the files that lie directly in a folder of a commit.
+        """Read the files that lie directly in a folder of a commit.
 
         Args:
             commit: full id.
             folder: path from the root, without a slash at its end.
 
         Returns:
-            None if the commit or one of the files is not here.
+            Path -> content; None if the commit or one of the files is not here.
         """
         key = ("tree", commit, folder)
         if key not in self._listings:
+            # -z: otherwise git quotes paths with other characters than ASCII
             listing = ("ls-tree", "-z", "--full-tree", commit, f"{folder}/")
             listed = self._git(*listing) if _is_id(commit) else None
             self._listings[key] = None if listed is None else _tree_blobs(listed)
@@ -98,6 +99,8 @@ class History:
         """
         key = ("stored", commit, *folders, *names)
         if key not in self._listings:
+            # without --full-history git follows only the parent that a merge agrees with, and
+            # misses a version that was only ever on the other side
             listed = self._git("rev-list", "--objects", "--full-history", commit, "--", *folders)
             self._listings[key] = None if listed is None else _walked_blobs(listed, names)
         listing = self._listings[key]
@@ -122,6 +125,7 @@ class History:
         new = list(dict.fromkeys(blob for blob in blobs if blob not in self._blobs))
         if not new:
             return
+        # None first: what git does not have is not asked for a second time
         self._blobs |= dict.fromkeys(new)
         out = self._git("cat-file", "--batch", given="".join(f"{blob}\n" for blob in new).encode())
         self._blobs |= dict(_batch(out or b""))
@@ -145,7 +149,7 @@ _ALL = ("rev-list", "--timestamp", "--parents", "HEAD")
 
 
 def _is_id(commit: str) -> bool:
-    """Return whether a record's word is the full id of a commit, and no option of git."""
+    """Tell whether a text is the full id of a commit: anything else git may read as an option."""
     return re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit) is not None
 
 

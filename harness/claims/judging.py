@@ -128,7 +128,7 @@ def judge(rule: ClaimRule, numbers: Numbers) -> ClaimVerdict:
 
 
 def correct(verdicts: Sequence[ClaimVerdict], is_primary: Sequence[bool]) -> list[ClaimVerdict]:
-    """Return the verdicts of a paper with Holm's correction over its primary claims.
+    """Correct the verdicts of a paper by Holm's method over its primary claims.
 
     Each of the two words is a family of its own, at the error rate that it has for one claim. A
     primary claim without that word counts in the size of the family: it is what was declared, not
@@ -145,14 +145,14 @@ def correct(verdicts: Sequence[ClaimVerdict], is_primary: Sequence[bool]) -> lis
 
 
 def samples_of(measured: Sequence[Measured], seeds: Sequence[int]) -> list[Sample]:
-    """Return what was measured as samples of a single study, for `decide`."""
+    """Shape what was measured as samples of a single study, the form that `decide` takes."""
     return [Sample(_values(item, seeds)[None, :], item.size) for item in measured]
 
 
 def shared_values(
     measured: Sequence[Measured], exploratory: Sequence[int]
 ) -> tuple[tuple[int, ...], np.ndarray]:
-    """Return the deciding seeds that all parts share, and their values, shape (seeds, parts)."""
+    """Find the deciding seeds that all parts share, and their values, shape (seeds, parts)."""
     kept = [_without(item, exploratory) for item in measured]
     seeds = _shared(kept)
     return seeds, np.array([[item.values[seed] for item in kept] for seed in seeds])
@@ -166,7 +166,7 @@ def shown_scale(item: Measured, interval: Interval) -> Interval:
 
 
 def _objection(rule: ClaimRule, numbers: Numbers, parts: Sequence[Measured]) -> str:
-    """Return why these runs decide nothing, whatever they say; "" if they may."""
+    """Say why these runs decide nothing, whatever they say; "" if they may."""
     if numbers.steps < rule.steps:
         return f"the runs have {numbers.steps} steps, the rule needs {rule.steps}"
     if numbers.unfinished:

@@ -39,30 +39,30 @@ _SHORT = 56
 
 
 def reach(scale: str) -> str:
-    """Return how far a verdict at a scale reaches."""
+    """Say how far a verdict at a scale reaches."""
     if scale == "micro":
         return "micro scale: no evidence about 7B"
     return f"scale {scale}: evidence about this scale only"
 
 
 def verdict_text(verdict: ClaimVerdict) -> str:
-    """Return the verdict in words."""
+    """Say the verdict."""
     return str(verdict.word)
 
 
 def is_confirmatory(verdict: ClaimVerdict) -> bool:
-    """Return whether the rule is known to be older than the numbers."""
+    """Tell whether the rule is known to be older than the numbers."""
     return verdict.standing is not None and verdict.standing.kind.is_confirmatory
 
 
 def is_evidence(line: Line) -> bool:
-    """Return whether a word is confirmatory, of a primary claim, and survives the correction."""
+    """Tell whether a word is confirmatory, of a primary claim, and survives the correction."""
     is_tested = line.claim.role == "primary" and line.verdict.survives
     return is_tested and is_confirmatory(line.verdict)
 
 
 def counts(lines: Sequence[Line]) -> str:
-    """Return the headline: what is evidence first, then what is not, by its word."""
+    """Write the headline: what is evidence first, then what is not, by its word."""
     findings = len({line.claim.finding for line in lines})
     said = (Word.REPRODUCED, Word.CONTRADICTED)
     evidence = [line.verdict.word for line in lines if is_evidence(line)]
@@ -125,7 +125,7 @@ def unit_of(item: Estimate) -> str:
 
 
 def standing_text(verdict: ClaimVerdict) -> str:
-    """Return whether the rule is older than the numbers, in a word or two; a dash without runs."""
+    """Tell whether the rule is older than the numbers, in a word or two; a dash without runs."""
     return NOTHING if verdict.standing is None else str(verdict.standing.kind).split(" (")[0]
 
 
@@ -204,7 +204,7 @@ def full_text(line: Line, scale: str) -> str:
 
 
 def _looks_text(verdict: ClaimVerdict) -> str:
-    """Return what the seeds that there are may decide, and the intervals that do."""
+    """Say what the seeds that there are may decide, and the intervals that do."""
     is_over = verdict.word in (Word.REPRODUCED, Word.CONTRADICTED)
     parts = [] if is_over else [seeds_standing(DESIGN, len(verdict.seeds)).advice]
     # after a decision the study was over: what follows is no evidence
@@ -243,6 +243,7 @@ def csv_text(lines: Sequence[Line], scale: str) -> str:
     out = io.StringIO()
     rows: list[dict[str, Any]] = []
     for document in documents(lines, scale):
+        # a claim without runs keeps its row
         parts = document.pop("differences") or [{}]
         document.pop("control")
         document["seeds"] = " ".join(map(str, document["seeds"]))

@@ -70,7 +70,7 @@ def lint(claims: Sequence[Claim], scale: str, tables: Tables) -> list[Lint]:
 
 
 def row_of(found: Lint, scale: str) -> Row:
-    """Return what is stored of one rule."""
+    """Write out what was found of one rule, with shares to four digits."""
     claim = found.claim
     return Row(
         claim=claim.id,
@@ -101,7 +101,7 @@ def curve_text(found: Lint) -> str:
 
 
 def hash_of(claim: Claim, scale: str) -> str:
-    """Return the hash of what was simulated: the rule as it stands in the file, and the role."""
+    """Hash what was simulated: the rule as it stands in the file, and the claim's role."""
     return content_hash([claim.document["rules"][scale], claim.role])[:16]
 
 

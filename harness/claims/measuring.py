@@ -57,12 +57,12 @@ class Measured:
 
 
 def measure(parts: Sequence[Part], rows: Rows) -> list[Measured]:
-    """Return what each part measures; without values where an arm has no finished run."""
+    """Measure each part; one with an arm without a finished run has no values."""
     return [_measured(part, rows.tables) for part in parts]
 
 
 def unfinished(rule: ClaimRule, rows: Rows) -> tuple[str, ...]:
-    """Return the runs of a rule's arms that were asked for and are not done, of deciding seeds."""
+    """List the runs of a rule's arms that were asked for and are not done, of deciding seeds."""
     found = [
         f"{arm} seed {seed}"
         for arm, seed in rows.unfinished

@@ -208,6 +208,7 @@ def _first_time(
     The mean over seeds is then that of the time restricted to the length of the runs (Royston and
     Parmar 2013, BMC Med. Res. Methodol. 13:152), which all runs of a study share.
     """
+    # a moving mean is dated by the last step of its window: before it nobody could know it
     step_T = curves.step_T[min(quantity.window, len(curves.step_T)) - 1 :]
     first = step_T[is_met.argmax(axis=-1)].astype(float)
     first = np.where(is_met.any(axis=-1), first, float(step_T[-1]))

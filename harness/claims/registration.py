@@ -62,14 +62,14 @@ class Standing(NamedTuple):
     date: str = ""
 
     def text(self) -> str:
-        """Return what a verdict may be called, and why, or by which commit."""
+        """Say what a verdict may be called, and why, or by which commit."""
         if not self.kind.is_confirmatory:
             return f"{self.kind}: {self.reason}"
         return f"{self.kind}: the rule of commit {self.commit[:12]}, {self.date}"
 
 
 def at_launch(ablation: str, scale: str, root: Path) -> dict[str, Any]:
-    """Return what all runs of an ablation that are launched together record.
+    """Collect what all runs of an ablation that are launched together record.
 
     Args:
         ablation: of the runs.
@@ -96,7 +96,7 @@ def at_launch(ablation: str, scale: str, root: Path) -> dict[str, Any]:
 
 
 def continued(record: RunRecord, now: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run records whose earlier attempts may have shown results already.
+    """Carry over what a run records whose earlier attempts may have shown results already.
 
     A rule stays registered if it was the same, in a clean checkout, when every attempt began that
     reached a training step.
@@ -151,7 +151,7 @@ class _Check:
         self.wanted = rule_hash(claim.document, scale)
 
     def standing(self, launch: Launch) -> Standing:
-        """Return what one run makes of the verdict."""
+        """Say how far one run lets the verdict be believed."""
         reason = self._record_objection(launch)
         if reason:
             return Standing(Kind.EXPLORATORY, reason)
@@ -212,7 +212,7 @@ class _Check:
         return Standing(Kind.NOT_CHECKED, f"{named} is not in this repository's history")
 
     def _family_objection(self, commit: str) -> str:
-        """Return what became easier for a primary claim since its runs were launched."""
+        """Say what became easier for a primary claim since its runs were launched, else ""."""
         if self.claim.role != "primary":
             return ""
         then = primaries_at(self.history, commit)
@@ -260,8 +260,9 @@ def _known_before(launch: Launch, known: Launch) -> str:
 
 
 def is_before(time: str, starts: Iterable[str]) -> bool:
-    """Return whether an ISO 8601 time is before all others; not if one of them is no time."""
+    """Tell whether an ISO 8601 time is before all others; not if one of them is no time."""
     try:
         return all(datetime.fromisoformat(time) < datetime.fromisoformat(s) for s in starts)
+    # TypeError: of two times only one says its zone
     except (ValueError, TypeError):
         return False

@@ -16,7 +16,7 @@ STUDIES = 1000
 
 
 def replication_of(rule: ClaimRule, numbers: Numbers, verdict: ClaimVerdict) -> float:
-    """Return the share of fresh studies with the same word, in [0, 1]; NaN without a look.
+    """Simulate the share of fresh studies with the same word, in [0, 1]; NaN without a look.
 
     Args:
         rule: the rule.

@@ -31,7 +31,7 @@ def claim_sheet(scale: str, rows_of: RowsOf) -> list[Line]:
 
 
 def stored_rows(scale: str, results_dir: Path, baselines: Path) -> RowsOf:
-    """Return a function that finds the stored runs of an ablation: results, else a baseline."""
+    """Make a function that finds the stored runs of an ablation: results, else a baseline."""
 
     def rows_of(ablation: str) -> Rows | None:
         folder = results_dir / scale / ablation
@@ -72,7 +72,7 @@ def rows_of_tables(tables: Tables, place: str) -> Rows:
 
 
 def code_note(commits: Iterable[str]) -> str:
-    """Return which of the commits that made runs cannot be looked at here, and why; "" if none."""
+    """Name the commits that made runs and cannot be looked at here, and say why; "" if none."""
     noted = {commit: commit_note(ROOT, commit) for commit in dict.fromkeys(commits)}
     return "; ".join(f"{commit[:12]}: {note}" for commit, note in noted.items() if note)
 

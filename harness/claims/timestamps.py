@@ -51,7 +51,7 @@ def stamp_of(path: Path, content: bytes) -> Stamp:
 
 
 def uncounted(path: Path) -> str:
-    """Return why what lies beside a claim file is no stamp to be checked; "" if it is, or none."""
+    """Say why what lies beside a claim file is no stamp to be checked; "" if it is, or none."""
     reply, chain = _reply(path), path.with_name(f"{path.name}.ots")
     if reply.is_file() and not os.environ.get(AUTHORITIES):
         return f"{reply.name} was not checked: {AUTHORITIES} names no certificates"

@@ -87,7 +87,7 @@ def verify(root: Path, results: Path, baselines: Path) -> list[Remark]:
 
 
 def remarks_text(remarks: Sequence[Remark]) -> str:
-    """Return what there is to say, what could not be seen, and the sum of it."""
+    """Say what there is to say, what could not be seen, and the sum of it."""
     lines = [f"{'FAULT' if r.is_fault else 'note'}  {r.place}: {r.text}" for r in remarks]
     faults = sum(remark.is_fault for remark in remarks)
     is_blind = any(remark.is_blind for remark in remarks)
@@ -136,6 +136,7 @@ def _studies(results: Path, baselines: Path, remarks: list[Remark]) -> Iterator[
             is_judged=True,
             folder=folder,
         )
+    # the latest version comes first: of several it is the one that claims are judged on
     for name in reversed(bundle_names(baselines)):
         scale, _, ablation = name.partition("@")[0].partition("/")
         try:
@@ -268,7 +269,7 @@ def _contradictions(first: StoredStudy, second: StoredStudy) -> Iterator[str]:
 
 
 def _same_values(first: pd.DataFrame, second: pd.DataFrame, names: Iterable[str]) -> bool:
-    """Return whether two tables agree wherever both have a value of a run, step and metric."""
+    """Tell whether two tables agree wherever both have a value of a run, step and metric."""
     keys = ["run_id", "step", "metric"]
     mine, other = (
         table.loc[table["run_id"].astype(str).isin(names), [*keys, "value"]].astype(

@@ -114,7 +114,7 @@ def compare_with_bundle(results: Results, bundle: Bundle) -> Placements:
 
 
 def placements_text(placements: Placements) -> str:
-    """Return the table of places for a terminal."""
+    """Write the table of places for a terminal."""
     blocks = [f"comparison with the stored study {placements.baseline}"]
     if placements.rows:
         heads = ["arm", "seed", "metric", "your run", "95 % band", "stored seeds", "same seed", ""]
@@ -195,7 +195,7 @@ def _row(run: Mapping[Any, Any], stored: pd.DataFrame) -> Placement:
 
 
 def _reason(results: Results, bundle: Bundle, arm: str) -> str:
-    """Return why an arm cannot be compared; "" if it can."""
+    """Say why an arm cannot be compared; "" if it can."""
     protocol = bundle.manifest["protocol"]
     if results.study.steps != bundle.steps:
         return f"it has {results.study.steps} training steps, the stored study {bundle.steps}"
@@ -213,6 +213,7 @@ def _reason(results: Results, bundle: Bundle, arm: str) -> str:
 
 def _different_keys(new: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
     keys = dict.fromkeys([*stored, *new])
+    # not None, which a config may hold: a key that is null differs from one that is absent
     missing = object()
     return [key for key in keys if new.get(key, missing) != stored.get(key, missing)]
 

@@ -110,7 +110,7 @@ class EngineRule:
 
 
 def has_critic(config: Mapping[str, Any]) -> bool:
-    """Return whether a config trains a critic; an empty (unknown) one may."""
+    """Tell whether a config trains a critic; an empty (unknown) one may."""
     enabled = config.get("verl.critic.enable")
     if enabled is not None:
         return bool(enabled)
@@ -312,7 +312,7 @@ def _notes(candidate: Side, baseline: Side) -> list[str]:
 
 
 def _reservations(side: Side) -> list[str]:
-    """Return what one side alone leaves to be said."""
+    """Note what a reader must know of one side by itself."""
     notes = []
     if side.unfinished:
         notes.append(f"the {side.role} has runs that are not done: {', '.join(side.unfinished)}")

@@ -19,7 +19,7 @@ from harness.evaluate.reading import Stored
 from harness.metrics.columns import EVALUATION, column_of
 from harness.schema import UsageError
 
-STANDING = ("reward", "response_length")
+ALWAYS_SHOWN = ("reward", "response_length")
 """Shown in every comparison if both sides have them, beside every evaluation's accuracy."""
 
 
@@ -133,8 +133,8 @@ def compared_metrics(candidate: Side, baseline: Side, metric: str) -> tuple[str,
                     f"the {side.role} {side.name} has no {metric}: {suggest(metric, shared)}"
                 )
     accuracies = [name for name in shared if name.startswith(f"{EVALUATION[0].name}_")]
-    standing = [name for name in (*accuracies, *STANDING) if name in shared]
-    metrics = tuple(dict.fromkeys([*([metric] if metric else []), *standing]))
+    shown = [name for name in (*accuracies, *ALWAYS_SHOWN) if name in shared]
+    metrics = tuple(dict.fromkeys([*([metric] if metric else []), *shown]))
     if not metrics:
         raise UsageError(
             f"{candidate.name} and {baseline.name} have neither an accuracy nor reward nor length"

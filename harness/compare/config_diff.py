@@ -148,7 +148,7 @@ class ConfigDifference:
 def config_differences(
     candidate: Mapping[str, Any], baseline: Mapping[str, Any]
 ) -> tuple[ConfigDifference, ...]:
-    """Return where two flat configs differ, what decides most first.
+    """List where two flat configs differ, what decides most first.
 
     Keys below a critic that one side does not have are one difference, not fifty.
 
@@ -174,11 +174,12 @@ def config_differences(
                     ),
                 )
             )
+    # by rank and place alone: keys of one pattern keep the order of the config
     return tuple(difference for _, difference in sorted(found, key=lambda item: item[0]))
 
 
 def _follows(key: str, candidate: Mapping[str, Any], baseline: Mapping[str, Any]) -> bool:
-    """Return whether a key is gone only because one side has no critic at all."""
+    """Tell whether a key is gone only because one side has no critic at all."""
     switch = "verl.critic.enable"
     return (
         key.startswith("verl.critic.")

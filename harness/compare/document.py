@@ -21,7 +21,7 @@ from harness.stats.permutation import Permutation
 
 
 def comparison_document(comparison: Comparison, command: str) -> dict[str, Any]:
-    """Return what stands in comparison.json; an undefined number is null.
+    """Make the content of comparison.json; an undefined number is null.
 
     Args:
         comparison: what to write.

@@ -77,7 +77,7 @@ def reasons_against(candidate: Stored, baseline: Stored) -> tuple[str, ...]:
 
 
 def is_same(candidate: Stored, baseline: Stored) -> bool:
-    """Return whether both sides are the very same evaluation, question by question."""
+    """Tell whether both sides are the very same evaluation, question by question."""
     return candidate.id == baseline.id and candidate.scores.equals(baseline.scores)
 
 

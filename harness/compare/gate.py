@@ -111,11 +111,12 @@ def _judge_one(effect: Effect, is_same: bool, repeats: str) -> Gate:
 
 
 def _decisive(others: Sequence[Effect]) -> list[Effect]:
-    """Return the other metrics that lost their margin, and not by chance."""
+    """Find the other metrics that lost their margin, and not by chance."""
     judged = [e for e in others if e.better != "neither" and math.isfinite(_chance_of_loss(e))]
     if not judged:
         return []
     chances = holm(np.array([_chance_of_loss(e) for e in judged]))
+    # one side of the interval: the rate at which the judged metric is called worse, too
     alpha = (1.0 - judged[0].difference.level) / 2.0
     return [
         effect
@@ -145,7 +146,7 @@ def _is_worse(effect: Effect) -> bool:
 
 
 def _is_outside(effect: Effect) -> bool:
-    """Return whether a metric without a good direction differs by more than its margin."""
+    """Tell whether a metric without a good direction differs by more than its margin."""
     margin, (_, low, high) = effect.difference.margin, effect.difference.interval
     return effect.better == "neither" and margin is not None and (high < -margin or low > margin)
 

@@ -96,7 +96,7 @@ class OperatingCurve:
 def operating_curve(
     candidate: Side, baseline: Side, pairing: Pairing, effect: Effect
 ) -> OperatingCurve | None:
-    """Return the operating curve of a gate; None without a margin, two seeds, or any noise.
+    """Operating curve of a gate; None without a margin, two seeds, or any noise.
 
     Paired, the noise is that of the differences by seed: what a seed does to both cancels. Else, or
     if all differences are equal, each side is taken to have the noise of the baseline's seeds.
@@ -177,7 +177,7 @@ def _noise(
 
 
 def _values(side: Side, metric: str, end: int, seeds: Sequence[int]) -> np.ndarray:
-    """Return a value per seed, NaN where there is none."""
+    """Value at the end per seed, NaN where there is none."""
     rows = side.ends(metric, end)
     of_seed = dict(zip(rows["seed"].astype(int), rows["value"].astype(float), strict=True))
     return np.array([of_seed.get(seed, np.nan) for seed in seeds])

@@ -105,7 +105,7 @@ _WHAT_IS_JUDGED = (
 
 
 def _operating(gate: Gate, style: Style) -> list[str]:
-    """Return what a gate with this noise lets through, and how often."""
+    """Say what a gate with this noise lets through, and how often."""
     curve = gate.operating
     if curve is None:
         return []

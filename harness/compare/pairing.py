@@ -76,7 +76,7 @@ def pair_sides(candidate: Side, baseline: Side) -> Pairing:
 
 
 def _differences(candidate: Side, baseline: Side) -> list[str]:
-    """Return why the same seed would not mean the same on both sides."""
+    """Say why the same seed would not mean the same on both sides; none if it does."""
     found = []
     for name in ("data", "model"):
         mine, other = candidate.protocol.get(name), baseline.protocol.get(name)

@@ -9,7 +9,7 @@ from harness.compare.sides import Side
 
 
 def shortfalls(candidate: Side, baseline: Side) -> tuple[str, ...]:
-    """Return in words which seeds of the baseline a candidate lacks, and that it trained otherwise.
+    """Say which seeds of the baseline a candidate lacks, and that it ends at another step.
 
     A run that was asked for and is not done is no seed that lacks: it is told as unfinished.
     """
@@ -30,14 +30,7 @@ def shortfalls(candidate: Side, baseline: Side) -> tuple[str, ...]:
 
 
 def early_end(candidate: Side, baseline: Side, metric: str, end: int | None) -> tuple[str, ...]:
-    """Return in words that a metric is compared before the baseline's last value of it.
-
-    Args:
-        candidate: what is judged.
-        baseline: what it is judged by.
-        metric: an evaluation's or a training's, by its full name.
-        end: step at which it is compared.
-    """
+    """Say that a metric is compared at `end`, before the baseline's last value of it; else none."""
     last = max(baseline.evaluated(metric), default=None)
     if end is None or last is None or end >= last:
         return ()

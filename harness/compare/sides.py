@@ -89,7 +89,7 @@ class Side:
         return min(self.steps, int(self.curves["step"].max())) if len(self.curves) else 0
 
     def evaluated(self, metric: str) -> set[int]:
-        """Return the steps at which any run has a value of a metric.
+        """Steps at which any run has a value of a metric.
 
         Not every: a run that broke off would move the end of all others to before it did.
         """
@@ -160,7 +160,7 @@ def shared_metrics(candidate: Side, baseline: Side) -> tuple[str, ...]:
 
 
 def common_end(candidate: Side, baseline: Side, metric: str) -> int | None:
-    """Return the last step that counts as the end for both sides; None without a common one.
+    """Find the last step that counts as the end for both sides; None without a common one.
 
     For an evaluation metric it is the last step that both evaluated, else the shorter training; a
     run without a value there has none at the end.
@@ -171,7 +171,7 @@ def common_end(candidate: Side, baseline: Side, metric: str) -> int | None:
 
 
 def same_runs(candidate: Side, baseline: Side) -> bool:
-    """Return whether both sides are the very same runs: the same cells, and the same numbers.
+    """Tell whether both sides are the very same runs: the same cells, and the same numbers.
 
     An id says what a cell computes, not where: another machine gives the same ids other numbers.
     """
@@ -182,7 +182,7 @@ def same_runs(candidate: Side, baseline: Side) -> bool:
 
 
 def same_work(candidate: Side, baseline: Side) -> bool:
-    """Return whether both sides are runs of the same cells, done once or twice."""
+    """Tell whether both sides are runs of the same cells, done once or twice."""
     ids = [{cell["cell_id"] for cell in side.cells} for side in (candidate, baseline)]
     return ids[0] == ids[1]
 
