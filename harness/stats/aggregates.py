@@ -136,7 +136,7 @@ def profile(score_SQ: np.ndarray, threshold_T: np.ndarray) -> np.ndarray:
 
 
 def trimmed(count: int) -> int:
-    """Return how many of so many scores the IQM leaves out at either end."""
+    """Count the scores, of so many, that the IQM leaves out at either end."""
     return int(TRIM * count)
 
 

@@ -99,7 +99,7 @@ def band_paired(treat_ST: np.ndarray, control_ST: np.ndarray, *, level: float = 
 def _errors(
     difference_ST: np.ndarray, point_T: np.ndarray, seeds_T: np.ndarray, size_T: np.ndarray
 ) -> np.ndarray:
-    """Return the standard error per step; 0 if there is no spread but rounding, or one pair.
+    """Standard error per step; 0 if there is no spread but rounding, or one pair.
 
     `size_T` is the largest absolute value that the differences were computed from.
     """

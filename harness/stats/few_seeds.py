@@ -24,7 +24,7 @@ HOLDS = 93.0
 
 
 def coverage_note(seeds: int) -> str:
-    """Return what a percentile bootstrap of so many seeds covers, or "" where it about holds.
+    """Say what a percentile bootstrap of so many seeds covers; "" where it about holds.
 
     Args:
         seeds: at least 2; between two numbers of the table the smaller one counts.

@@ -35,7 +35,7 @@ def gate_chances(
     level: float = 0.95,
     is_two_sided: bool = False,
 ) -> GateChances:
-    """Return how often a gate gives each answer, for normal noise.
+    """Chance of each answer of a gate, for normal noise.
 
     The mean difference and the spread that is seen are independent, so the chance is exact for
     each spread, and averaged over what spreads are seen.
@@ -78,7 +78,7 @@ def gate_chances(
 
 
 def spread_interval(spread: float, dof: float, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of a standard deviation that was estimated from normal values.
+    """Interval of a standard deviation that was estimated from normal values.
 
     Args:
         spread: the estimate, > 0.

@@ -134,7 +134,7 @@ def half_width(spread: float, seeds: int, *, level: float = 0.95) -> float:
 
 
 def are_equal(value_S: np.ndarray, size: float = 0.0) -> bool:
-    """Return whether two or more values are all the same number but for rounding.
+    """Tell whether two or more values are all the same number but for rounding.
 
     Args:
         value_S: one value per seed, shape (seeds,), finite.
@@ -146,7 +146,7 @@ def are_equal(value_S: np.ndarray, size: float = 0.0) -> bool:
 
 
 def rounding(size: np.ndarray | float) -> np.ndarray:
-    """Return the largest spread that rounding alone may leave in numbers made of such a size.
+    """Largest spread that rounding alone may leave in numbers made of such a size.
 
     Args:
         size: largest absolute number that they were computed from, >= 0, of any shape; what is

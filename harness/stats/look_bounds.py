@@ -36,7 +36,7 @@ _SLACK = 0.1
 def first_crossing_bounds(
     seeds: tuple[int, ...], spent: tuple[float, ...], cells: int = CELLS
 ) -> tuple[float, ...]:
-    """Return the one-sided nominal p of each look that spends the stated error.
+    """One-sided nominal p of each look that spends the stated error.
 
     Args:
         seeds: seeds at each look, rising, from 2.
@@ -63,7 +63,7 @@ def first_crossing_bounds(
 def _still_open(
     seeds: tuple[int, ...], spent: tuple[float, ...], cells: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the state after the last of some looks, as normal deviates, and how likely each is.
+    """State after the last of some looks, as normal deviates, and how likely each is.
 
     Only what no look has stopped is in it: the weights add up to 1 - spent[-1].
     """
@@ -81,7 +81,7 @@ def _still_open(
 def _solve(
     state_N: np.ndarray, weight_N: np.ndarray, counts: tuple[int, int], spent: Sequence[float]
 ) -> float:
-    """Return the nominal p at which the chance to cross now, and not before, is what is spent."""
+    """Find the nominal p at which the chance to cross now, and not before, is what is spent."""
     before, now = counts
     wanted = spent[1] - spent[0]
 
@@ -96,7 +96,7 @@ def _solve(
 
 
 def _above(x: np.ndarray, state: np.ndarray, before: int, now: int) -> np.ndarray:
-    """Return P(cosine of `now` seeds >= x) given that of the first `before`, broadcast.
+    """P(cosine of `now` seeds >= x) given that of the first `before`, broadcast.
 
     Averaged over the share of the old seeds in the spread. Given that share, and x >= 0, the cosine
     is `reach` sin(angle + turn) / sqrt(now), where the angle of the new mean has the density
@@ -141,7 +141,7 @@ class _Angle(NamedTuple):
 
 
 def _share_below(angle: _Angle, now: int) -> np.ndarray:
-    """Return how much of the density cos^(now - 2) lies below angles from -pi / 2 on.
+    """Share of the density cos^(now - 2) below angles, from -pi / 2 on.
 
     For a whole power the integral is a polynomial in sine and cosine, which costs a fraction of
     Student's t for any degrees of freedom.
@@ -164,7 +164,7 @@ def _share_below(angle: _Angle, now: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _shares(before: int, more: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes and weights of Beta(before / 2, (more - 1) / 2); with one new seed it is 1."""
+    """Nodes and weights of Beta(before / 2, (more - 1) / 2); with one new seed it is 1."""
     if more == 1:
         return np.ones(1), np.ones(1)
     node, weight = special.roots_jacobi(_NODES, (more - 1) / 2.0 - 1.0, before / 2.0 - 1.0)
@@ -172,7 +172,7 @@ def _shares(before: int, more: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _first_state(top: float, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return normal deviates below `top` and their weights: the law of the first look's t."""
+    """Normal deviates below `top` and their weights: the law of the first look's t."""
     node, weight = np.polynomial.legendre.leggauss(cells)
     place, width = (1.0 + node) / 2.0, top - _LOWEST
     z_N = top - width * place**_GRADED
@@ -189,6 +189,7 @@ def _deviate(p: float) -> float:
 
 
 def _cosine(z: np.ndarray, seeds: int) -> np.ndarray:
-    """Return the cosine of the t whose tail is that of a normal deviate."""
+    """Cosine of the t whose tail is that of a normal deviate."""
+    # by the smaller tail: far out the other is 1 but for rounding, and its quantile infinite
     t = np.where(z < 0.0, 1.0, -1.0) * special.stdtrit(seeds - 1, special.ndtr(-np.abs(z)))
     return np.asarray(t / np.sqrt(t**2 + seeds - 1.0))

@@ -25,7 +25,7 @@ def p_at_looks(
     below: float | None = None,
     size: float = 0.0,
 ) -> np.ndarray:
-    """Return the one-sided p of a condition at each look that was reached, for `sequential_p`.
+    """One-sided p of a condition at each look that was reached, for `sequential_p`.
 
     At a look `p <= look.p` says the same as the interval at the look's level does.
 
@@ -56,7 +56,7 @@ def p_at_looks(
 
 
 def sequential_p(p_L: np.ndarray, design: Design) -> float:
-    """Return one p value for a whole sequence of looks, for Holm's correction.
+    """One p value for a whole sequence of looks, for Holm's correction.
 
     At each look: the error rate at which a design with the same looks would just have decided
     there. The smallest so far counts. A claim decides at `alpha` if and only if this p is at most
@@ -86,7 +86,7 @@ def sequential_p(p_L: np.ndarray, design: Design) -> float:
 
 
 def _rate(p: float, look: int, seeds: tuple[int, ...]) -> float:
-    """Return the error rate at which a nominal p just decides at a look."""
+    """Error rate at which a nominal p just decides at a look."""
     if look == 0:
         # nothing is spent before the first look: its nominal p is its share of the rate
         alpha = p / spent_at(seeds, 1.0)[0]

@@ -79,7 +79,7 @@ class Design:
         return _looks(self.seeds, self.alpha)
 
     def for_step(self, claims: int) -> Design:
-        """Return the design of Holm's step at which so many claims are still open.
+        """Design of Holm's step at which so many claims are still open.
 
         Raises:
             ValueError: fewer than one claim.
@@ -127,7 +127,7 @@ class Shown:
 
 
 def standing(design: Design, seeds: int) -> Standing:
-    """Return where a study with so many seeds stands.
+    """Say where a study with so many seeds stands: the look that counts, and the next.
 
     Raises:
         ValueError: a negative number of seeds.
@@ -151,7 +151,7 @@ def standing(design: Design, seeds: int) -> Standing:
 def look_intervals(
     value_S: np.ndarray, design: Design, *, size: float = 0.0
 ) -> list[tuple[Look, Interval]]:
-    """Return the interval at each look that was reached, in order: the first that decides counts.
+    """Interval at each look that was reached, in order: the first that decides counts.
 
     Args:
         value_S: differences by seed in the order of the fixed list, shape (seeds,), finite. Each
@@ -177,7 +177,7 @@ def look_intervals(
 
 
 def shown_interval(value_S: np.ndarray, design: Design, *, size: float = 0.0) -> Shown:
-    """Return the interval to print: of the look if the seeds are one, else the anytime-valid one.
+    """Interval to print: of the look if the seeds are one, else the anytime-valid one.
 
     Args:
         value_S: differences by seed in the order of the fixed list, shape (seeds,), finite.
@@ -210,7 +210,7 @@ def first_crossings(
     below: float | None = None,
     size: float = 0.0,
 ) -> np.ndarray:
-    """Return at how many seeds each of many data sets first decides; 0 is never.
+    """Number of seeds at which each of many data sets first decides; 0 is never.
 
     For operating curves: thousands of made-up studies at once.
 
@@ -248,7 +248,7 @@ def first_crossings(
 
 
 def spent_at(seeds: tuple[int, ...], alpha: float) -> tuple[float, ...]:
-    """Return the error rate that is spent up to and at each look, in (0, alpha]."""
+    """Error rate that is spent up to and at each look, in (0, alpha]."""
     return tuple(float(alpha * np.log1p((np.e - 1.0) * count / seeds[-1])) for count in seeds)
 
 
@@ -269,7 +269,7 @@ def _looks(seeds: tuple[int, ...], alpha: float) -> tuple[Look, ...]:
 
 
 def look_moments(part_RS: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard error of each data set; the error is NaN if it is but rounding."""
+    """Mean and standard error of each data set; the error is NaN if it is but rounding."""
     error_R = part_RS.std(axis=1, ddof=1) / np.sqrt(part_RS.shape[1])
     largest_R = np.maximum(np.abs(part_RS).max(axis=1), size)
     is_noise_R = np.ptp(part_RS, axis=1) > rounding(largest_R)

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def holm(p_C: np.ndarray) -> np.ndarray:
-    """Return p values adjusted by Holm's step-down method.
+    """Adjust p values by Holm's step-down method.
 
     A claim whose adjusted p is at most alpha may be called found; the chance of even one false
     finding in the family is then at most alpha, however the claims depend on each other.

@@ -162,7 +162,7 @@ def _decide(
 
 
 def _welch(point: float, arms: list[tuple[float, int]]) -> _Estimate:
-    """Return the difference with Welch's error, from each arm's (spread, seeds)."""
+    """Difference with Welch's error, from each arm's (spread, seeds)."""
     variances = [spread**2 / count for spread, count in arms]
     total = sum(variances)
     if not total > 0.0:
@@ -193,7 +193,7 @@ def _why_undefined(seeds: int, estimate: _Estimate, unit: str) -> str:
 
 
 def _quantile(dof: float, level: float) -> float:
-    """Return the two-sided quantile of Student's t."""
+    """Two-sided quantile of Student's t."""
     return float(special.stdtrit(dof, (1.0 + level) / 2.0))
 
 
@@ -202,12 +202,12 @@ def _missing(count: int, unit: str) -> str:
 
 
 def _size(*arms: np.ndarray) -> float:
-    """Return the largest absolute value of the arms."""
+    """Largest absolute value of the arms; 0 without any."""
     return max((float(np.nanmax(np.abs(a))) for a in arms if not np.isnan(a).all()), default=0.0)
 
 
 def _spread(value_S: np.ndarray, size: float) -> float:
-    """Return the standard deviation, 0 if it is rounding noise, NaN for fewer than two values."""
+    """Standard deviation; 0 if it is rounding noise, NaN for fewer than two values."""
     if value_S.size < 2:
         return float("nan")
     spread = float(value_S.std(ddof=1))

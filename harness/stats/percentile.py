@@ -122,13 +122,13 @@ def _agreeing(drawn_TB: np.ndarray) -> str:
 
 
 def method_name(plan: Plan) -> str:
-    """Return how the interval is made, in words."""
+    """Say how the interval is made."""
     what = "whole seeds" if plan.unit == "seed" else "seeds within questions"
     return f"percentile bootstrap of {what}"
 
 
 def few_seeds(seeds: int) -> str:
-    """Return what a reader must know of a bootstrap of so few seeds, or ""."""
+    """Say what a reader must know of a bootstrap of so few seeds; "" if nothing."""
     if seeds < 2:
         return "1 seed: an interval needs at least 2"
     return coverage_note(seeds)

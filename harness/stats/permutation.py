@@ -102,6 +102,7 @@ def _summary(
 ) -> Permutation:
     seen, most = float(difference_S.sum()), float(np.abs(difference_S).sum())
     tie = _TIE * most
+    # the observed swap counts among the random ones, so that no p is 0 (Phipson and Smyth)
     seeds, added = difference_S.size, 0 if is_exact else 1
 
     def share(count: int) -> float:
@@ -134,7 +135,7 @@ def _note(seeds: int, missing: int, smallest: float, smallest_differs: float) ->
 
 
 def _every_sum(difference_S: np.ndarray) -> np.ndarray:
-    """Return the sums under all sign patterns, shape (2^seeds,)."""
+    """Sums under all sign patterns, shape (2^seeds,)."""
     sums_B = np.zeros(1)
     for difference in difference_S:
         sums_B = np.concatenate([sums_B + difference, sums_B - difference])
@@ -144,7 +145,7 @@ def _every_sum(difference_S: np.ndarray) -> np.ndarray:
 def _drawn_sums(
     difference_S: np.ndarray, rng: np.random.Generator | None, draws: int
 ) -> np.ndarray:
-    """Return the sums under random sign patterns, shape (draws,)."""
+    """Sums under random sign patterns, shape (draws,)."""
     if rng is None:
         raise ValueError(f"{difference_S.size} pairs need random swaps: pass rng")
     if draws < 1000:
@@ -154,7 +155,7 @@ def _drawn_sums(
 
 
 def _differences(treat_S: np.ndarray, control_S: np.ndarray) -> np.ndarray:
-    """Return treat minus control of the pairs that have both."""
+    """Treat minus control of the pairs that have both."""
     treat_S, control_S = np.asarray(treat_S, dtype=float), np.asarray(control_S, dtype=float)
     if treat_S.shape != control_S.shape or treat_S.ndim != 1:
         raise ValueError(

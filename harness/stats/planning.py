@@ -77,19 +77,20 @@ def cheapest(
     Raises:
         ValueError: see `power_of`.
     """
-    asked = np.unique(np.geomspace(1, questions, _QUESTION_CHOICES).round().astype(int))
-    seeds_D, asked_D, samples_D = (
-        grid.ravel() for grid in np.meshgrid(_SEEDS, asked, _SAMPLES, indexing="ij")
+    tried = np.unique(np.geomspace(1, questions, _QUESTION_CHOICES).round().astype(int))
+    seeds_D, questions_D, samples_D = (
+        grid.ravel() for grid in np.meshgrid(_SEEDS, tried, _SAMPLES, indexing="ij")
     )
-    cost_D = costs.arms * seeds_D * (costs.seed + asked_D * samples_D * costs.sample)
-    is_enough_D = powers(split, goal, seeds_D, asked_D, samples_D) >= goal.power
+    cost_D = costs.arms * seeds_D * (costs.seed + questions_D * samples_D * costs.sample)
+    is_enough_D = powers(split, goal, seeds_D, questions_D, samples_D) >= goal.power
     if not is_enough_D.any():
         return None
     is_near_D = is_enough_D & (cost_D <= _NEAR * cost_D[is_enough_D].min())
     near = np.flatnonzero(is_near_D)
     best = int(near[np.lexsort((cost_D[near], samples_D[near]))[0]])
     samples = int(samples_D[best])
-    most = int(asked_D[best])
+    most = int(questions_D[best])
+    # the grid has gaps: fewer seeds, and then fewer questions, may do as well
     seeds = seeds_needed(split, goal, questions=most, samples=samples) or int(seeds_D[best])
     fewest = questions_needed(split, goal, seeds=seeds, samples=samples) or most
     design = Design(seeds=seeds, questions=fewest, samples=samples)
@@ -97,7 +98,7 @@ def cheapest(
 
 
 def pessimistic(split: VarianceSplit, *, assurance: float = 0.8) -> VarianceSplit:
-    """Return the split with every component at its upper confidence bound.
+    """Put every component of a split at its upper confidence bound.
 
     A spread known from 3 seeds may well be twice as large, and one that was estimated 0 is not
     known to be 0: plans made from the estimates themselves fall short about half of the time.

@@ -65,7 +65,7 @@ class Design:
 
 
 def power_of(split: VarianceSplit, goal: Goal, design: Design) -> float:
-    """Return the chance that a design reaches its goal, in [0, 1].
+    """Chance that a design reaches its goal, in [0, 1].
 
     Raises:
         ValueError: the split is not one of a difference, or has no estimate of training noise.
@@ -75,37 +75,25 @@ def power_of(split: VarianceSplit, goal: Goal, design: Design) -> float:
 
 
 def seeds_needed(split: VarianceSplit, goal: Goal, *, questions: int, samples: int) -> int | None:
-    """Return the fewest seeds per arm that reach the goal, or None up to `MOST_SEEDS`.
-
-    Raises:
-        ValueError: see `power_of`.
-    """
+    """Fewest seeds per arm that reach a goal; None if `MOST_SEEDS` do not. Raises as `power_of`."""
     count_D = np.arange(2, MOST_SEEDS + 1)
     return _first(count_D, goal, powers(split, goal, count_D, questions, samples))
 
 
 def questions_needed(split: VarianceSplit, goal: Goal, *, seeds: int, samples: int) -> int | None:
-    """Return the fewest questions that reach the goal, or None: more seeds are needed.
-
-    Raises:
-        ValueError: see `power_of`.
-    """
+    """Fewest questions that reach a goal; None: it takes more seeds. Raises as `power_of`."""
     count_D = np.arange(1, MOST_QUESTIONS + 1)
     return _first(count_D, goal, powers(split, goal, seeds, count_D, samples))
 
 
 def samples_needed(split: VarianceSplit, goal: Goal, *, seeds: int, questions: int) -> int | None:
-    """Return the fewest samples of each question that reach the goal, or None.
-
-    Raises:
-        ValueError: see `power_of`.
-    """
+    """Fewest samples a question that reach a goal, or None. Raises as `power_of`."""
     count_D = np.arange(1, MOST_SAMPLES + 1)
     return _first(count_D, goal, powers(split, goal, seeds, questions, count_D))
 
 
 def detectable_effect(split: VarianceSplit, goal: Goal, design: Design) -> float:
-    """Return the smallest effect (or margin) that a design reaches at the goal's power.
+    """Smallest effect (or margin) that a design reaches at the goal's power.
 
     `goal.effect` is not used. The result is in the unit of the scores; 0 if nothing varies.
 
@@ -133,7 +121,7 @@ def powers(
     questions: np.ndarray | int,
     samples: np.ndarray | int,
 ) -> np.ndarray:
-    """Return the power of each design, shape (designs,)."""
+    """Power of each design, shape (designs,)."""
     error_D, dof_D = _errors(split, goal, *map(np.asarray, (seeds, questions, samples)))
     with np.errstate(divide="ignore"):
         away_D = np.minimum(goal.effect / error_D, 1e4)
@@ -157,7 +145,7 @@ def _equivalence_powers(away_D: np.ndarray, dof_D: np.ndarray, alpha: float) -> 
 
 
 def _noncentral(dof_D: np.ndarray, away_D: np.ndarray, at_D: np.ndarray) -> np.ndarray:
-    """Return P(T <= at) of the noncentral t; approximately where it is past doubt."""
+    """P(T <= at) of the noncentral t; approximately where it is past doubt."""
     exact_D = special.nctdtr(dof_D, np.minimum(away_D, 30.0), at_D)
     scale_D = np.sqrt(1.0 + at_D**2 / (2.0 * dof_D))
     rough_D = special.ndtr((at_D * (1.0 - 1.0 / (4.0 * dof_D)) - away_D) / scale_D)
@@ -167,7 +155,7 @@ def _noncentral(dof_D: np.ndarray, away_D: np.ndarray, at_D: np.ndarray) -> np.n
 def _errors(
     split: VarianceSplit, goal: Goal, seeds: np.ndarray, questions: np.ndarray, samples: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return standard error and degrees of freedom of the difference for each design."""
+    """Standard error and degrees of freedom of the difference for each design."""
     check_split(split, needs_difference=True)
     if (seeds < 2).any() or (questions < 1).any() or (samples < 1).any():
         raise ValueError("a design needs at least 2 seeds, 1 question and 1 sample")
@@ -182,7 +170,7 @@ def _errors(
 
 
 def between_seeds(split: VarianceSplit, questions: np.ndarray, samples: np.ndarray) -> np.ndarray:
-    """Return the variance of one seed's mean, the same questions being asked again."""
+    """Variance of one seed's mean, the same questions being asked again."""
     if np.isnan(split.training_by_question):
         # `sampling` holds what more samples do not reduce: it counts in full
         return np.asarray(split.training + np.nan_to_num(split.sampling) / questions)

@@ -53,7 +53,7 @@ def replication_chance(
     rng: np.random.Generator,
     studies: int = STUDIES,
 ) -> Replication:
-    """Return how often a fresh study of as many seeds would say the same word.
+    """Chance that a fresh study of as many seeds says the same word.
 
     Args:
         difference_CS: observed quantities by seed, shape (seeds,) or (quantities, seeds), finite;

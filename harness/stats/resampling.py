@@ -202,7 +202,7 @@ def _drawn_counts(rng: np.random.Generator, seeds: int, size: tuple[int, int]) -
 
 
 def _lengths(seeds: int) -> list[int]:
-    """Return how many draws each table stands for: as many as fit one, then the rest."""
+    """Numbers of draws that the tables stand for: as many as fit one, then the rest."""
     longest = seeds if seeds == 1 else max(1, int(math.log(_TABLE, seeds)))
     whole, rest = divmod(seeds, longest)
     return [longest] * whole + [rest] * bool(rest)
@@ -219,15 +219,16 @@ def _packed_counts(seeds: int, length: int) -> np.ndarray:
 
 
 def _counts(index_SQB: np.ndarray, seeds: int) -> np.ndarray:
-    """Return how often each seed was drawn, shape (seeds, questions or 1, draws)."""
+    """Count how often each seed was drawn, shape (seeds, questions or 1, draws)."""
     columns = index_SQB[0].size
+    # one bincount for all resamples: a slot for each pair of drawn seed and column
     slot = index_SQB.reshape(seeds, -1) * np.int64(columns) + np.arange(columns)
     counted = np.bincount(slot.ravel(), minlength=seeds * columns)
     return counted.astype(_small(seeds)).reshape(index_SQB.shape)
 
 
 def _small(seeds: int) -> type:
-    """Return the smallest unsigned type that holds a count of so many seeds."""
+    """Smallest unsigned type that holds a count of so many seeds."""
     return np.uint8 if seeds < 2**8 else np.uint16 if seeds < 2**16 else np.uint32
 
 

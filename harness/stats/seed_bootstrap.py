@@ -18,7 +18,7 @@ _ROUNDING = 1e-30
 def bootstrap_bounds(
     value_RS: np.ndarray, rng: np.random.Generator, *, draws: int, level: float
 ) -> dict[str, np.ndarray]:
-    """Return bounds of the mean of many data sets by every method, all from the same draws.
+    """Bounds of the mean of many data sets by every method, all from the same draws.
 
     Args:
         value_RS: one value per seed, shape (data sets, seeds), finite, at least two seeds.
@@ -63,6 +63,7 @@ def _studentised(
 def _bca(apart_RS: np.ndarray, mean_RB: np.ndarray, tails: np.ndarray) -> np.ndarray:
     """Return bounds about the mean, corrected for bias and for a spread that follows the mean."""
     draws = mean_RB.shape[1]
+    # ties count one half: draws that give the mean itself are on neither side
     below_R = ((mean_RB < 0.0).mean(axis=1) + (mean_RB <= 0.0).mean(axis=1)) / 2.0
     shift_R = special.ndtri(np.clip(below_R, 1e-3, 1.0 - 1e-3))
     cubes_R, squares_R = (apart_RS**3).sum(axis=1), (apart_RS**2).sum(axis=1)

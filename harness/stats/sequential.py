@@ -199,7 +199,7 @@ def monitor_bounded(
 
 
 def _unrefuted(log_SM: np.ndarray, level: float) -> np.ndarray:
-    """Return which of M candidate means no bet has refuted, (seeds, M) bools; never none of them.
+    """Mark the candidate means that no bet has refuted, (seeds, M) bools; never none of them.
 
     Where all are refuted the mean lies between two of them: about the least refuted one.
     """
@@ -209,7 +209,8 @@ def _unrefuted(log_SM: np.ndarray, level: float) -> np.ndarray:
 
 
 def _log_wealth(unit_S: np.ndarray, candidate_M: np.ndarray) -> np.ndarray:
-    """Return the log of the mixed wealth of betting against each mean, shape (seeds, means)."""
+    """Log of the mixed wealth of betting against each mean, shape (seeds, means)."""
+    # what a bet could lose most; 0 at the ends of the range, which are no candidates
     room_M = np.where(_BETS[:, None] > 0.0, candidate_M, 1.0 - candidate_M)
     gain = 1.0 + _BETS[:, None] / room_M * (unit_S[:, None, None] - candidate_M)
     logs = np.log(gain).cumsum(axis=0)
@@ -217,14 +218,14 @@ def _log_wealth(unit_S: np.ndarray, candidate_M: np.ndarray) -> np.ndarray:
 
 
 def _anytime_p(log_S: np.ndarray) -> np.ndarray:
-    """Return 1 / the largest evidence so far, at most 1."""
+    """1 / the largest evidence so far, at most 1."""
     return np.asarray(np.exp(-np.maximum.accumulate(np.maximum(log_S, 0.0))))
 
 
 def _decide(
     low_S: np.ndarray, high_S: np.ndarray, margin: float | None
 ) -> tuple[Decision, int | None]:
-    """Return the first decision that was reached, and after how many seeds."""
+    """Find the first decision that was reached, and after how many seeds."""
     for index, (low, high) in enumerate(zip(low_S, high_S, strict=True)):
         if margin is not None and -margin < low and high < margin:
             return "equivalent", index + 1
@@ -236,7 +237,8 @@ def _decide(
 
 
 def _squares(values_S: np.ndarray, mean_S: np.ndarray) -> np.ndarray:
-    """Return the sum of squares about the mean after each seed; 0 if it is rounding noise."""
+    """Sum of squares about the mean after each seed; 0 if it is rounding noise."""
+    # Welford's update: the sum of squares less the squared sum would cancel
     added = (values_S[1:] - mean_S[:-1]) * (values_S[1:] - mean_S[1:])
     square_S = np.concatenate([np.zeros(min(1, values_S.size)), added.cumsum()])
     size_S = np.maximum.accumulate(np.abs(values_S))
@@ -246,7 +248,7 @@ def _squares(values_S: np.ndarray, mean_S: np.ndarray) -> np.ndarray:
 def _half_widths(
     square_S: np.ndarray, stretch_S: np.ndarray, is_known_S: np.ndarray, level: float
 ) -> np.ndarray:
-    """Return how far from the mean nothing is refuted after each seed; inf while nothing is."""
+    """Distance from the mean within which nothing is refuted after each seed; inf at first."""
     count_S = np.arange(1, square_S.size + 1)
     # a mean is refuted where t^2 / (seeds - 1) against it exceeds `limit`
     refuted_S = np.exp((np.log(stretch_S) - 2.0 * np.log1p(-level)) / count_S)
@@ -282,7 +284,7 @@ def _note(values_S: np.ndarray, missing: int, square: float = np.nan) -> str:
 def _arrived(
     difference_S: np.ndarray, level: float, margin: float | None
 ) -> tuple[np.ndarray, int]:
-    """Return the differences that are there, in order, and how many are not."""
+    """Take the differences that are there, in order, and count those that are not."""
     if not 0.0 < level < 1.0:
         raise ValueError(f"the level must lie between 0 and 1, got {level!r}")
     if margin is not None:

@@ -11,7 +11,7 @@ from harness.stats.intervals import rounding
 
 
 def sampling_correlation(treat_SQK: np.ndarray, control_SQK: np.ndarray) -> float:
-    """Return the correlation of aligned samples within a seed and question.
+    """Correlation of aligned samples within a seed and question.
 
     Args:
         treat_SQK: scores, shape (seeds, questions, samples); NaN is a sample that is not there.

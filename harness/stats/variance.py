@@ -150,7 +150,7 @@ def _joined(*notes: str) -> str:
 
 
 def _cells(score_SQK: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return mean and count per cell, and the pooled variance within cells."""
+    """Mean and count per cell, and the pooled variance within cells."""
     score_SQK = np.asarray(score_SQK, dtype=float)
     if score_SQK.ndim != 3 or np.isinf(score_SQK).any():
         raise ValueError(
@@ -227,7 +227,7 @@ def _solve(
 def _moments(
     is_there_SQ: np.ndarray, value_SQ: np.ndarray, noise_SQ: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the four squares weigh each unknown by, and the squares less sampling noise.
+    """Weights of the unknowns in the four squares, and the squares less sampling noise.
 
     Unknowns, in columns: mean^2 (times the cells), training, question, training by question.
     Rows: squares of the means over questions, over seeds, of the cells, of everything.

@@ -11,7 +11,7 @@ from harness.stats.variance import VarianceSplit
 
 
 def upper_bounds(split: VarianceSplit, *, assurance: float = 0.8) -> VarianceSplit:
-    """Return the split with every component at its upper confidence bound.
+    """Put every component of a split at its upper confidence bound.
 
     Components are differences of mean squares; their bounds are those of the modified large-sample
     method, which hold about as promised from 3 seeds on, whether the estimate is 0 or not.
@@ -58,7 +58,7 @@ def upper_bounds(split: VarianceSplit, *, assurance: float = 0.8) -> VarianceSpl
 
 
 def _above(first: tuple[float, int], second: tuple[float, int], assurance: float) -> float:
-    """Return an upper bound of the first expected mean square less the second, at least 0.
+    """Upper bound of the first expected mean square less the second, at least 0.
 
     Each is (mean square, degrees of freedom); NaN if the first is not known.
     """
@@ -76,5 +76,5 @@ def _above(first: tuple[float, int], second: tuple[float, int], assurance: float
 
 
 def _excess(dof: int, assurance: float) -> float:
-    """Return the upper bound of an expected mean square as a multiple of the one seen."""
+    """Upper bound of an expected mean square as a multiple of the one seen."""
     return dof / float(special.chdtri(dof, assurance))
