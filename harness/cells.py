@@ -89,6 +89,7 @@ def requeue_cells(study: Study, chosen: str) -> int:
     inspected = _choose(inspect_cells(study.cells, store, snapshot_of(study)), chosen)
     new = [item for item in inspected if item.state not in IN_FLIGHT]
     for item in inspected:
+        # before anything is put back: a refusal leaves nothing half done
         _refuse_requeue(item)
     for item in inspected:
         if item.state in IN_FLIGHT:
@@ -178,6 +179,7 @@ def _fits(cell: CellSpec, name: str) -> bool:
 def _refuse_requeue(item: InspectedCell) -> None:
     if item.state is CellState.DONE:
         raise UsageError(f"{item.cell.run_name} is done: it is never run again")
+    # no other queue takes a job back that runs
     is_slurm = bool(item.submissions) and item.submissions[-1].launcher == "slurm"
     if item.state in IN_FLIGHT and not is_slurm:
         raise UsageError(f"{item.cell.run_name} is {item.state}: cancel it first, then requeue it")

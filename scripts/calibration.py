@@ -226,6 +226,7 @@ def looking(world: str, repeats: int) -> list[Row]:
     rng = generator("looking", world, LOOKS)
     stream_RS = np.clip(STREAMS[world](rng, (repeats, LOOKS)), -1.0, 1.0)
     p_RS = np.array([monitor_normal(stream_S).p_S for stream_S in stream_RS])
+    # three candidates are enough: the p values do not depend on them
     bounded_RS = np.array([monitor_bounded(stream_S, candidates=3).p_S for stream_S in stream_RS])
     count_S = np.arange(1, LOOKS + 1)
     mean_RS = stream_RS.cumsum(axis=1) / count_S
@@ -264,6 +265,7 @@ def all_rows(repeats: int) -> Iterator[Row]:
 
 def generator(study: str, world: str, seeds: int) -> np.random.Generator:
     """Return the generator of one study: its figures do not depend on which others were run."""
+    # not hash(): of a text it differs from process to process
     return np.random.default_rng([zlib.crc32(f"{study}/{world}".encode()), seeds])
 
 

@@ -85,6 +85,7 @@ def answers(world: str, seeds: int, loss: float, repeats: int = REPEATS) -> Row:
         loss: true loss in margins.
         repeats: studies.
     """
+    # not hash(): of a text it differs from process to process
     rng = np.random.default_rng(zlib.crc32(f"gate {world} {seeds} {loss}".encode()))
     shape = (repeats, seeds)
     if world.startswith("bounded"):

@@ -178,6 +178,7 @@ def set_up(env: Environment, options: Options) -> None:
             check_driver(driver_version())
     with alone(env.root):
         if not is_complete(env):
+            # another set-up may have completed it while this one waited
             build(env, options)
     print(f"set-up: complete after {time.monotonic() - started:.0f} s")
 

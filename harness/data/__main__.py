@@ -119,6 +119,7 @@ def _verify(given: Given) -> int:
     if given["dataset"]:
         places = [_directory(given)]
     else:
+        # a directory with a dot is one whose preparation was cut off
         places = [path.parent for path in sorted(_root().glob(f"[!.]*/{MANIFEST}"))]
     if not places:
         raise UsageError(f"nothing is prepared below {_root()}: expected <name>/{MANIFEST}")

@@ -65,6 +65,7 @@ def load_set(benchmark: Benchmark, root: Path, most: int = 0) -> Set:
         path = find_file(benchmark, root)
         rows, source = _file_rows(path), str(path)
     questions = tuple(_question(row, number, source) for number, row in enumerate(rows, start=1))
+    # the whole set, also where only its first questions are asked
     _check(benchmark, questions, source)
     if most > len(questions):
         raise UsageError(
@@ -102,6 +103,7 @@ def find_file(benchmark: Benchmark, root: Path) -> Path:
             f" {benchmark.files[0]}.parquet> (docs/evaluation.md), or leave this benchmark out by"
             " benchmarks="
         )
+    # reversed: of files that are equal the first one is named
     hashes = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in reversed(found)}
     if len(hashes) > 1:
         raise UsageError(

@@ -89,6 +89,7 @@ def read_lines(path: Path) -> Lines:
     """
     if not path.is_file():
         return Lines([], 0)
+    # as bytes: a line that is torn within a character would make the whole text unreadable
     lines = [line for line in path.read_bytes().split(b"\n") if line.strip()]
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=1):

@@ -173,6 +173,7 @@ def read_ablation(name: str, document: Mapping[str, Any], scale: str | None = No
             names no level, two factors set the same key, or the file is not for the scale.
     """
     place = f"ablations/{name}.yaml"
+    # as written first: what a scale replaces must be right all the same
     checked(AblationFile, document, place, wrong=UsageError)
     if scale is not None and not is_for(document, scale):
         raise UsageError(
