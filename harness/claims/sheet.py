@@ -10,11 +10,10 @@ import pandas as pd
 
 from harness.claims.deciding import Word
 from harness.claims.history import History
-from harness.claims.judging import DESIGN, ClaimVerdict, Numbers, correct, judge
+from harness.claims.judging import DESIGN, ClaimVerdict, Numbers, correct, judge, replication_of
 from harness.claims.measuring import Rows, measure, unfinished
 from harness.claims.reading import Claim
 from harness.claims.registration import standing_of
-from harness.claims.replicating import replication_of
 from harness.claims.rules import ClaimRule
 from harness.paths import ROOT
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.cli import suggest
@@ -10,11 +11,12 @@ from harness.compare.config_diff import ConfigDifference, config_differences
 from harness.compare.costs import Cost, compare_costs
 from harness.compare.curves import CurveComparison, compare_curves
 from harness.compare.effects import Effect, Settings, effect_of
-from harness.compare.gate import Gate
+from harness.compare.gate import Gate, judge
+from harness.compare.operating import operating_curve
 from harness.compare.pairing import Pairing, pair_sides
 from harness.compare.questions import QuestionScores, scores_of_sides
-from harness.compare.sides import Side, shared_metrics
-from harness.compare.verdict import judge_sides
+from harness.compare.shortfalls import early_end, shortfalls
+from harness.compare.sides import Side, repeated_metrics, same_runs, shared_metrics
 from harness.evaluate.reading import Stored
 from harness.metrics.columns import EVALUATION, column_of
 from harness.schema import UsageError
@@ -109,7 +111,7 @@ def compare_sides(
         ),
         costs=compare_costs(candidate, baseline, pairing, settings.level),
         differences=config_differences(candidate.config, baseline.config),
-        gate=judge_sides(candidate, baseline, pairing, effects),
+        gate=_judge(candidate, baseline, pairing, effects),
     )
 
 
@@ -141,3 +143,21 @@ def compared_metrics(candidate: Side, baseline: Side, metric: str) -> tuple[str,
             f" in common: give metric=<name>, one of {', '.join(shared) or 'none'}"
         )
     return metrics
+
+
+def _judge(candidate: Side, baseline: Side, pairing: Pairing, effects: Sequence[Effect]) -> Gate:
+    """Judge a candidate by the first effect, with its operating curve."""
+    first, *others = effects
+    partial = shortfalls(candidate, baseline)
+    early = () if partial else early_end(candidate, baseline, first.metric, first.end)
+    doubts = [f"the candidate contradicts itself: {doubt}" for doubt in candidate.doubts]
+    repeated = () if partial else repeated_metrics(candidate, baseline, first.metric)
+    gate = judge(
+        first,
+        is_same=same_runs(candidate, baseline),
+        repeats=f"{' and '.join(repeated)} of every seed, step by step" if repeated else "",
+        unfinished=candidate.unfinished,
+        shortfalls=[*partial, *early, *doubts],
+        others=others,
+    )
+    return replace(gate, operating=operating_curve(candidate, baseline, pairing, first))

@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 
 from harness.claims.deciding import Word
-from harness.claims.judging import DESIGN, ClaimVerdict, Numbers, correct, judge
+from harness.claims.judging import DESIGN, ClaimVerdict, Numbers, correct, judge, replication_of
 from harness.claims.measuring import measure
 from harness.claims.reading import read_claim
-from harness.claims.replicating import replication_of
 from harness.claims.rows import stored_rows
 from harness.claims.rules import ClaimRule
 from harness.paths import BASELINES, CLAIMS, ROOT
