@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.graders import worker
 from harness.graders.registry import Grader, GraderUnavailableError
 from harness.graders.verdict import Outcome, Sample, Verdict, ungradable
 
@@ -121,7 +122,8 @@ class GraderProcess:
         self._is_loaded = self._is_busy = False
         self._graded, self._text = 0, b""
         self._wall_start = time.monotonic()
-        words = ["-m", "harness.graders.worker", self._grader.module, str(MEMORY_BYTES)]
+        # imported only for its name: so its source is part of the id of a cell that grades with it
+        words = ["-m", worker.__name__, self._grader.module, str(MEMORY_BYTES)]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         try:
             self._process = subprocess.Popen(

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-Outcome = Literal["correct", "wrong", "unparsable", "truncated"]
+from harness.graders.extraction import ANSWER_PATTERN, last_boxed
 
-ANSWER_PATTERN = re.compile(r"<answer>.*?(\\boxed{.*}).*?</answer>", re.DOTALL)
-r"""Takes the `\boxed{}` inside a closed `<answer>`; the last match counts (authors' code)."""
+Outcome = Literal["correct", "wrong", "unparsable", "truncated"]
 
 _TAG = r"</?(?:think|answer)>"
 FORMAT_PATTERN = re.compile(
@@ -46,19 +45,6 @@ class Grade:
     is_correct: bool
     is_formatted: bool
     outcome: Outcome
-
-
-def last_boxed(text: str) -> str:
-    r"""Return the content of the last balanced `\boxed{...}` of a text, "" if there is none."""
-    start = text.rfind("\\boxed{")
-    while start != -1:
-        depth = 0
-        for position in range(start + len("\\boxed"), len(text)):
-            depth += {"{": 1, "}": -1}.get(text[position], 0)
-            if depth == 0:
-                return text[start + len("\\boxed{") : position]
-        start = text.rfind("\\boxed{", 0, start)
-    return ""
 
 
 def extract_answer(response: str) -> str:

@@ -19,7 +19,7 @@ pytest.importorskip("sympy", reason="the legacy matcher reads LaTeX with sympy")
 from harness.graders import orz
 from harness.graders.latex import LatexError, read_latex
 from harness.graders.pool import Pool
-from harness.graders.reward import reward_of
+from harness.rewards.graded import reward_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
