@@ -15,7 +15,7 @@ import torch
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithValueHead
 
 SEED_VARIABLE = "HARNESS_SEED_CRITIC_INIT"
-"""Environment variable with the seed of the head (an int, see harness.seeds)."""
+"""Environment variable with the seed of the head (an int, see harness.spec.seeds)."""
 
 
 def seeded(build: Callable[[], Any]) -> Any:

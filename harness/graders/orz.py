@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from harness.graders import hendrycks, minerva
 from harness.graders.extraction import ANSWER_PATTERN, last_boxed
-from harness.graders.latex import read_latex
+from harness.graders.latex import parse_latex
 from harness.graders.repetition import repetition_score
 from harness.graders.verdict import Verdict, right, ungradable, wrong
 
@@ -79,7 +79,7 @@ def matches(reference: str, answer: str) -> Verdict:
 def _same_value(left: str, right_: str) -> bool | None:
     """Return whether two texts are the same expression or number; None if one is not readable."""
     try:
-        first, second = read_latex(left), read_latex(right_)
+        first, second = parse_latex(left), parse_latex(right_)
         return bool(first == second) or bool(first.evalf() == second.evalf())
     except MemoryError:
         raise

@@ -1,6 +1,6 @@
 r"""verl's built-in grader of MATH: the last box of the whole response, equal as normalised text.
 
-Source: verl, `utils/reward_score/math_reward.py`, which its default reward takes for the MATH data
+Source: verl 0.9.1, `utils/reward_score/math_reward.py`, which its default reward takes for the MATH data
 sources.
 """
 

@@ -18,7 +18,7 @@ LOG_PROBS_SWITCH = "HARNESS_LOG_PROBS_AT_ONCE"
 """Environment variable: "1" takes the log-probs of all packed tokens in one operation."""
 
 CRITIC_SEED_VARIABLE = "HARNESS_SEED_CRITIC_INIT"
-"""Environment variable with the seed of the critic's value head (an int, see harness.seeds)."""
+"""Environment variable with the seed of the critic's value head (an int, see harness.spec.seeds)."""
 
 
 class _OnCpu:

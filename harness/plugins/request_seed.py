@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 REQUEST_SEED_VARIABLE = "HARNESS_SEED_REQUEST"
-"""Environment variable with the cell's seed for requests (an int, see harness.seeds)."""
+"""Environment variable with the cell's seed for requests (an int, see harness.spec.seeds)."""
 
 _BITS = 31
 """vLLM hands the seed to a torch generator; 31 bits fit every integer type on the way."""

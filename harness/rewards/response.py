@@ -7,7 +7,7 @@ whatever reward trains.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -120,24 +120,3 @@ def sample_row(
         "finish_reason": extra_info.get("finish_reason"),
         "response_tokens": extra_info.get("response_tokens"),
     }
-
-
-def reward_function(name: str, score: Callable[[Grade], float]) -> Callable[..., dict[str, Any]]:
-    """Return a reward with verl's signature that grades a response and pays `score` for it.
-
-    The returned function takes `data_source` (not used), `solution_str` (the response without
-    special tokens), `ground_truth` and `extra_info` (see `sample_row`), and never raises on text.
-    """
-
-    def compute_score(
-        data_source: str,
-        solution_str: str,
-        ground_truth: str,
-        extra_info: Mapping[str, Any] | None = None,
-        **_: Any,
-    ) -> dict[str, Any]:
-        info = extra_info or {}
-        given = grade(solution_str, str(ground_truth), str(info.get("finish_reason")))
-        return sample_row(given, score(given), name, info)
-
-    return compute_score
