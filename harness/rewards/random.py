@@ -14,7 +14,7 @@ from harness.rewards import rule
 from harness.rewards.rescored import rescored
 
 SEED_VARIABLE = "HARNESS_SEED_REQUEST"
-"""Environment variable with the cell's seed for requests (harness.spec.seeds), absent outside a cell."""
+"""Environment variable with the cell's seed for requests (harness.spec.seeds), if it is in one."""
 
 
 def coin(run_seed: str, question: str, sample: str, response: str) -> float:
