@@ -99,7 +99,9 @@ def packed_attention(
         )
     layout = layout_of(positions)
     out = scaled_dot_product_attention(
-        *(_padded(part, layout) for part in (query, key, value)),
+        _padded(query, layout),
+        _padded(key, layout),
+        _padded(value, layout),
         # also the mask of the padding, which comes after every token of its row
         is_causal=True,
         scale=extra.get("scaling"),
