@@ -21,8 +21,8 @@ from harness.paths import BASELINES, CLAIMS, PAPER
 from harness.references.paper import Paper, read_paper
 from harness.report.results import arm_order
 from harness.schema import HarnessError
+from harness.spec.ablation import load_ablation
 from harness.spec.choices import ablation_files, group_choices
-from harness.spec.config import load_ablation
 from harness.store.bundle import Bundle, find_bundle, read_bundle, versions
 
 PUBLISHED, BOTH = "paper", "both"

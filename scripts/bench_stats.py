@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parent.parent
 TITLES = {
     "iqm": "IQM of 10 x 26 scores, 10,000 draws",
     "four aggregates": "mean, median, IQM and optimality gap of the same, 10,000 draws",
-    "curve": "IQM curve of 5 x 12 scores at 50 steps, 1,000 draws",
 }
 
 

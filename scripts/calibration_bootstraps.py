@@ -31,7 +31,7 @@ def bootstraps(world: str, seeds: int, repeats: int) -> list[Row]:
         parts.append(bootstrap_bounds(value_RS, rng, draws=DRAWS, level=LEVEL))
     found = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
     if seeds == 2:
-        # every draw of two with a spread has the same t: bootstrap_mean gives no bounds
+        # every draw of two with a spread has the same t, which is 0
         del found["studentised"]
     return [
         Row(STUDY, world, f"{method} bootstrap", seeds, LEVEL, share(low, high, 0.0), repeats)

@@ -26,7 +26,7 @@ SEED = 2026
 SAME = 200
 """Draws of the comparison with the same indices."""
 
-SCALAR_DRAWS, CURVE_DRAWS = 10_000, 1_000
+SCALAR_DRAWS = 10_000
 THRESHOLDS = [0.3, 0.5, 0.6, 0.7, 0.9]
 
 
@@ -34,16 +34,15 @@ def inputs() -> dict[str, np.ndarray]:
     """Return made-up scores, rounded so that the file holds them exactly.
 
     Returns:
-        "treat" of shape (10 seeds, 26 questions), "control" (8, 26), "curve" (5, 12, 50 steps).
+        "treat" of shape (10 seeds, 26 questions), "control" (8, 26).
     """
     rng = np.random.RandomState(SEED)
     task_Q = rng.uniform(0.3, 0.8, size=26)
-    rise_T = 0.3 + 0.5 * (1.0 - np.exp(-np.arange(50) / 15.0))
-    tasks_Q1 = rng.uniform(-0.1, 0.1, size=(12, 1))
+    # of no use any more, but the numbers that are stored were drawn after these
+    rng.uniform(size=12)
     return {
         "treat": (task_Q + 0.02 + rng.normal(0.0, 0.05, size=(10, 26))).round(3),
         "control": (task_Q + rng.normal(0.0, 0.05, size=(8, 26))).round(3),
-        "curve": (rise_T + tasks_Q1 + rng.normal(0.0, 0.05, size=(5, 12, 50))).round(3),
     }
 
 
@@ -66,9 +65,6 @@ def golden() -> dict[str, Any]:
     def improvement(treat: np.ndarray, control: np.ndarray) -> np.ndarray:
         return np.array([metrics.probability_of_improvement(treat, control)])
 
-    def curve(score: np.ndarray) -> np.ndarray:
-        return np.array([metrics.aggregate_iqm(score[..., t]) for t in range(score.shape[-1])])
-
     def profile(score: np.ndarray) -> np.ndarray:
         return np.asarray(library.score_distributions(score, THRESHOLDS))
 
@@ -83,11 +79,9 @@ def golden() -> dict[str, Any]:
             "four": _interval(library, scores["treat"], four, SAME),
             "improvement": _interval(library, arms, improvement, SAME),
             "profile": _interval(library, scores["treat"], profile, SAME),
-            "curve": _interval(library, scores["curve"], curve, SAME),
         },
         "own_indices": {
             "four": _interval(library, scores["treat"], four, SCALAR_DRAWS),
-            "curve": _interval(library, scores["curve"], curve, CURVE_DRAWS),
         },
     }
 

@@ -14,7 +14,7 @@ from harness.claims.registration import Standing
 from harness.claims.rules import ClaimRule
 from harness.stats.intervals import Interval
 from harness.stats.look_p_values import sequential_p
-from harness.stats.looks import Design, Shown, shown_interval
+from harness.stats.looks import Design, Look, Shown, look_intervals, shown_interval
 from harness.stats.looks import standing as seeds_standing
 from harness.stats.multiplicity import holm
 
@@ -33,12 +33,14 @@ class Estimate:
         interval: point and bounds on the scale of the threshold; NaN is undefined.
         level: of the interval.
         kind: "look", whose bounds decide, or "anytime", whose bounds decide nothing.
+        looks: each look that was reached, in order, and the interval there.
     """
 
     measured: Measured
     interval: Interval
     level: float
     kind: str
+    looks: tuple[tuple[Look, Interval], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,12 +246,15 @@ def _estimates(measured: Sequence[Measured], seeds: Sequence[int]) -> tuple[Esti
 
 
 def _estimate(item: Measured, seeds: Sequence[int]) -> Estimate:
-    shown: Shown = shown_interval(_values(item, seeds), DESIGN, size=item.size)
+    values = _values(item, seeds)
+    shown: Shown = shown_interval(values, DESIGN, size=item.size)
+    looks = look_intervals(values, DESIGN, size=item.size)
     return Estimate(
         measured=item,
         interval=shown_scale(item, shown.interval),
         level=shown.level,
         kind=shown.kind,
+        looks=tuple((look, shown_scale(item, interval)) for look, interval in looks),
     )
 
 

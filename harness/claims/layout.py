@@ -8,12 +8,14 @@ import json
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.claims.deciding import Word
 from harness.claims.judging import DESIGN, ClaimVerdict, Estimate
 from harness.claims.sheet import Line
 from harness.metrics.columns import column_of
+from harness.stats.looks import standing as seeds_standing
 from harness.text import (
     NOTHING,
     Cell,
@@ -183,6 +185,7 @@ def full_text(line: Line, scale: str) -> str:
         ("ours", ours_text(line)),
         *([("control", "; ".join(map(estimate_text, verdict.control)))] if verdict.control else []),
         ("verdict", f"{verdict_text(verdict)}: {verdict.reason}"),
+        *([("looks", _looks_text(verdict))] if verdict.estimates else []),
         ("standing", standing.text() if standing else NOTHING),
         ("p", f"{p_text(verdict.p)}, corrected {p_text(verdict.p_holm)} (Holm)"),
         ("replication", _share(verdict.replication)),
@@ -198,6 +201,19 @@ def full_text(line: Line, scale: str) -> str:
         wrapped = textwrap.wrap(text, width - len(indent), break_on_hyphens=False)
         parts.append(f"  {name.ljust(longest)}  " + f"\n{indent}".join(wrapped))
     return "\n".join(parts)
+
+
+def _looks_text(verdict: ClaimVerdict) -> str:
+    """Return what the seeds that there are may decide, and the intervals that do."""
+    is_over = verdict.word in (Word.REPRODUCED, Word.CONTRADICTED)
+    parts = [] if is_over else [seeds_standing(DESIGN, len(verdict.seeds)).advice]
+    # after a decision the study was over: what follows is no evidence
+    taken = [look for look in DESIGN.looks if look.seeds <= verdict.seeds_at_look]
+    for place, look in enumerate(taken):
+        shown = [replace(item, interval=item.looks[place][1]) for item in verdict.estimates]
+        found = ", ".join(map(estimate_text, shown))
+        parts.append(f"at {look.seeds} seeds ({look.level:.1%} intervals) {found}")
+    return "; ".join(parts)
 
 
 def decided_text(line: Line) -> str:

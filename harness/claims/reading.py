@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from harness.claims.rules import ClaimRule, read_claim_rule
 from harness.schema import UsageError
-from harness.typed import Form, Many, Text, read_form, read_yaml
+from harness.typed import Form, Many, Text, checked, read_form, read_yaml
 
 Role = Literal["primary", "secondary", "smoke test"]
 
@@ -155,7 +155,8 @@ def read_claim(path: Path, family: FamilyForm = NO_FAMILY) -> Claim:
         UsageError: a key is missing or unknown, or a value is of the wrong kind.
     """
     where = path.name
-    form = read_form(ClaimForm, path, place=where, wrong=UsageError)
+    document = read_yaml(path, place=where, wrong=UsageError)
+    form = checked(ClaimForm, document, where, wrong=UsageError)
     if not form.words_only and not form.published.references:
         raise UsageError(
             f"{where} names no reference: name the tables or curves of its published quantity, or"
@@ -180,5 +181,5 @@ def read_claim(path: Path, family: FamilyForm = NO_FAMILY) -> Claim:
         role=family.role(form.id),
         rules=rules,
         no_rule=form.no_rule,
-        document=read_yaml(path, wrong=UsageError),
+        document=document,
     )

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from harness.claims.hashing import config_hash, judge_hash
+from harness.claims.hashing import judge_hash
 from harness.claims.hashing import rule_hash as rule_hash
 from harness.claims.history import History
 from harness.claims.launches import Launch, launches
@@ -68,27 +68,22 @@ class Standing(NamedTuple):
         return f"{self.kind}: the rule of commit {self.commit[:12]}, {self.date}"
 
 
-def registered(ablation: str, scale: str, config: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """Return what a run records when it is launched.
+def at_launch(ablation: str, scale: str, root: Path) -> dict[str, Any]:
+    """Return what all runs of an ablation that are launched together record.
 
     Args:
-        ablation: of the run.
-        scale: of the run.
-        config: its resolved config.
+        ablation: of the runs.
+        scale: of the runs.
         root: of the checkout.
 
     Returns:
-        "rules" (claim id -> hash, of all claims that could judge the run), "config", "judge",
-        "commit" and "dirty" as in `harness.provenance.code_state`.
+        "rules" (claim id -> hash, of all claims that could judge the runs), "judge", "commit" and
+        "dirty" as in `harness.provenance.code_state`. "config", its own for each run, is added to
+        it.
 
     Raises:
         UsageError: a claim file is wrong.
     """
-    return {**at_launch(ablation, scale, root), "config": config_hash(config)}
-
-
-def at_launch(ablation: str, scale: str, root: Path) -> dict[str, Any]:
-    """Return what all runs of an ablation that are launched together record: all but "config"."""
     claims = read_claims(root / CLAIMS.relative_to(ROOT))
     judging = [claim for claim in claims if claim.ablation == ablation and scale in claim.rules]
     state = code_state(root)
@@ -108,7 +103,7 @@ def continued(record: RunRecord, now: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         record: of the run, with its earlier attempts.
-        now: from `registered`.
+        now: from `at_launch`, with the run's config.
     """
     if all(attempt.last_step is None for attempt in record.attempts):
         return dict(now)

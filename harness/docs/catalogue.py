@@ -16,7 +16,7 @@ from harness.paths import CLAIMS
 from harness.plan.cost import Estimate, estimate_cell, minutes
 from harness.schema import flatten
 from harness.spec import config as configs
-from harness.spec.ablation import Ablation, changes_at, read_ablation, scales_of
+from harness.spec.ablation import Ablation, changes_at, load_ablation, read_ablation, scales_of
 from harness.spec.application import unsupported
 from harness.spec.choices import ablation_files, group_choices
 from harness.spec.matrix import arms_of, select_seeds
@@ -131,7 +131,7 @@ def ablations_page() -> str:
     claims = read_claims(CLAIMS)
     parts = [_ABLATIONS.rstrip()]
     for name in ablation_files():
-        document = configs.load_ablation(name)
+        document = load_ablation(name)
         parts += [f"## {name}", f"{document['question']} ({document['source']})"]
         items = [f"- Speaks to {_claims_of(name, claims)}."]
         if scales_of(document) != ("*",):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from harness.paths import DOCS
 from harness.plan.calibration import Calibration
 from harness.plan.cell import CellPlan
 from harness.plan.gpu import plan_on_gpus
@@ -12,7 +11,6 @@ from harness.plan.tables import span_text
 from harness.report.deviations import recipe_scales
 from harness.text import markdown_table, paragraphs
 
-PATH = DOCS / "costs.md"
 GPU = "h800"
 # the first arm of the ablation is the paper's own recipe, PPO without KL
 WORDS = ["ablation=kl_penalty", "levels=[none]", "seeds=1", f"gpu={GPU}"]

@@ -8,7 +8,6 @@ from harness.metrics.columns import EVALUATION, TRAINING, Column
 from harness.paths import DOCS
 from harness.text import markdown_table
 
-PATH = DOCS / "metrics.md"
 COMPARING = DOCS / "comparing.md"
 START, END = "<!-- margins: written by `python -m harness.docs comparing` -->\n", "\n<!-- end -->"
 

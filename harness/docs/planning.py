@@ -5,14 +5,12 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from harness.paths import DOCS
 from harness.plan.calibration import Calibration
 from harness.plan.gpu import plan_on_gpus
 from harness.plan.page import page
 from harness.plan.request import split_words
 from harness.plan.tables import Request
 
-PATH = DOCS / "planning.md"
 PICTURE = "planning.svg"
 WORDS = ["ablation=algorithm", "levels=[ppo,grpo]", "scale=orz_7b", "gpus=64", "gpu=h800"]
 

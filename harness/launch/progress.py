@@ -2,6 +2,8 @@
 
 `Progress` is what an attempt reports; the functions make text of it; `Display` writes the text.
 Missing values are shown as "-": a number that is not known is not zero.
+
+Drawn without rich: with it these are 24 lines more, and a pipe that breaks ends the whole run.
 """
 
 from __future__ import annotations

@@ -12,11 +12,10 @@ from harness.claims.rows import claim_sheet, rows_of_tables
 from harness.claims.sheet import Line
 from harness.metrics.streams import RunFiles
 from harness.metrics.tables import build_tables, read_parquet, write_parquet
-from harness.report.document import document
 from harness.report.results import TABLES, Results, arm_order, assemble, read_results
 from harness.report.study import FILE, read_study, study_of, write_study
 from harness.schema import SCHEMA_VERSION, CellSpec, RunRecord, UsageError
-from harness.spec.config import load_ablation
+from harness.spec.ablation import load_ablation
 from harness.spec.shadow import SCALE_PREFIX
 from harness.store.files import write_atomic, write_json
 from harness.store.ledger import RunStore
@@ -67,7 +66,8 @@ def write_report(results: Results, root: Path, out: Path) -> Results:
         root: `results_dir/scale/ablation`.
         out: directory of the tables.
     """
-    # figures and the page take a second to import, and who only compares needs neither
+    # figures and what shows them take a second to import, and who only compares needs none
+    from harness.report.document import document
     from harness.report.figures import write_figures
     from harness.report.page.writing import write_study_page
 

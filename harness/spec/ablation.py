@@ -7,7 +7,8 @@ pattern), and the first that fits replaces these keys; where it makes no sense, 
       orz_*: {control: {...}, factors: {...}, steps: 200}
     scales: {only: [orz_*], because: the micro-world has one base model}
 
-Pure functions of the file as a mapping; `harness.spec.matrix` makes cells of it.
+All but `load_ablation` are functions of the file as a mapping; `harness.spec.matrix` makes cells of
+it.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from harness.cli import suggest
+from harness.paths import ABLATIONS
 from harness.schema import UsageError
-from harness.typed import Form, Many, Text, checked
+from harness.spec.choices import ablation_files
+from harness.typed import Form, Many, Text, checked, read_yaml
 
 Design = Literal["product", "one_at_a_time"]
 
@@ -137,6 +141,22 @@ class Ablation(AblationFile):
         """Config groups that some level of some factor chooses."""
         levels = itertools.chain.from_iterable(f.values() for f in self.factors.values())
         return frozenset(group for level in levels for group in level.choose)
+
+
+def load_ablation(name: str, directory: Path = ABLATIONS) -> dict[str, Any]:
+    """Return one ablation file as a mapping.
+
+    Raises:
+        UsageError: there is no such file, or it is not a mapping in YAML.
+    """
+    path = ablation_files(directory).get(name)
+    if path is None:
+        names = ", ".join(ablation_files(directory))
+        raise UsageError(f"unknown ablation {name!r}: choose one of {names} (ablations/*.yaml)")
+    document = read_yaml(path, place=f"ablations/{name}.yaml", wrong=UsageError)
+    if not isinstance(document, dict):
+        raise UsageError(f"ablations/{name}.yaml holds no mapping: see the other files there")
+    return document
 
 
 def read_ablation(name: str, document: Mapping[str, Any], scale: str | None = None) -> Ablation:

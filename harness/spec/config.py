@@ -22,10 +22,6 @@ from harness.schema import UsageError
 from harness.spec import shadow
 from harness.spec.choices import ablation_files, group_choices
 from harness.spec.composing import composed, plain
-from harness.typed import read_yaml
-
-"""The checkout: ablations, baselines and paper are found from here."""
-
 
 MICRO = "micro"
 SHADOW_LIST = CONF / "shadow.yaml"
@@ -81,22 +77,6 @@ class Request:
     words: tuple[str, ...]
     changes: tuple[Change, ...]
     added_keys: tuple[str, ...]
-
-
-def load_ablation(name: str, directory: Path = ABLATIONS) -> dict[str, Any]:
-    """Return one ablation file as a mapping.
-
-    Raises:
-        UsageError: there is no such file, or it is not a mapping in YAML.
-    """
-    path = ablation_files(directory).get(name)
-    if path is None:
-        names = ", ".join(ablation_files(directory))
-        raise UsageError(f"unknown ablation {name!r}: choose one of {names} (ablations/*.yaml)")
-    document = read_yaml(path, place=f"ablations/{name}.yaml", wrong=UsageError)
-    if not isinstance(document, dict):
-        raise UsageError(f"ablations/{name}.yaml holds no mapping: see the other files there")
-    return document
 
 
 def register_ablations(directory: Path = ABLATIONS) -> None:

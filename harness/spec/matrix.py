@@ -186,12 +186,6 @@ def differing_keys(flat: Mapping[str, Mapping[str, Any]]) -> list[Difference]:
     return found
 
 
-def arm_differences(cells: Sequence[CellSpec]) -> list[Difference]:
-    """Return what differs between the arms of a matrix, at its first seed: the report's diff."""
-    first = cells[0].seed if cells else None
-    return differences([(cell.arm, cell.config) for cell in cells if cell.seed == first])
-
-
 def check_declared(ablation: Ablation, configs: Sequence[tuple[Arm, Mapping[str, Any]]]) -> None:
     """Refuse arms that differ in a key that neither a factor nor a consequence declares.
 

@@ -14,7 +14,7 @@ from harness.paths import ROOT
 from harness.provenance import engine_versions, source_hashes
 from harness.schema import CellSpec, Inputs, UsageError, flatten
 from harness.spec import config as configs
-from harness.spec.ablation import Ablation, read_ablation
+from harness.spec.ablation import Ablation, load_ablation, read_ablation
 from harness.spec.batches import check_batches
 from harness.spec.inputs import data_hash, model_hash
 from harness.spec.matrix import (
@@ -97,7 +97,7 @@ def make_study(words: list[str]) -> Study:
     """
     request = configs.read_request(words)
     check_added_keys(request)
-    document = configs.load_ablation(request.ablation)
+    document = load_ablation(request.ablation)
     # a shadow has the arms of the scale that it is of
     scale = request.scale.removeprefix(SCALE_PREFIX)
     ablation = read_ablation(request.ablation, document, scale)

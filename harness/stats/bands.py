@@ -55,7 +55,7 @@ def band_paired(treat_ST: np.ndarray, control_ST: np.ndarray, *, level: float = 
 
     Bands that estimate how steps hang together need more seeds than a study has: with 3 to 10
     seeds they cover far less than they say (docs/statistics.md), this one does not. Fewer
-    steps (block means, or the evaluation steps) make it narrower: see `block_means`.
+    steps (those of the evaluations) make it narrower.
 
     Args:
         treat_ST: one curve per seed, shape (seeds, steps); NaN is a value that is not there.
@@ -94,29 +94,6 @@ def band_paired(treat_ST: np.ndarray, control_ST: np.ndarray, *, level: float = 
         widening=float(np.median(ratio)) if steps else float("nan"),
         note=_note(seeds_T, steps),
     )
-
-
-def block_means(curve_ST: np.ndarray, blocks: int) -> np.ndarray:
-    """Average curves within blocks of neighbouring steps, for a narrower band.
-
-    Args:
-        curve_ST: one curve per seed, shape (seeds, steps); NaN is a value that is not there.
-        blocks: number of blocks, between 1 and the number of steps.
-
-    Returns:
-        Shape (seeds, blocks); NaN where a block of a seed has a value missing, so that all seeds
-        are averaged over the same steps.
-
-    Raises:
-        ValueError: not two axes, or an impossible number of blocks.
-    """
-    if curve_ST.ndim != 2 or not 1 <= blocks <= curve_ST.shape[1]:
-        raise ValueError(
-            f"cannot make {blocks} blocks of curves of shape {curve_ST.shape}: expected (seeds,"
-            " steps) and between 1 and that many steps"
-        )
-    parts = np.array_split(curve_ST, blocks, axis=1)
-    return np.stack([part.mean(axis=1) for part in parts], axis=1)
 
 
 def _errors(

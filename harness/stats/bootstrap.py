@@ -24,20 +24,6 @@ METHOD = "bootstrap of seeds, percentile, widened for few seeds"
 Questions = Literal["fixed", "sampled"]
 
 
-def accuracy(score_SQK: np.ndarray) -> np.ndarray:
-    """Mean over questions of the mean over samples, per seed.
-
-    Args:
-        score_SQK: scores in any unit, shape (seeds, questions, samples); NaN is a sample that is
-            not there.
-
-    Returns:
-        Shape (seeds,); a question without any sample is left out, a seed without any is NaN.
-    """
-    score_SQ = _mean(score_SQK, axis=2)
-    return _mean(score_SQ, axis=1)
-
-
 def paired_bootstrap(
     treat_SQK: np.ndarray,
     control_SQK: np.ndarray,

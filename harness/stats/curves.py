@@ -1,7 +1,7 @@
-"""Curves over training as one number per seed, and their interquartile mean with an interval.
+"""Curves over training as one number per seed.
 
-Axis letters: ``S`` training seeds, ``Q`` questions (or tasks), ``T`` steps. A number per seed goes
-on to `harness.stats.paired`; where two curves differ is told by `harness.stats.bands`.
+Axis letters: ``S`` training seeds, ``T`` steps. A number per seed goes on to
+`harness.stats.paired`; where two curves differ is told by `harness.stats.bands`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
-from harness.stats import aggregates
-from harness.stats.percentile import Plan, Pointwise, pointwise
-from harness.stats.resampling import Iqm, count_chunks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,50 +91,6 @@ def time_to_threshold(curve_ST: np.ndarray, step_T: np.ndarray, threshold: float
         last_S=last_S,
         note=note if missed else "",
     )
-
-
-def iqm_curve(
-    score_SQT: np.ndarray,
-    *,
-    rng: np.random.Generator | None = None,
-    index_BSQ: np.ndarray | None = None,
-    plan: Plan | None = None,
-) -> Pointwise:
-    """Interquartile mean at each step with a percentile bootstrap interval.
-
-    Each resample draws seeds once and follows them along all steps. The interval is for each
-    step alone: over many steps some will miss (`harness.stats.bands` holds for all at once).
-
-    Args:
-        score_SQT: scores in any unit, shape (seeds, questions, steps), finite.
-        rng: source of the draws; the caller owns the seed.
-        index_BSQ: indices drawn beforehand instead of `rng`, shape (draws, seeds, questions or 1).
-        plan: how resamples are made.
-
-    Returns:
-        The curve with its bounds, in the unit of the scores.
-
-    Raises:
-        ValueError: not three axes, no step, a score that is not finite, or see
-            `resampling.count_chunks`.
-
-    Source:
-        Agarwal et al. 2021 (arXiv:2108.13264), figure 9 (sample efficiency curves).
-    """
-    score_SQT, plan = np.asarray(score_SQT, dtype=float), plan or Plan()
-    if score_SQT.ndim != 3 or not score_SQT.size:
-        raise ValueError(
-            f"expected scores of shape (seeds, questions, steps), got {score_SQT.shape}"
-        )
-    steps = [aggregates.checked(score_SQ) for score_SQ in np.moveaxis(score_SQT, 2, 0)]
-    middles = [Iqm(score_SQ) for score_SQ in steps]
-    shape = steps[0].shape
-    chunks = count_chunks(shape, draws=plan.draws, unit=plan.unit, rng=rng, index_BSQ=index_BSQ)
-    drawn_TB = np.concatenate(
-        [np.stack([middle.of(count_SQB) for middle in middles]) for count_SQB in chunks], axis=1
-    )
-    point_T = np.array([aggregates.iqm(score_SQ) for score_SQ in steps])
-    return pointwise(point_T, drawn_TB, shape[0], plan)
 
 
 def _first(value_T: np.ndarray, step_T: np.ndarray, threshold: float) -> float:

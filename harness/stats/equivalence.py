@@ -1,7 +1,4 @@
-"""Equivalence: "the same" means inside a stated margin, never "no difference was found".
-
-Axis letters: ``S`` training seeds.
-"""
+"""Equivalence: "the same" means inside a stated margin, never "no difference was found"."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from harness.stats.intervals import are_equal, rounding
+from harness.stats.intervals import rounding
 
 
 class Equivalence(NamedTuple):
@@ -55,29 +52,6 @@ def tost(point: float, error: float, dof: float, margin: float) -> Equivalence:
     above = float(special.stdtr(dof, -(point + margin) / error))
     below = float(special.stdtr(dof, (point - margin) / error))
     return Equivalence(above, below, max(above, below))
-
-
-def tost_paired(difference_S: np.ndarray, margin: float) -> Equivalence:
-    """Two one-sided paired t tests.
-
-    Args:
-        difference_S: treat minus control per seed, shape (seeds,), finite.
-        margin: as in `tost`.
-
-    Returns:
-        The p values; NaN for fewer than two seeds or differences that are all equal.
-
-    Raises:
-        ValueError: not one axis, a value that is not finite, or a bad margin.
-    """
-    if difference_S.ndim != 1 or not np.isfinite(difference_S).all():
-        raise ValueError(f"expected finite differences of shape (seeds,), got {difference_S!r}")
-    seeds = difference_S.size
-    check_margin(margin)
-    if seeds < 2 or are_equal(difference_S, margin):
-        return Equivalence(np.nan, np.nan, np.nan)
-    error = float(difference_S.std(ddof=1) / np.sqrt(seeds))
-    return tost(float(difference_S.mean()), error, seeds - 1, margin)
 
 
 def check_margin(margin: float) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy import optimize, special
@@ -29,8 +30,6 @@ _GRADED = 2.0
 
 _SLACK = 0.1
 """By how much the log of p may leave its limits: the integral is not exact."""
-
-_RIGHT = np.pi / 2.0 - 1e-12
 
 
 @lru_cache(maxsize=512)
@@ -52,20 +51,31 @@ def first_crossing_bounds(
         Lan and DeMets 1983, Biometrika 70:659, for the spending; Jennison and Turnbull 2000, Group
         Sequential Methods, section 11.5, for t statistics. The recursion is derived above.
     """
-    bounds = [spent[0]]
-    z_N, weight_N = _first_state(_deviate(spent[0]), cells)
-    for look in range(1, len(seeds)):
-        before, now = seeds[look - 1], seeds[look]
-        state_N = _cosine(z_N, before)
-        bound = _solve(state_N, weight_N, (before, now), spent[look - 1 : look + 1])
-        bounds.append(bound)
-        if look + 1 < len(seeds):
-            edge_E = _edges(_deviate(bound), cells)
-            above_NE = _above(_cosine(edge_E, now)[None, :], state_N[:, None], before, now)
-            above_NE[:, 0] = 1.0
-            weight_N = weight_N @ (above_NE[:, :-1] - above_NE[:, 1:])
-            z_N = (edge_E[1:] + edge_E[:-1]) / 2.0
-    return tuple(bounds)
+    if len(seeds) == 1:
+        return spent
+    *_, before, now = seeds
+    earlier = first_crossing_bounds(seeds[:-1], spent[:-1], cells)
+    z_N, weight_N = _still_open(seeds[:-1], spent[:-1], cells)
+    return (*earlier, _solve(_cosine(z_N, before), weight_N, (before, now), spent[-2:]))
+
+
+@lru_cache(maxsize=512)
+def _still_open(
+    seeds: tuple[int, ...], spent: tuple[float, ...], cells: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the state after the last of some looks, as normal deviates, and how likely each is.
+
+    Only what no look has stopped is in it: the weights add up to 1 - spent[-1].
+    """
+    bound = _deviate(first_crossing_bounds(seeds, spent, cells)[-1])
+    if len(seeds) == 1:
+        return _first_state(bound, cells)
+    *_, before, now = seeds
+    z_N, weight_N = _still_open(seeds[:-1], spent[:-1], cells)
+    edge_E = _edges(bound, cells)
+    above_NE = _above(_cosine(edge_E, now)[None, :], _cosine(z_N, before)[:, None], before, now)
+    above_NE[:, 0] = 1.0
+    return (edge_E[1:] + edge_E[:-1]) / 2.0, weight_N @ (above_NE[:, :-1] - above_NE[:, 1:])
 
 
 def _solve(
@@ -86,32 +96,70 @@ def _solve(
 
 
 def _above(x: np.ndarray, state: np.ndarray, before: int, now: int) -> np.ndarray:
-    """Return P(cosine of `now` seeds >= x) given that of the first `before`, broadcast."""
-    x, state = np.broadcast_arrays(x, state)
-    side = np.where(x >= 0.0, 1.0, -1.0)
-    above = _above_positive(np.abs(x), side * state, before, now)
-    return np.where(x >= 0.0, above, 1.0 - above)
+    """Return P(cosine of `now` seeds >= x) given that of the first `before`, broadcast.
 
-
-def _above_positive(x: np.ndarray, state: np.ndarray, before: int, now: int) -> np.ndarray:
-    """Return the same for x >= 0, averaged over the share of the old seeds in the spread.
-
-    Given that share the cosine is `reach` sin(angle + turn) / sqrt(now), where the angle of the new
-    mean has the density cos^(now - 2): Student's t with now - 1 degrees of freedom.
+    Averaged over the share of the old seeds in the spread. Given that share, and x >= 0, the cosine
+    is `reach` sin(angle + turn) / sqrt(now), where the angle of the new mean has the density
+    cos^(now - 2): Student's t with now - 1 degrees of freedom.
     """
     more = now - before
-    share_B, weight_B = _shares(before, more)
-    old = np.sqrt(before * share_B) * state[..., None]
-    reach, turn = np.sqrt(old**2 + more), np.arctan2(old, np.sqrt(more))
-    sine = x[..., None] * np.sqrt(now) / reach
-    first = np.arcsin(np.minimum(sine, 1.0))
-    inside = _angle_below(np.pi - first - turn, now) - _angle_below(first - turn, now)
-    return np.asarray(np.where(sine < 1.0, inside, 0.0) @ weight_B)
+    # below 0 it is one minus the chance that the mirrored state reaches the mirrored x
+    side, above = np.where(x >= 0.0, 1.0, -1.0), np.zeros(np.broadcast(x, state).shape)
+    # share by share: the arrays of one stay in the processor's cache
+    for share, weight in zip(*_shares(before, more), strict=True):
+        old = np.sqrt(before * share) * state
+        reach = np.sqrt(old**2 + more)
+        first = _Angle.of_sine(np.minimum(np.abs(x) * (np.sqrt(now) / reach), 1.0))
+        turn_sine, turn = old / reach, np.arctan2(old, np.sqrt(more))
+        turned = _Angle(side * turn_sine, np.sqrt(more) / reach, side * turn)
+        # of a sine of 1, which cannot be crossed, both ends of the interval are the same
+        inside = _share_below(first.supplement().minus(turned), now)
+        above += weight * (inside - _share_below(first.minus(turned), now))
+    return np.asarray(np.where(x >= 0.0, above, 1.0 - above))
 
 
-def _angle_below(angle: np.ndarray, now: int) -> np.ndarray:
-    tangent = np.tan(np.clip(angle, -_RIGHT, _RIGHT))
-    return np.asarray(special.stdtr(now - 1, tangent * np.sqrt(now - 1.0)))
+class _Angle(NamedTuple):
+    """Angles with their sines and cosines: those of a sum are cheaper than new ones."""
+
+    sine: np.ndarray
+    cosine: np.ndarray
+    radians: np.ndarray
+
+    @classmethod
+    def of_sine(cls, sine: np.ndarray) -> _Angle:
+        return cls(sine, np.sqrt(1.0 - sine**2), np.arcsin(sine))
+
+    def minus(self, other: _Angle) -> _Angle:
+        return _Angle(
+            self.sine * other.cosine - self.cosine * other.sine,
+            self.cosine * other.cosine + self.sine * other.sine,
+            self.radians - other.radians,
+        )
+
+    def supplement(self) -> _Angle:
+        return _Angle(self.sine, -self.cosine, np.pi - self.radians)
+
+
+def _share_below(angle: _Angle, now: int) -> np.ndarray:
+    """Return how much of the density cos^(now - 2) lies below angles from -pi / 2 on.
+
+    For a whole power the integral is a polynomial in sine and cosine, which costs a fraction of
+    Student's t for any degrees of freedom.
+
+    Source:
+        Abramowitz and Stegun 1964, formulas 26.7.3 and 26.7.4.
+    """
+    power = now - 2
+    is_odd = power % 2
+    square, total = angle.cosine**2, np.ones(angle.sine.shape)
+    for j in range((power + is_odd) // 2 - 1, 0, -1):
+        total *= square * ((2.0 * j - is_odd) / (2.0 * j + 1.0 - is_odd))
+        total += 1.0
+    if is_odd:
+        below = 0.5 + angle.sine * total / 2.0
+    else:
+        below = 0.5 + (angle.radians + angle.sine * angle.cosine * total) / np.pi
+    return np.where(angle.cosine > 0.0, below, 1.0)
 
 
 @lru_cache(maxsize=64)

@@ -5,15 +5,15 @@ Axis letters: ``S`` training seeds, in the order of the fixed list; ``L`` looks;
 
 from __future__ import annotations
 
-from functools import lru_cache
+from bisect import bisect
 
 import numpy as np
-from scipy import interpolate, special
+from scipy import special
 
-from harness.stats.looks import MOST_ALPHA, Design, look_moments
+from harness.stats.look_bounds import first_crossing_bounds
+from harness.stats.looks import MOST_ALPHA, Design, look_moments, spent_at
 
-_LEAST_ALPHA = 1e-8
-_ALPHAS = 20
+_RATES = tuple(map(float, np.geomspace(1e-8, MOST_ALPHA, 20)))
 """Error rates between which the p value of a whole sequence is interpolated."""
 
 
@@ -87,19 +87,25 @@ def sequential_p(p_L: np.ndarray, design: Design) -> float:
 
 def _rate(p: float, look: int, seeds: tuple[int, ...]) -> float:
     """Return the error rate at which a nominal p just decides at a look."""
-    log_p_A, log_alpha_A = _nominal(seeds)[look]
-    if p > np.exp(log_p_A[-1]) * (1.0 + 1e-12):
+    if look == 0:
+        # nothing is spent before the first look: its nominal p is its share of the rate
+        alpha = p / spent_at(seeds, 1.0)[0]
+        return alpha if alpha <= MOST_ALPHA * (1.0 + 1e-12) else 1.0
+    from scipy import interpolate  # a sixth of a second to import, and the first look needs none
+
+    log_p, log_alpha_A = np.log(max(p, 1e-300)), np.log(_RATES)
+    taken = slice(look + 1)
+
+    def log_p_at(place: int) -> float:
+        bounds = first_crossing_bounds(seeds[taken], spent_at(seeds, _RATES[place])[taken])
+        return float(np.log(bounds[-1]))
+
+    if log_p > log_p_at(len(_RATES) - 1) + 1e-12:
         return 1.0
-    if p < np.exp(log_p_A[0]):
-        return float(p * np.exp(log_alpha_A[0] - log_p_A[0]))
-    return float(np.exp(interpolate.PchipInterpolator(log_p_A, log_alpha_A)(np.log(p))))
-
-
-@lru_cache(maxsize=16)
-def _nominal(seeds: tuple[int, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return for each look the logs of nominal p and of alpha, both rising."""
-    alpha_A = np.geomspace(_LEAST_ALPHA, MOST_ALPHA, _ALPHAS)
-    p_AL = np.array(
-        [[look.p for look in Design(seeds=seeds, alpha=float(a)).looks] for a in alpha_A]
-    )
-    return [(np.log(p_A), np.log(alpha_A)) for p_A in p_AL.T]
+    above = bisect(range(len(_RATES)), log_p, key=log_p_at)
+    if above == 0:
+        return float(p * np.exp(log_alpha_A[0] - log_p_at(0)))
+    # a cubic between two places depends on one more on either side, and each costs a design
+    near = range(max(above - 2, 0), min(above + 2, len(_RATES)))
+    cubic = interpolate.PchipInterpolator([log_p_at(at) for at in near], log_alpha_A[near])
+    return float(np.exp(cubic(log_p)))

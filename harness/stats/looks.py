@@ -247,9 +247,14 @@ def first_crossings(
     return found_R
 
 
+def spent_at(seeds: tuple[int, ...], alpha: float) -> tuple[float, ...]:
+    """Return the error rate that is spent up to and at each look, in (0, alpha]."""
+    return tuple(float(alpha * np.log1p((np.e - 1.0) * count / seeds[-1])) for count in seeds)
+
+
 @lru_cache(maxsize=256)
 def _looks(seeds: tuple[int, ...], alpha: float) -> tuple[Look, ...]:
-    spent = tuple(float(alpha * np.log1p((np.e - 1.0) * count / seeds[-1])) for count in seeds)
+    spent = spent_at(seeds, alpha)
     bounds = first_crossing_bounds(seeds, spent)
     return tuple(
         Look(

@@ -131,7 +131,7 @@ def few_seeds(seeds: int) -> str:
     """Return what a reader must know of a bootstrap of so few seeds, or ""."""
     if seeds < 2:
         return "1 seed: an interval needs at least 2"
-    return coverage_note("percentile", seeds)
+    return coverage_note(seeds)
 
 
 def summary(point: float, drawn_B: np.ndarray, seeds: int, plan: Plan) -> Aggregate:

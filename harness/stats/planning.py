@@ -5,7 +5,7 @@ Axis letters: ``D`` designs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -115,19 +115,3 @@ def pessimistic(split: VarianceSplit, *, assurance: float = 0.8) -> VarianceSpli
     """
     check_split(split, needs_difference=False)
     return upper_bounds(split, assurance=assurance)
-
-
-def unpaired_difference(split: VarianceSplit) -> VarianceSplit:
-    """Return the components of a difference of two arms like this one that share no seed noise.
-
-    For planning when one arm alone is stored: what seeds and samples add is doubled; how arms
-    differ from question to question is not known and set to what seeds do to single questions.
-    """
-    return replace(
-        split,
-        training=2.0 * split.training,
-        question=2.0 * float(np.nan_to_num(split.training_by_question)),
-        training_by_question=2.0 * split.training_by_question,
-        sampling=2.0 * split.sampling,
-        is_difference=True,
-    )

@@ -202,9 +202,6 @@ def _sizes(design: Design) -> tuple[int, int, int]:
 def check_split(split: VarianceSplit, *, needs_difference: bool) -> None:
     """Raise ValueError unless a plan can be made from the split."""
     if needs_difference and not split.is_difference:
-        raise ValueError(
-            "power needs the split of a difference: use split_difference, or unpaired_difference"
-            " for one arm alone"
-        )
+        raise ValueError("power needs the split of a difference: use split_difference")
     if not np.isfinite(split.training):
         raise ValueError("nothing is known of training noise: at least 2 seeds are needed")

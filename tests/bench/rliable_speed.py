@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from golden_rliable import CURVE_DRAWS, SCALAR_DRAWS, SEED, inputs
+from golden_rliable import SCALAR_DRAWS, SEED, inputs
 
-from harness.stats.curves import iqm_curve
 from harness.stats.percentile import Plan
 from harness.stats.stratified import aggregate_intervals
 
@@ -38,30 +37,20 @@ def theirs(work: str) -> Callable[[], Any]:
     def iqm(score: np.ndarray) -> np.ndarray:
         return np.array([metrics.aggregate_iqm(score)])
 
-    def curve(score: np.ndarray) -> np.ndarray:
-        return np.array([metrics.aggregate_iqm(score[..., t]) for t in range(score.shape[-1])])
-
-    name, function, draws = {
-        "iqm": ("treat", iqm, SCALAR_DRAWS),
-        "four aggregates": ("treat", four, SCALAR_DRAWS),
-        "curve": ("curve", curve, CURVE_DRAWS),
-    }[work]
-    return lambda: library.get_interval_estimates({"a": SCORES[name]}, function, reps=draws)
+    function = {"iqm": iqm, "four aggregates": four}[work]
+    scores = {"a": SCORES["treat"]}
+    return lambda: library.get_interval_estimates(scores, function, reps=SCALAR_DRAWS)
 
 
 def ours(work: str) -> Callable[[], Any]:
     """Return the same work as this suite does it: the same draws within each question."""
-    scalar = Plan(draws=SCALAR_DRAWS, unit="cell")
-    plan = Plan(draws=CURVE_DRAWS, unit="cell")
-    treat, curve = SCORES["treat"], SCORES["curve"]
-    if work == "curve":
-        return lambda: iqm_curve(curve, rng=np.random.default_rng(SEED), plan=plan)
+    treat, plan = SCORES["treat"], Plan(draws=SCALAR_DRAWS, unit="cell")
     names = {"names": ("iqm",)} if work == "iqm" else {}
-    return lambda: aggregate_intervals(treat, rng=np.random.default_rng(SEED), plan=scalar, **names)
+    return lambda: aggregate_intervals(treat, rng=np.random.default_rng(SEED), plan=plan, **names)
 
 
 @pytest.mark.parametrize("who", ["rliable", "harness"])
-@pytest.mark.parametrize("work", ["iqm", "four aggregates", "curve"])
+@pytest.mark.parametrize("work", ["iqm", "four aggregates"])
 def test_speed(work: str, who: str, benchmark: Any) -> None:
     function = (theirs if who == "rliable" else ours)(work)
     benchmark.extra_info.update({"work": work, "who": who})

@@ -19,7 +19,7 @@ import yaml
 
 from harness.baseline.writing import write_version
 from harness.claims.reading import Claim, read_claims
-from harness.claims.registration import Standing, registered, standing_of
+from harness.claims.registration import Standing, at_launch, standing_of
 from harness.claims.trees import CLAIMS_FOLDER
 from harness.claims.verifying import Remark, verify
 from harness.metrics.tables import write_parquet
@@ -72,8 +72,7 @@ class Laboratory:
 
     def launch(self, seeds: Sequence[int] = (11, 12, 13, 14, 15), mark: str = "a") -> pd.DataFrame:
         """Return the rows of runs.parquet of runs that are launched now; `mark` tells ids apart."""
-        config = {"verl": {"trainer": {"total_training_steps": 10}}}
-        note = registered(ABLATION, SCALE, config, self.root)
+        note = at_launch(ABLATION, SCALE, self.root)
         rows = [
             {
                 "row_id": f"{arm}/{seed}/{mark}",

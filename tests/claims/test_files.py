@@ -12,9 +12,8 @@ from harness.metrics.columns import column_of
 from harness.paths import CLAIMS, PAPER, ROOT
 from harness.references.paper import read_paper
 from harness.schema import UsageError
-from harness.spec.ablation import read_ablation
+from harness.spec.ablation import load_ablation, read_ablation
 from harness.spec.choices import ablation_files
-from harness.spec.config import load_ablation
 from harness.spec.matrix import arm_name, arms_of
 
 ALL = read_claims(CLAIMS)

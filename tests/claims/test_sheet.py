@@ -6,12 +6,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from harness.claims import layout
 from harness.claims.__main__ import main, write_sheet
 from harness.claims.deciding import Word
+from harness.claims.judging import Numbers, judge
 from harness.claims.measuring import Rows
 from harness.claims.registration import Kind
 from harness.claims.rows import claim_sheet, rows_of_tables, stored_rows
@@ -133,6 +135,31 @@ def test_one_claim_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
         "untestable here",
     ):
         assert word in text
+
+
+def test_between_looks_the_intervals_that_decide_stand_beside_the_one_that_does_not(
+    lines: dict[str, Line],
+) -> None:
+    line = lines["f01a"]
+    rule, (estimate,) = line.claim.rules["micro"], line.verdict.estimates
+    spread = np.random.default_rng(0).normal(0.0, 0.1, size=9)
+    for shift, word, told in (
+        (0.02, "inconclusive", "9 seeds are no look: the first 8 decide"),
+        (0.3, "reproduced", ""),
+    ):
+        values = dict(zip(range(4, 13), map(float, spread + shift), strict=True))
+        part = replace(estimate.measured, values=values)
+        verdict = judge(rule, Numbers(parts=[part], steps=40))
+        text = " ".join(layout.full_text(replace(line, verdict=verdict), "micro").split())
+        assert verdict.word == word
+        (shown,) = verdict.estimates
+        looks = [(look.seeds, interval) for look, interval in shown.looks]
+        assert [seeds for seeds, _ in looks] == [5, 8]
+        # a study that has decided at 5 seeds was over: the look at 8 is no evidence
+        assert ("at 8 seeds" in text) == (word == "inconclusive")
+        assert "at 5 seeds (97.8% intervals)" in text and told in text
+        assert f"{looks[0][1].low:+.3f}" in text and f"{shown.interval.low:+.3f}" in text
+        assert shown.interval.high - shown.interval.low > looks[1][1].high - looks[1][1].low
 
 
 def test_json_and_csv_hold_the_same_numbers(capsys: pytest.CaptureFixture[str]) -> None:

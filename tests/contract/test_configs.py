@@ -12,11 +12,11 @@ from harness.run.checks import watchdog_limits
 from harness.run.plan_text import cost_line
 from harness.schema import UsageError
 from harness.spec import config as configs
-from harness.spec.ablation import is_for, read_ablation
+from harness.spec.ablation import is_for, load_ablation, read_ablation
 from harness.spec.choices import ablation_files, group_choices
-from harness.spec.matrix import arm_differences, check_overrides
+from harness.spec.matrix import check_overrides, differences
 from harness.spec.options import first_comment
-from harness.spec.study import make_study
+from harness.spec.study import Study, make_study
 
 ABLATIONS = sorted(ablation_files())
 CHOICES = [
@@ -29,7 +29,7 @@ CHOICES = [
 
 def asked(name: str) -> list[str]:
     """The words that ask for an ablation at the first scale at which it makes sense."""
-    document = configs.load_ablation(name)
+    document = load_ablation(name)
     scales = sorted(group_choices()["scale"], key=lambda scale: scale != "micro")
     scale = next(scale for scale in scales if is_for(document, scale))
     return [f"ablation={name}", f"scale={scale}"]
@@ -55,9 +55,7 @@ def test_every_ablation_makes_its_cells(name: str) -> None:
     assert study.arms[0].levels == study.ablation.control
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in ABLATIONS if "scales" in configs.load_ablation(name)]
-)
+@pytest.mark.parametrize("name", [name for name in ABLATIONS if "scales" in load_ablation(name)])
 def test_an_ablation_without_sense_at_micro_scale_says_so(name: str) -> None:
     with pytest.raises(UsageError, match=f"^ablations/{name}.yaml is not for scale=micro: .*orz_"):
         make_study([f"ablation={name}", "scale=micro"])
@@ -71,10 +69,16 @@ def test_every_ablation_names_metrics_that_there_are(name: str) -> None:
         column_of(metric)
 
 
+def keys_of_arms(study: Study) -> list[str]:
+    """Return the keys in which the arms of a study differ."""
+    cells = [cell for cell in study.cells if cell.seed == study.cells[0].seed]
+    return [found.key for found in differences([(cell.arm, cell.config) for cell in cells])]
+
+
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_declared_consequence_is_needed(name: str) -> None:
     study = make_study(asked(name))
-    keys = [difference.key for difference in arm_differences(study.cells)]
+    keys = keys_of_arms(study)
     for prefix in study.ablation.consequences:
         assert any(key == prefix or key.startswith(f"{prefix}.") for key in keys)
 
@@ -84,7 +88,7 @@ def test_no_override_collapses_two_arms(name: str) -> None:
     """Whatever a factor or its choice of a group decides cannot be set from the command line."""
     study = make_study(asked(name))
     known = configs.composed_keys(asked(name))
-    keys = [d.key for d in arm_differences(study.cells) if d.key in known]
+    keys = [key for key in keys_of_arms(study) if key in known]
     for key in keys:
         with pytest.raises(UsageError, match="touches a factor"):
             check_overrides(study.ablation, [key], [], keys)
@@ -132,11 +136,11 @@ def test_a_scale_changes_neither_algorithm_nor_reward() -> None:
 
 
 def test_the_file_that_collapses_two_arms_is_refused() -> None:
-    document = configs.load_ablation("kl_penalty")
+    document = load_ablation("kl_penalty")
     levels = document["factors"]["kl"]
     levels["loss"] = levels["none"]
     ablation = read_ablation("kl_penalty", document)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(configs, "load_ablation", lambda name: ablation.document)
+        patch.setattr("harness.spec.study.load_ablation", lambda name: ablation.document)
         with pytest.raises(UsageError, match="same work"):
             make_study(["ablation=kl_penalty"])

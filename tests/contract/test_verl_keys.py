@@ -13,7 +13,7 @@ import yaml
 
 from harness.schema import flatten
 from harness.spec import config as configs
-from harness.spec.ablation import is_for
+from harness.spec.ablation import is_for, load_ablation
 from harness.spec.choices import ablation_files, group_choices
 from harness.spec.seeds import verl_seed_keys
 from harness.spec.study import make_study
@@ -48,7 +48,7 @@ def used_keys() -> frozenset[str]:
     used: set[str] = set(verl_seed_keys(1))
     asked = [["kl_penalty", scale] for scale in group_choices()["scale"]]
     for name in ablation_files():
-        if is_for(configs.load_ablation(name), "micro"):
+        if is_for(load_ablation(name), "micro"):
             asked.append([name, "micro"])
     for name, scale in asked:
         # the words of tests/contract/test_configs.py: what it has composed is not composed again

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.docs.costs import PATH, cost_page, planned
+from harness.docs.costs import cost_page, planned
+from harness.paths import DOCS
 from harness.plan.calibration import Calibration
 from harness.plan.cell import CellPlan
 from harness.report.deviations import recipe_scales
 from harness.spec import config as configs
 
+PAGE = DOCS / "costs.md"
 # six compositions take ten seconds, too long for the core
 pytestmark = pytest.mark.engine
 
@@ -21,11 +23,11 @@ def plans() -> tuple[dict[str, CellPlan], Calibration]:
 
 
 def test_the_page_is_what_the_planner_says(plans) -> None:
-    assert PATH.read_text(encoding="utf-8") == cost_page(*plans), "python -m harness.docs costs"
+    assert PAGE.read_text(encoding="utf-8") == cost_page(*plans), "python -m harness.docs costs"
 
 
 def test_every_recipe_has_its_row_and_an_interval(plans) -> None:
-    rows = [line for line in PATH.read_text().splitlines() if line.startswith("| orz_")]
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| orz_")]
     assert [row.split("|")[1].strip() for row in rows] == list(recipe_scales())
     assert all(row.count("[") == 2 for row in rows)
 
@@ -34,4 +36,4 @@ def test_another_plan_would_change_the_page(plans) -> None:
     cells, calibration = plans
     scale, cell = next(iter(cells.items()))
     other = cost_page({**cells, scale: replace(cell, tokens=cell.tokens + 1e9)}, calibration)
-    assert other != PATH.read_text(encoding="utf-8")
+    assert other != PAGE.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from harness.micro.base_model import base_model_dir
 from harness.report.deviations import recipe_scales
 from harness.schema import CellSpec
 from harness.spec import config as configs
-from harness.spec.ablation import is_for
+from harness.spec.ablation import is_for, load_ablation
 from harness.spec.choices import ablation_files, group_choices
 from harness.spec.study import make_study
 
@@ -23,7 +23,7 @@ CASES = [
     (scale, ablation)
     for scale in recipe_scales()
     for ablation in sorted(ablation_files())
-    if is_for(configs.load_ablation(ablation), scale)
+    if is_for(load_ablation(ablation), scale)
 ]
 
 

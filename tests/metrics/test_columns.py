@@ -1,6 +1,6 @@
 import pytest
 
-from harness.docs.metrics import PATH, glossary
+from harness.docs.metrics import glossary
 from harness.metrics.columns import (
     EVALUATION,
     TRAINING,
@@ -9,8 +9,11 @@ from harness.metrics.columns import (
     short_split,
     split_of,
 )
+from harness.paths import DOCS
 from harness.schema import UsageError
 from harness.text import DECIMALS
+
+PAGE = DOCS / "metrics.md"
 
 
 def test_names_and_paths_are_distinct() -> None:
@@ -41,11 +44,11 @@ def test_no_path_is_one_of_verls_validation_aggregates() -> None:
 
 
 def test_the_glossary_is_up_to_date() -> None:
-    assert PATH.read_text() == glossary(), "run python -m harness.docs metrics"
+    assert PAGE.read_text() == glossary(), "run python -m harness.docs metrics"
 
 
 def test_the_glossary_test_would_see_a_change() -> None:
-    assert PATH.read_text().replace("fraction", "percent", 1) != glossary()
+    assert PAGE.read_text().replace("fraction", "percent", 1) != glossary()
 
 
 def test_a_metric_is_found_by_its_full_name() -> None:

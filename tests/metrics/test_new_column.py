@@ -9,6 +9,8 @@ from pathlib import Path
 from harness.paths import ROOT
 
 END = ')\n"""Metrics of evaluation rows'
+SHOWN = 'not in ("accuracy", "samples")'
+"""Where the section of the answers says which columns it shows."""
 
 FOLLOW = """
 import sys
@@ -20,8 +22,11 @@ from harness.compare.sides import side_of
 from harness.baseline.making import store_bundle
 from harness.docs.metrics import glossary, margins
 from harness.report.detail import answers_section
+from harness.report.document import document
+from harness.report.sections import markdown
 from harness.report.stored import collect_results
 from harness.store.bundle import read_bundle
+from harness.text import number
 from tests.synthetic_runs import DOCUMENT, Shape, make_cells, write_study
 
 root = Path(sys.argv[1]) / "micro" / "invented"
@@ -33,7 +38,18 @@ last = steps[(steps["metric"] == "digits_easy") & (steps["step"] == 12)]
 own = samples[(samples["split"] == "eval_easy") & (samples["step"] == 12)]
 known = own.groupby("run_id", observed=True)["digits"].mean()
 assert last.set_index("run_id")["value"].to_dict() == known.to_dict()
-assert "digits [1]" in str(answers_section(results))
+
+section = markdown(answers_section(results).blocks)
+head, _, *rows = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in section.splitlines() if line.startswith("|")
+]
+shown = {tuple(row[:2]): row[head.index("digits [1]")] for row in rows}
+for arm in results.arms:
+    mean = known[[name for name in known.index if name.startswith(arm + "-")]].mean()
+    assert mean > 0 and shown["easy", arm] == number(mean, "1"), (arm, mean, shown)
+assert section in document(results)
+
 bundle = read_bundle(store_bundle(results, root.parent / "stored"))
 sides = [side_of(bundle, arm, role) for arm, role in
          (("kl=loss", "candidate"), ("kl=none", "baseline"))]
@@ -54,19 +70,32 @@ def entry() -> str:
     return text.split("```python\n", 1)[1].split("\n```", 1)[0] + ",\n"
 
 
-def followed(tmp_path: Path, added: str) -> subprocess.CompletedProcess[str]:
-    """Run `FOLLOW` with a suite that is this one but for what is added to the list of columns."""
+def replace_once(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def followed(tmp_path: Path, added: str, *, hidden: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `FOLLOW` with a suite that is this one but for the list of columns.
+
+    Args:
+        tmp_path: where the suite is put together.
+        added: what is added to the list.
+        hidden: a column that the report does not show.
+    """
     package = tmp_path / "harness"
     package.mkdir()
     for path in (ROOT / "harness").iterdir():
-        if path.name != "metrics":
+        if path.name not in ("metrics", "report"):
             (package / path.name).symlink_to(path)
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "harness" / "metrics", package / "metrics", ignore=ignored)
-    columns = package / "metrics" / "columns.py"
-    text = columns.read_text()
-    assert text.count(END) == 1
-    columns.write_text(text.replace(END, added + END))
+    for name in ("metrics", "report"):
+        shutil.copytree(ROOT / "harness" / name, package / name, ignore=ignored)
+    replace_once(package / "metrics" / "columns.py", END, added + END)
+    if hidden:
+        shorter = SHOWN.replace(")", f', "{hidden}")')
+        replace_once(package / "report" / "detail.py", SHOWN, shorter)
     return subprocess.run(
         [sys.executable, "-c", FOLLOW, str(tmp_path / "results")],
         cwd=tmp_path,
@@ -87,3 +116,9 @@ def test_without_the_entry_there_is_no_such_metric(tmp_path: Path) -> None:
     done = followed(tmp_path, "")
     assert done.returncode != 0
     assert "KeyError: 'digits'" in done.stderr
+
+
+def test_a_report_that_does_not_show_the_metric_is_seen(tmp_path: Path) -> None:
+    done = followed(tmp_path, entry(), hidden="digits")
+    assert done.returncode != 0
+    assert "'digits [1]' is not in list" in done.stderr

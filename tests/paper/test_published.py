@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from harness.plots import COLOURS
 from harness.report.results import arm_order
+from harness.spec.ablation import load_ablation
 from harness.spec.choices import ablation_files
-from harness.spec.config import load_ablation
 from paper.drawing import Block, Plot, draw
 from paper.inputs import Inputs
 from paper.layout import read_families, read_figures

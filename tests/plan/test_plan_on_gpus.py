@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.docs.planning import PATH, WORDS, example, planning_page
+from harness.docs.planning import WORDS, example, planning_page
+from harness.paths import DOCS
 from harness.plan.__main__ import main
 from harness.plan.calibration import Calibration, calibrate
 from harness.plan.cell import Span, growth_of, plan_cell
@@ -17,6 +18,7 @@ from harness.schema import ExitCode, UsageError
 from harness.spec import config as configs
 from tests.plan.stand_in import STAND_IN, stand_in
 
+PAGE = DOCS / "planning.md"
 Plan = tuple[Request, Calibration]
 
 
@@ -122,14 +124,14 @@ def test_the_recipe_of_the_paper_is_planned_from_its_own_keys(planned: Plan) -> 
 
 
 def test_the_page_is_what_the_sources_give(planned: Plan) -> None:
-    assert PATH.read_text(encoding="utf-8") == planning_page(*planned)
+    assert PAGE.read_text(encoding="utf-8") == planning_page(*planned)
 
 
 def test_another_number_would_change_the_page(planned: Plan) -> None:
     request, calibration = planned
     efficiency = replace(calibration.efficiency, compute=0.5)
     other = planning_page(request, replace(calibration, efficiency=efficiency))
-    assert other != PATH.read_text(encoding="utf-8")
+    assert other != PAGE.read_text(encoding="utf-8")
 
 
 def test_the_command_writes_a_page_and_a_picture(

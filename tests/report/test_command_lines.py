@@ -11,7 +11,7 @@ from harness.metrics.tables import write_parquet
 from harness.report import __main__ as report
 from harness.report.stored import collect_results
 from harness.schema import ExitCode
-from harness.spec.config import load_ablation
+from harness.spec.ablation import load_ablation
 from tests.synthetic_runs import Shape, make_cells, write_study
 
 SHAPE = Shape(steps=40, every=20, questions=6)

@@ -18,6 +18,7 @@ from harness.run.checks import check_environment, check_request, watchdog_limits
 from harness.run.session import Outcome, run_cells
 from harness.schema import DamagedError, Status, UsageError
 from harness.spec import config as configs
+from harness.spec.ablation import load_ablation
 from harness.spec.study import Study, make_study
 from harness.store.files import read_json, write_json
 from harness.store.ledger import RunStore
@@ -261,7 +262,7 @@ def test_records_of_another_version_are_refused(tmp_path: Path, run: Run) -> Non
 
 
 def test_unknown_metrics_and_limits_are_refused(tmp_path: Path) -> None:
-    document = {**configs.load_ablation("kl_penalty"), "primary_metrics": ["rewards"]}
+    document = {**load_ablation("kl_penalty"), "primary_metrics": ["rewards"]}
     study = small_study(tmp_path, "+launcher.limits.step=5")
     with pytest.raises(
         UsageError, match=r"unknown limit launcher.limits.step: did you mean step_s"
@@ -269,7 +270,7 @@ def test_unknown_metrics_and_limits_are_refused(tmp_path: Path) -> None:
         watchdog_limits(study)
     assert watchdog_limits(small_study(tmp_path, "+launcher.limits.step_s=5")).step_s == 5
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(configs, "load_ablation", lambda name: document)
+        patch.setattr("harness.spec.study.load_ablation", lambda name: document)
         study = small_study(tmp_path)
     with pytest.raises(UsageError, match="unknown metric 'rewards'"):
         check_request(study, RunStore(study.root), {})

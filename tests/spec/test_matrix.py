@@ -7,7 +7,6 @@ from harness.schema import UsageError
 from harness.spec.ablation import Ablation, read_ablation
 from harness.spec.matrix import (
     Arm,
-    arm_differences,
     arms_of,
     build_cells,
     check_overrides,
@@ -158,11 +157,11 @@ def test_a_declared_consequence_may_differ() -> None:
 
 def test_the_diff_of_the_arms_names_the_factors_keys_only() -> None:
     ablation = two_factors()
-    cells = build_cells(ablation, "micro", configs_of(ablation), (1, 2), lambda _: INPUTS)
-    found = arm_differences(cells)
+    cells = build_cells(ablation, "micro", configs_of(ablation), (1,), lambda _: INPUTS)
+    found = differences([(cell.arm, cell.config) for cell in cells])
     assert {difference.key for difference in found} == {USE_KL, "verl.clip"}
     assert found[0].values["kl=none,clip=low"] is False
-    assert arm_differences([]) == []
+    assert differences([]) == []
 
 
 def test_equal_configs_have_no_differences() -> None:

@@ -4,10 +4,11 @@ import pytest
 
 from harness.schema import UsageError
 from harness.spec import config as configs
+from harness.spec.ablation import load_ablation
 from harness.spec.study import Study, make_study
 
 BASE = ["ablation=kl_penalty", "seeds=1", "steps=2"]
-SEEDS = configs.load_ablation("kl_penalty")["seeds"]
+SEEDS = load_ablation("kl_penalty")["seeds"]
 
 
 @pytest.fixture(autouse=True)
@@ -104,8 +105,8 @@ def test_an_override_of_a_factor_is_refused() -> None:
 
 
 def test_an_undeclared_consequence_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    document = {**configs.load_ablation("algorithm"), "consequences": ["verl.critic"]}
-    monkeypatch.setattr(configs, "load_ablation", lambda name: document)
+    document = {**load_ablation("algorithm"), "consequences": ["verl.critic"]}
+    monkeypatch.setattr("harness.spec.study.load_ablation", lambda name: document)
     with pytest.raises(UsageError, match=r"undeclared difference .* verl.algorithm.adv_estimator"):
         make_study(["ablation=algorithm"])
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats.bands import band_paired, block_means
+from harness.stats.bands import band_paired
 from harness.stats.intervals import paired_t
 
 RNG_SEED = 0
@@ -60,15 +60,6 @@ def test_steps_that_cannot_be_judged_are_not_covered_and_do_not_widen_the_rest()
     assert not band.above_T[[1, 2, 4]].any()
 
 
-def test_block_means_are_over_the_same_steps_for_every_seed() -> None:
-    curve = np.array([[1.0, 3.0, 5.0, 7.0], [1.0, np.nan, 5.0, 7.0]])
-
-    found = block_means(curve, 2)
-    assert found[0] == pytest.approx([2.0, 6.0])
-    assert np.isnan(found[1, 0]) and found[1, 1] == 6.0
-    assert block_means(curve[:1], 4) == pytest.approx(curve[:1])
-
-
 def test_bad_input_is_told() -> None:
     treat, control = curves()
     with pytest.raises(ValueError, match="align"):
@@ -79,8 +70,6 @@ def test_bad_input_is_told() -> None:
         band_paired(treat, control, level=1.0)
     with pytest.raises(ValueError, match="infinite"):
         band_paired(treat * np.inf, control)
-    with pytest.raises(ValueError, match="9 blocks"):
-        block_means(treat, 9)
 
 
 def test_rounding_of_large_numbers_is_no_spread() -> None:

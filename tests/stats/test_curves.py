@@ -5,10 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.stats import aggregates
-from harness.stats.curves import area, iqm_curve, time_to_threshold
-from harness.stats.few_seeds import coverage_note
-from harness.stats.percentile import Plan
+from harness.stats.curves import area, time_to_threshold
 
 QUICK = settings(max_examples=25, deadline=None, derandomize=True)
 STEPS = np.array([0.0, 1.0, 3.0])
@@ -54,27 +51,6 @@ def test_scale_shift_and_order(seed: int, scale: float, shift: float) -> None:
     assert (area(curve, step) <= curve.max(axis=1)).all()
 
 
-def test_iqm_curve_is_the_iqm_of_each_step_and_follows_seeds() -> None:
-    rng = np.random.default_rng(4)
-    score = rng.normal(size=(6, 5, 7))
-    index = rng.integers(6, size=(200, 6, 5))
-    found = iqm_curve(score, index_BSQ=index, plan=Plan(draws=200))
-    for step in range(7):
-        drawn = [aggregates.iqm(np.take_along_axis(score[..., step], i, 0)) for i in index]
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        assert found.point_T[step] == pytest.approx(aggregates.iqm(score[..., step]), abs=1e-12)
-        assert found.low_T[step] == pytest.approx(low, abs=1e-12)
-        assert found.high_T[step] == pytest.approx(high, abs=1e-12)
-    assert found.note == coverage_note("percentile", 6)
-
-
-def test_iqm_curve_of_few_seeds_says_so() -> None:
-    score = np.random.default_rng(4).normal(size=(3, 5, 4))
-    assert "narrower than it says" in iqm_curve(score, rng=np.random.default_rng(1)).note
-    alone = iqm_curve(score[:1], rng=np.random.default_rng(1))
-    assert np.isnan([alone.low_T, alone.high_T]).all() and np.isfinite(alone.point_T).all()
-
-
 @pytest.mark.parametrize(
     ("curve", "step", "message"),
     [
@@ -98,10 +74,6 @@ def test_other_bad_input_is_refused() -> None:
         area(np.zeros((2, 1)), np.zeros(1))
     with pytest.raises(ValueError, match="threshold"):
         time_to_threshold(np.zeros((2, 3)), STEPS, NAN)
-    with pytest.raises(ValueError, match="not finite"):
-        iqm_curve(np.full((2, 3, 4), NAN), rng=np.random.default_rng(0))
-    with pytest.raises(ValueError, match="expected scores"):
-        iqm_curve(np.zeros((2, 3)), rng=np.random.default_rng(0))
 
 
 def test_a_million_steps() -> None:
@@ -109,13 +81,3 @@ def test_a_million_steps() -> None:
     curve = (step / step[-1])[None]
     assert area(curve, step)[0] == pytest.approx(0.5)
     assert time_to_threshold(curve, step, 0.25).time_S[0] == pytest.approx(249_999.75)
-
-
-def test_a_curve_of_equal_scores_says_that_no_noise_was_seen() -> None:
-    score = np.random.default_rng(0).random((5, 4, 3))
-    score[:, :, 1] = 0.5
-    found = iqm_curve(score, rng=np.random.default_rng(1), plan=Plan(draws=200))
-    assert "at 1 of 3 points" in found.note
-    score[:, :, 1] = score[:, :, 0]
-    noisy = iqm_curve(score, rng=np.random.default_rng(1), plan=Plan(draws=200))
-    assert noisy.note == coverage_note("percentile", 5)

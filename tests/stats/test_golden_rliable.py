@@ -9,7 +9,6 @@ import pytest
 from golden_rliable import inputs
 
 from harness.stats import aggregates
-from harness.stats.curves import iqm_curve
 from harness.stats.percentile import Plan
 from harness.stats.stratified import (
     NAMES,
@@ -73,28 +72,8 @@ def test_profile_with_the_same_indices() -> None:
     assert worst([found.point_T, found.low_T, found.high_T], golden) < EXACT
 
 
-def test_curve_with_the_same_indices() -> None:
-    """rliable draws anew at every step, so each step is given its own indices."""
-    (index,) = legacy(SCORES["curve"].shape)
-    columns = []
-    for step in range(50):
-        found = iqm_curve(SCORES["curve"][..., step, None], index_BSQ=index[..., step])
-        columns.append([found.point_T[0], found.low_T[0], found.high_T[0]])
-    assert worst(np.array(columns).T, GOLDEN["same_indices"]["curve"]) < EXACT
-
-
 def test_four_aggregates_with_own_indices() -> None:
     assert worst(four(None, 10_000), GOLDEN["own_indices"]["four"]) < 0.001
-
-
-def test_curve_with_own_indices() -> None:
-    plan = Plan(draws=1_000, unit="cell")
-    found = iqm_curve(SCORES["curve"], rng=np.random.default_rng(1), plan=plan)
-    golden = GOLDEN["own_indices"]["curve"]
-    assert worst([found.point_T, found.low_T, found.high_T], golden) < 0.005
-    plan = Plan(draws=1_000, unit="seed")
-    wrong = iqm_curve(SCORES["curve"], rng=np.random.default_rng(1), plan=plan, index_BSQ=None)
-    assert worst([wrong.point_T, wrong.low_T, wrong.high_T], golden) > 0.005
 
 
 def test_a_changed_number_is_noticed() -> None:

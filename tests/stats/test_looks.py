@@ -209,6 +209,16 @@ def test_the_p_of_a_sequence_at_its_ends() -> None:
     assert sequential_p(np.array([0.0]), DESIGN) == 0.0
     # the first look spends a fixed share of any rate
     assert sequential_p(np.array([1e-12]), DESIGN) == pytest.approx(1e-12 / 0.53997, rel=1e-3)
+    # the last digits, found by Student's t for any degrees of freedom and all rates at once
+    for look, p, known in (
+        (1, 1e-12, 4.894923861148784e-12),
+        (1, 0.003, 0.009652350438503482),
+        (2, 0.003, 0.009069661487019551),
+        (2, 0.4, 0.498041840115864),
+    ):
+        wanted = pytest.approx(known, rel=1e-9, abs=0.0)
+        assert sequential_p(np.array([np.nan] * look + [p]), DESIGN) == wanted
+        assert sequential_p(np.array([np.nan] * (3 - look) + [p]), DESIGN) != wanted
     with_nan = sequential_p(np.array([np.nan, 0.001]), DESIGN)
     assert with_nan == sequential_p(np.array([0.5, 0.001]), DESIGN)
 

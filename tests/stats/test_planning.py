@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.stats.planning import Costs, cheapest, pessimistic, unpaired_difference
+from harness.stats.planning import Costs, cheapest, pessimistic
 from harness.stats.power import Design, Goal, between_seeds, power_of, seeds_needed
 from harness.stats.variance import split_variance
 from tests.stats.test_power import GOAL, SPLIT
@@ -82,13 +82,6 @@ def test_a_plan_takes_no_component_for_known_to_be_0() -> None:
     # more pilot seeds say better that there is none
     many = pessimistic(replace(nothing, seeds=40))
     assert many.training < 0.3 * planned.training
-
-
-def test_one_arm_alone_plans_for_twice_its_noise() -> None:
-    one = replace(SPLIT, is_difference=False)
-    both = unpaired_difference(one)
-    assert both.is_difference and both.training == 2 * one.training
-    assert both.sampling == 2 * one.sampling and both.question == 2 * one.training_by_question
 
 
 def test_bad_input_is_told() -> None:

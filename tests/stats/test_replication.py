@@ -7,10 +7,8 @@ from scipy import integrate, stats
 from harness.stats.intervals import mean_interval
 from harness.stats.looks import Design, first_crossings
 from harness.stats.replication import (
-    _drawn_again,
     _drawn_normal,
     replication_chance,
-    split_check,
 )
 from tests.stats.threshold_rules import Threshold, rule_of_thresholds
 
@@ -51,15 +49,14 @@ def test_the_chance_of_excluding_0_again_is_the_integral_over_truths() -> None:
     assert other.chance != pytest.approx(known, abs=0.02)
 
 
-@pytest.mark.parametrize("model", ["normal", "resampled"])
-def test_the_chance_is_how_often_fresh_studies_say_so(model) -> None:
+def test_the_chance_is_how_often_fresh_studies_say_so() -> None:
     """Over truths of all kinds, the mean chance is the share of studies that were replicated."""
     generator, seeds = rng(1), 12
     chances, same = [], []
     for _ in range(400):
         mean = generator.uniform(-2.0, 2.0)
         first, second = generator.normal(mean, 1.0, size=(2, seeds))
-        found = replication_chance(first, RULE, rng=generator, studies=400, model=model)
+        found = replication_chance(first, RULE, rng=generator, studies=400)
         chances.append(found.chance)
         same.append(RULE(second[None, None])[0] == found.word)
     assert np.mean(chances) == pytest.approx(np.mean(same), abs=0.05)
@@ -79,19 +76,6 @@ def test_each_quantity_alone_is_drawn_as_students_t_and_they_hang_together() -> 
     assert drawn[:, 2] == pytest.approx(5.0 - 2.0 * drawn[:, 0], abs=1e-6)
     apart = (drawn[:, 1] - drawn[:, 0]).std()
     assert apart < 0.5 * drawn[:, 0].std()
-
-
-def test_resampled_studies_hold_observed_seeds_and_keep_quantities_of_a_seed_together() -> None:
-    quantities = np.stack([SEEN, SEEN**2])
-    drawn = _drawn_again(quantities, rng(), 4000)
-    assert drawn.shape == (4000, 2, 5)
-    assert set(np.unique(drawn[:, 0])) == set(SEEN)
-    assert drawn[:, 1] == pytest.approx(drawn[:, 0] ** 2)
-    # weights add their own noise: about twice the variance of a plain resample's mean
-    means = drawn[:, 0].mean(axis=1)
-    plain = SEEN.var() / 5
-    assert means.var() == pytest.approx(plain * (1 + 4 / 6), rel=0.1)
-    assert "fewer than 8" in replication_chance(SEEN, RULE, rng=rng(), model="resampled").note
 
 
 def test_a_rule_of_thresholds_says_what_intervals_say() -> None:
@@ -132,41 +116,10 @@ def test_what_shows_no_noise_has_no_chance() -> None:
     assert np.isnan(one.chance) and "one seed" in one.note
 
 
-@pytest.mark.parametrize(("seeds", "splits"), [(4, 3), (5, 15), (6, 10), (12, 462)])
-def test_halves_are_every_split_once_and_counted_as_a_loop_counts(seeds: int, splits: int) -> None:
-    value_S = rng(7).normal(0.8, 1.0, size=seeds)
-    found = split_check(value_S, RULE)
-    assert (found.splits, found.seeds, found.is_every) == (splits, seeds // 2, True)
-    if seeds == 6:
-        known = {}
-        for mask in range(2**6):
-            first = [i for i in range(6) if mask >> i & 1]
-            if len(first) == 3 and 0 in first:
-                rest = [i for i in range(6) if i not in first]
-                pair = [str(RULE(value_S[None, None, half])[0]) for half in (first, rest)]
-                known[mask] = pair[0] == pair[1]
-        assert found.agreement == pytest.approx(np.mean(list(known.values())))
-
-
-def test_halves_agree_on_a_large_effect_and_on_nothing_for_opposite_seeds() -> None:
-    clear = split_check(SEEN[[0, 1, 2, 3]] + 5.0, RULE)
-    assert clear.agreement == 1.0 and clear.same_as_all == 1.0
-    assert clear.words == {"reproduced": 1.0}
-    many = split_check(rng(8).normal(0.7, 1.0, size=20), RULE, rng=rng(9))
-    assert not many.is_every and many.splits == 2000
-    assert 0.0 < many.agreement < 1.0
-
-
 def test_what_has_no_meaning_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         replication_chance(np.array([0.1, np.nan]), RULE, rng=rng())
     with pytest.raises(ValueError, match="studies"):
         replication_chance(SEEN, RULE, rng=rng(), studies=10)
-    with pytest.raises(ValueError, match="models"):
-        replication_chance(SEEN, RULE, rng=rng(), model="guess")
-    with pytest.raises(ValueError, match="4 seeds"):
-        split_check(SEEN[:3], RULE)
-    with pytest.raises(ValueError, match="pass rng"):
-        split_check(np.arange(20.0), RULE)
     with pytest.raises(ValueError, match="thresholds"):
         rule_of_thresholds([])

@@ -8,7 +8,7 @@ import pytest
 from harness.stats.aggregates import probability_of_improvement
 from harness.stats.bands import band_paired
 from harness.stats.bootstrap import paired_bootstrap
-from harness.stats.equivalence import tost, tost_paired
+from harness.stats.equivalence import tost
 from harness.stats.intervals import (
     are_equal,
     mean_interval,
@@ -20,7 +20,6 @@ from harness.stats.look_p_values import p_at_looks
 from harness.stats.looks import Design, first_crossings, look_intervals, shown_interval
 from harness.stats.paired import compare_paired, compare_unpaired
 from harness.stats.permutation import permutation_paired
-from harness.stats.seed_bootstrap import bootstrap_mean
 from harness.stats.sequential import monitor_bounded, monitor_normal
 from harness.stats.stratified import aggregate_intervals
 from harness.stats.variance import split_difference, split_variance
@@ -49,14 +48,12 @@ INTERVALS: dict[str, Bounds] = {
     "hierarchical": lambda d: paired_bootstrap(
         d[:, None, None], ZERO[:, None, None], rng=rng(), draws=200
     )[1:],
-    "bootstrap of seeds": lambda d: bootstrap_mean(d, rng=rng()).interval[1:],
     "aggregates": lambda d: aggregate_intervals(d[:, None], rng=rng())["mean"].interval[1:],
     "look": lambda d: look_intervals(d, Design())[0][1][1:],
     "shown": lambda d: shown_interval(d[:4], Design()).interval[1:],
     "p": lambda d: (compare_paired(d, ZERO).p_superior, compare_paired(d, ZERO).p_inferior),
     "p of equivalence": lambda d: (compare_paired(d, ZERO, margin=0.03).p_equivalent,),
     "tost": lambda d: (tost(d.mean(), d.std(ddof=1) / 5**0.5, 4, 0.03).p,),
-    "tost of pairs": lambda d: (tost_paired(d, 0.03).p,),
     "p at a look": lambda d: tuple(p_at_looks(d, Design(), above=-0.03)),
 }
 

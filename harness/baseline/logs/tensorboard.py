@@ -4,6 +4,8 @@ Event: wall_time = 1, step = 2, file_version = 3, summary = 5. Summary: value = 
 simple_value = 2, tensor = 8. Tensor: dtype = 1, shape = 2, content = 4, float_val = 5,
 double_val = 6.
 
+Not tensorboard's own reader: what follows a changed byte it drops and does not say so.
+
 Source: tensorboard 2.21, compat/proto event.proto, summary.proto, tensor.proto.
 """
 

@@ -16,8 +16,8 @@ from harness.report.page.page import NAME, Page, render
 from harness.report.page.studies import Budget, Study, read_study
 from harness.report.results import Results, read_results
 from harness.schema import DamagedError, UsageError
+from harness.spec.ablation import load_ablation
 from harness.spec.choices import ablation_files, group_choices
-from harness.spec.config import load_ablation
 from harness.store.files import write_atomic
 
 NO_CLAIMS = (

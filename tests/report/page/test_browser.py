@@ -13,7 +13,7 @@ import pytest
 from harness.report.page.writing import write_scale_page, write_study_page
 from harness.report.results import read_results
 from harness.report.stored import claims_of
-from harness.spec.config import load_ablation
+from harness.spec.ablation import load_ablation
 from tests.report.page.pages import invented
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -23,7 +23,7 @@ from harness.report.results import Results, assemble, read_results
 from harness.report.sections import Paragraph, Picture, Section
 from harness.report.stored import claims_of, write_results
 from harness.schema import UsageError
-from harness.spec.config import load_ablation
+from harness.spec.ablation import load_ablation
 from harness.text import Table, numeric
 from tests import synthetic_runs
 from tests.report.page.pages import data_of, invented, unpacked
