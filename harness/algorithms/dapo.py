@@ -1,8 +1,8 @@
 """DAPO's soft overlong punishment, around whatever reward trains.
 
-`harness/conf/algorithm/dapo.yaml` chooses it as veRL's reward manager. veRL's own manager "dapo"
-subtracts the same penalty and leaves the agent loop's fields out of what the reward sees: every
-response would then count as truncated.
+`harness/conf/algorithm/dapo.yaml` chooses it as veRL's reward manager. The manager "dapo" of veRL
+0.9.1 subtracts the same penalty and leaves the agent loop's fields out of what the reward sees:
+every response would then count as truncated. No longer needed when it reads `tool_extra_fields`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class OverlongRewardManager(NaiveRewardManager):
     async def run_single(self, data: Any) -> dict[str, Any]:
         """Score one response: `reward_score` is a float, `reward_extra_info` what is recorded."""
         result = await super().run_single(data)
+        # as the naive manager: of several sequences the last one is scored
         item = data[-1:][0]
         width = item.batch["responses"].shape[-1]
         length = int(item.batch["attention_mask"][-width:].sum())

@@ -1,8 +1,9 @@
 """VAPO's decoupled GAE: the critic learns returns of one lambda, the policy another per response.
 
-`harness/conf/algorithm/decoupled_gae.yaml` chooses it. veRL hands values to its own GAE alone, so
-this is a patch and no registered estimator: the function that veRL calls for "gae" is wrapped. It
-is no longer needed when veRL passes `values` to registered estimators, or has a second lambda.
+`harness/conf/algorithm/decoupled_gae.yaml` chooses it. veRL 0.9.1 hands values to its own GAE alone
+(`trainer/ppo/ray_trainer.py`, `compute_advantage`), so this is a patch and no registered estimator:
+the function that veRL calls for "gae" is wrapped. No longer needed when registered estimators get
+`values`, or there is a second lambda.
 """
 
 from __future__ import annotations

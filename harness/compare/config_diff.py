@@ -56,6 +56,7 @@ RANKS = (
                 r".+\.(ppo_mini_batch_size|ppo_epochs)|verl\.trainer\.critic_warmup",
                 "updates per step, and how far off-policy the last one is",
             ),
+            Known(r"verl\.(actor_rollout_ref\.actor|critic)\.shuffle", "what shares an update"),
             Known(r"verl\.critic\..*loss_agg_mode", "the weight of long responses in the critic"),
         ),
     ),

@@ -12,8 +12,8 @@ from harness.evaluate.plan import Plan
 from harness.evaluate.questions import Question, Set
 from harness.graders.pool import Pool
 from harness.graders.registry import GraderUnavailableError
-from harness.graders.reward import FINISHED
 from harness.graders.verdict import Outcome, Sample, Verdict
+from harness.rewards.graded import FINISHED
 from harness.rewards.response import FORMAT_PATTERN, LONGEST_GRADED_CHARS
 from harness.schema import UsageError
 

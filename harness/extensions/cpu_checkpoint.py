@@ -5,8 +5,8 @@ verl 0.9.1 saves no random state of a device called "cpu" beside that of the CPU
 hands it to the device (`load_rng_state`). It is set a second time then, to the same value.
 
 Named in `environment.VERL_USE_EXTERNAL_MODULES`, after `harness.plugins.cpu` and a comma, beside
-`verl.trainer.save_freq`; cells that save nothing need it not. No longer needed when verl
-looks at the name in `load_rng_state` as it does in `get_rng_state`.
+`verl.trainer.save_freq`; cells that save nothing need it not. No longer needed when a cell resumes
+without it (`tests/extensions/test_cpu_checkpoint.py` says when).
 """
 
 from __future__ import annotations

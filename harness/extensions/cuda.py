@@ -14,8 +14,9 @@ from harness.plugins.after_import import after_import
 def _register(module: ModuleType) -> None:
     """Register the seeded value engine for NVIDIA GPUs, which verl prefers to its own.
 
-    verl looks for an engine by (device, vendor) first and by device second; its own are registered
-    by device alone.
+    verl 0.9.1 looks for an engine by (device, vendor) first and by device second; its own are
+    registered by device alone.
+    No longer needed when: see `value_head`.
     """
     from verl.workers.engine.base import EngineRegistry
 

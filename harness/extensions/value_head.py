@@ -1,8 +1,9 @@
 """The critic's engine with a value head that is drawn from the cell's own seed.
 
-The head is the one part of the critic that no file holds. verl draws it from a generator that
+The head is the one part of the critic that no file holds. verl 0.9.1 draws it from a generator that
 nobody seeded (`fsdp_config.seed` acts only with full determinism), so two arms of one seed would
 differ from the first step on. Its spread is the critic's `initializer_range`, a key of the config.
+No longer needed when two processes that load one critic with one `critic.fsdp.seed` have one head.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithValueHead
 
 SEED_VARIABLE = "HARNESS_SEED_CRITIC_INIT"
-"""Environment variable with the seed of the head (an int, see harness.seeds)."""
+"""Environment variable with the seed of the head (an int, see harness.spec.seeds)."""
 
 
 def seeded(build: Callable[[], Any]) -> Any:

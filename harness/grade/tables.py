@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.graders.pool import Pool
-from harness.graders.reward import reward_of
 from harness.graders.verdict import Outcome, Sample, Verdict
+from harness.rewards.graded import reward_of
 
 STORED = "stored"
 """Name of the score that the responses carry already, beside the graders'."""

@@ -1,11 +1,11 @@
 """sympy's reader of LaTeX (its ANTLR grammar), with the ANTLR runtime that is installed.
 
-sympy generates its parser with ANTLR 4.11 and refuses any other runtime; omegaconf, which Hydra
-needs, holds the runtime at 4.9.3. Both have the same algorithm: what changed in 4.10 is how the
-tables of the grammar are stored, as plain integers without an identifier. So the tables are read
-here in the new form, and the parser runs on the old runtime. Not needed any more once
-`sympy.parsing.latex.parse_latex("1")` works beside the pinned omegaconf. How sympy reads is part
-of the authors' rule (where it stops reading, and when it fails), so no other parser will do.
+sympy 1.14 generates its parser with ANTLR 4.11 and refuses any other runtime; omegaconf 2.3, which
+Hydra needs, holds the runtime at 4.9.3. Both have the same algorithm: what changed in 4.10 is how
+the tables of the grammar are stored, as plain integers without an identifier. So the tables are
+read here in the new form, and the parser runs on the old runtime. No longer needed when
+`sympy.parsing.latex.parse_latex("1")` works beside the pinned omegaconf. How sympy reads is part of
+the authors' rule (where it stops reading, and when it fails), so no other parser will do.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class LatexError(ValueError):
     """A text cannot be read as an expression."""
 
 
-class _Reader(NamedTuple):
-    """What it takes to read one text: classes of sympy and ANTLR, made ready by `_reader`."""
+class _Toolchain(NamedTuple):
+    """What it takes to parse one text: classes of sympy and ANTLR, made ready by `_toolchain`."""
 
     lexer: Any
     parser: Any
@@ -33,22 +33,22 @@ class _Reader(NamedTuple):
     convert: Any
 
 
-def read_latex(text: str) -> Any:
+def parse_latex(text: str) -> Any:
     """Return the sympy expression that a text begins with; what follows it is ignored.
 
     Raises:
         LatexError: the text does not begin with an expression.
     """
-    reader = _reader()
+    made = _toolchain()
     source = text.strip()
-    listener = reader.listener(source)
+    listener = made.listener(source)
     try:
-        lexer = reader.lexer(reader.input_stream(source))
-        parser = reader.parser(reader.token_stream(lexer))
+        lexer = made.lexer(made.input_stream(source))
+        parser = made.parser(made.token_stream(lexer))
         for part in (lexer, parser):
             part.removeErrorListeners()
             part.addErrorListener(listener)
-        return reader.convert(parser.math().relation())
+        return made.convert(parser.math().relation())
     except MemoryError:
         raise
     # sympy and ANTLR raise anything here: their own errors, AttributeError, RecursionError
@@ -57,15 +57,15 @@ def read_latex(text: str) -> Any:
 
 
 @cache
-def _reader() -> _Reader:
+def _toolchain() -> _Toolchain:
     antlr4 = import_module("antlr4")
     lexer, parser = _generated_classes(antlr4)
     conversion: Any = import_module("sympy.parsing.latex._parse_latex_antlr")
     # it may have been imported before, when the tables could not be read
     conversion.LaTeXLexer, conversion.LaTeXParser = lexer, parser
     # the numerator of a derivative is read by a call back into the parser
-    conversion.parse_latex = read_latex
-    return _Reader(
+    conversion.parse_latex = parse_latex
+    return _Toolchain(
         lexer=_quiet(lexer),
         parser=_quiet(parser),
         listener=conversion.MathErrorListener,

@@ -11,10 +11,10 @@ own code after a description of their rules; docs/graders.md names what else was
 from __future__ import annotations
 
 from harness.graders import hendrycks, minerva
-from harness.graders.latex import read_latex
+from harness.graders.extraction import ANSWER_PATTERN, last_boxed
+from harness.graders.latex import parse_latex
 from harness.graders.repetition import repetition_score
 from harness.graders.verdict import Verdict, right, ungradable, wrong
-from harness.rewards.response import ANSWER_PATTERN, last_boxed
 
 LONG_CHARS = 128
 """Answers longer than this are looked at for repetition before they are read."""
@@ -29,7 +29,7 @@ def prepare() -> None:
 
 
 def grade(response: str, reference: str) -> Verdict:
-    r"""Grade one response; how it ended is not looked at (`reward.reward_of` does).
+    r"""Grade one response; how it ended is not looked at (the reward looks at it).
 
     Args:
         response: text after the prompt.
@@ -79,7 +79,7 @@ def matches(reference: str, answer: str) -> Verdict:
 def _same_value(left: str, right_: str) -> bool | None:
     """Return whether two texts are the same expression or number; None if one is not readable."""
     try:
-        first, second = read_latex(left), read_latex(right_)
+        first, second = parse_latex(left), parse_latex(right_)
         return bool(first == second) or bool(first.evalf() == second.evalf())
     except MemoryError:
         raise

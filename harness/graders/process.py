@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.graders import worker
 from harness.graders.registry import Grader, GraderUnavailableError
 from harness.graders.verdict import Outcome, Sample, Verdict, ungradable
 
@@ -88,22 +89,14 @@ class GraderProcess:
             GraderUnavailableError: it cannot load its grader, or cannot be replaced.
         """
         message, has_ended = self._message()
-        if message is not None and not self._is_loaded:
-            if "failed" in message:
-                self.close()
-                raise GraderUnavailableError(f"grader {self._grader.name}: {message['failed']}")
-            self._is_loaded = True
-        elif message is not None:
+        if not self._is_loaded:
+            self._load(message, has_ended)
+            return None
+        if message is not None:
             return self._finish(message)
-        elif has_ended and not self._is_loaded:
-            self.close()
-            raise GraderUnavailableError(
-                f"grader {self._grader.name}: its process ended with {self._process.returncode}"
-                " while it was loading"
-            )
-        elif has_ended:
+        if has_ended:
             return self._replace("its process ended")
-        elif self._is_over():
+        if self._is_over():
             return self._replace(f"over the time limit of {self._limit_s:g} s")
         return None
 
@@ -121,7 +114,8 @@ class GraderProcess:
         self._is_loaded = self._is_busy = False
         self._graded, self._text = 0, b""
         self._wall_start = time.monotonic()
-        words = ["-m", "harness.graders.worker", self._grader.module, str(MEMORY_BYTES)]
+        # imported only for its name: so its source is part of the id of a cell that grades with it
+        words = ["-m", worker.__name__, self._grader.module, str(MEMORY_BYTES)]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         try:
             self._process = subprocess.Popen(
@@ -152,12 +146,27 @@ class GraderProcess:
         self._text = b""
         return message, False
 
-    def _is_over(self) -> bool:
+    def _load(self, message: dict[str, Any] | None, has_ended: bool) -> None:
+        """Note that it has loaded its grader, or raise if it cannot or takes too long."""
+        if message is not None and "failed" not in message:
+            self._is_loaded = True
+            return
         waited = time.monotonic() - self._wall_start
-        if not self._is_loaded:
-            return waited > START_LIMIT_S
+        if message is None and not has_ended and waited <= START_LIMIT_S:
+            return
+        self.close()
+        if message is not None:
+            reason = message["failed"]
+        elif has_ended:
+            reason = f"its process ended with {self._process.returncode} while it was loading"
+        else:
+            reason = f"not loaded within {START_LIMIT_S:g} s"
+        raise GraderUnavailableError(f"grader {self._grader.name}: {reason}")
+
+    def _is_over(self) -> bool:
         if not self._is_busy:
             return False
+        waited = time.monotonic() - self._wall_start
         used = self._cpu_seconds() - self._cpu_start
         return used > self._limit_s or waited > WALL_FACTOR * self._limit_s
 
@@ -172,13 +181,9 @@ class GraderProcess:
 
     def _replace(self, reason: str) -> Verdict | None:
         """Start a new process; return the verdict of the sample that the old one had, if any."""
-        had_sample, was_loaded = self._is_busy, self._is_loaded
+        had_sample = self._is_busy
         self.cpu_s += self._limit_s if had_sample else 0.0
         self.close()
-        if not was_loaded:
-            raise GraderUnavailableError(
-                f"grader {self._grader.name}: not loaded within {START_LIMIT_S:g} s"
-            )
         self.replaced += 1
         self._start()
         return ungradable(reason) if had_sample else None

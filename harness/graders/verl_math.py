@@ -1,7 +1,7 @@
 r"""verl's built-in grader of MATH: the last box of the whole response, equal as normalised text.
 
-Source: verl, `utils/reward_score/math_reward.py`, which its default reward takes for the MATH data
-sources.
+Source: verl 0.9.1, `utils/reward_score/math_reward.py`, which its default reward takes for the MATH
+data sources.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The rollout of one request: exact prompt, stop strings, own seed, finish reason.
 
-verl builds sampling parameters in the agent loop and has no key for stop strings, gives requests
-no seed of their own, and reports "stop" and "length" alike as "completed". All three are settled
-here, through verl's registration of agent loops (`rollout.agent.agent_loop_config_path`).
+verl 0.9.1 builds sampling parameters in the agent loop and has no key for stop strings, gives
+requests no seed of their own, and reports "stop" and "length" alike as "completed". All three are
+settled here, through verl's registration of agent loops (`rollout.agent.agent_loop_config_path`).
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def finish_reason(
 def _output_kind() -> dict[str, Any]:
     """Return the sampling parameter that has a response reported once.
 
-    Works around: verl reads only the last of the outputs of a request, but lets vLLM build and
-    deliver one for each token.
-    No longer needed when: verl asks for `RequestOutputKind.FINAL_ONLY` itself.
+    Works around, in verl 0.9.1: only the last of the outputs of a request is read, but vLLM builds
+    and delivers one for each token.
+    No longer needed when: `vllm_async_server.py` asks for `RequestOutputKind.FINAL_ONLY`.
     """
     if os.environ.get(FINAL_SWITCH) != "1":
         return {}
@@ -80,12 +80,14 @@ class PairedAgentLoop(SingleTurnAgentLoop):
         seed = request_seed(self.run_seed, int(kwargs["global_steps"]), question, sample)
         sampling_params = {
             **sampling_params,
+            # without one a request draws from the server's generator, in the order of scheduling
             "seed": seed,
             "stop": list(self.stop),
             "include_stop_str_in_output": True,
             **_output_kind(),
         }
         output = await super().run(sampling_params, priority, **kwargs)
+        # verl keeps no finish reason that tells a cut response from a whole one
         text = self.tokenizer.decode(output.response_ids, skip_special_tokens=True)
         reason = finish_reason(
             output.response_ids,

@@ -18,14 +18,13 @@ LOG_PROBS_SWITCH = "HARNESS_LOG_PROBS_AT_ONCE"
 """Environment variable: "1" takes the log-probs of all packed tokens in one operation."""
 
 CRITIC_SEED_VARIABLE = "HARNESS_SEED_CRITIC_INIT"
-"""Environment variable with the seed of the critic's value head (an int, see harness.seeds)."""
+"""Environment variable with the seed of the value head (an int, see harness.spec.seeds)."""
 
 
-class _OnCpu:
+class _CpuEngine:
     """What the engines do differently on a CPU; stands before verl's class."""
 
     def initialize(self) -> None:
-        """Build the model as verl does, in a process with the threads that were asked for."""
         import torch
 
         if threads := os.environ.get(THREADS_VARIABLE):
@@ -35,13 +34,16 @@ class _OnCpu:
     def forward_step(self, micro_batch: Any, *args: Any, **kwargs: Any) -> Any:
         """Run verl's step on a batch that says where it is.
 
-        Works around: verl moves each micro-batch to the device, and tensordict walks through every
-        row of it even if all of them are there already, unless the batch names its device.
-        No longer needed when: verl or tensordict asks before it moves.
+        Works around, in verl 0.9.1 with tensordict 0.10: the step moves each micro-batch to the
+        device, and a batch that does not name its device is walked through row by row, even if all
+        of it is there already.
+        No longer needed when: a profile of `forward_step` without the switch shows no time in
+        `TensorDict.to`.
         """
         import torch
 
         if os.environ.get(MOVES_SWITCH) == "1":
+            # the public `to` would walk through the rows, once, to set this
             micro_batch._device = torch.device("cpu")
         return super().forward_step(micro_batch, *args, **kwargs)  # type: ignore[misc]
 
@@ -49,7 +51,7 @@ class _OnCpu:
 def _register_cpu_engines(module: ModuleType) -> None:
     """Register verl's FSDP2 engines for the device "cpu".
 
-    Works around: verl 0.9.1 registers them for "cuda" and "npu" only.
+    Works around, in verl 0.9.1: they are registered for "cuda" and "npu" only.
     No longer needed when: `EngineRegistry.register(... device=[..., "cpu"])` stands in
     `verl/workers/engine/fsdp/transformer_impl.py`.
     """
@@ -60,16 +62,17 @@ def _register_cpu_engines(module: ModuleType) -> None:
         ("value_model", module.FSDPEngineWithValueHead),
     ):
         body = {"__doc__": f"{base.__name__} on a CPU."}
-        engine = type(f"Cpu{base.__name__}", (_OnCpu, base), body)
+        engine = type(f"Cpu{base.__name__}", (_CpuEngine, base), body)
         EngineRegistry.register(model_type=model_type, backend=["fsdp2"], device=["cpu"])(engine)
 
 
 def _no_offload_policy(module: ModuleType) -> None:
     """Give forward-only FSDP2 engines (the reference policy) no CPU offload policy.
 
-    Works around: `CPUOffloadPolicy(pin_memory=True)` asks for an accelerator; on a CPU the
-    parameters are where an offload would put them.
-    No longer needed when: `_build_fsdp_module` asks the platform before it pins memory.
+    Works around, in verl 0.9.1: `CPUOffloadPolicy(pin_memory=True)` asks for an accelerator; on a
+    CPU the parameters are where an offload would put them.
+    No longer needed when: a cell with a KL term starts without this. It fails with "Cannot access
+    accelerator device when none is available".
     """
     from torch.distributed.fsdp import OffloadPolicy
 
@@ -84,9 +87,9 @@ def _patch_engines(module: ModuleType) -> None:
 def _gloo_only(module: ModuleType) -> None:
     """Initialise the process group with plain "gloo".
 
-    Works around: verl builds `cpu:gloo,<device>:<backend>`, which names cpu twice on a CPU, and
-    torch refuses it.
-    No longer needed when: `initialize_global_process_group_ray` accepts device "cpu".
+    Works around, in verl 0.9.1: the backend is named `cpu:gloo,<device>:<backend>`, which names cpu
+    twice on a CPU, and torch refuses it.
+    No longer needed when: `initialize_global_process_group_ray()` succeeds with VERL_PLATFORM=cpu.
     """
     original = module.initialize_global_process_group_ray
 
@@ -99,15 +102,12 @@ def _gloo_only(module: ModuleType) -> None:
 def _load_critic(
     local_path: str, torch_dtype: Any, model_config: Any, trust_remote_code: bool
 ) -> Any:
-    """Load a value model with the attention of its config and a seeded value head.
-
-    The head is the one part of the critic that no file holds. verl draws it from a generator that
-    nobody seeded, so two runs of one seed would differ from the first step on; here it is drawn
-    from the cell's own seed, and the process's generator is left as it was.
-    """
+    """Load a value model with the attention of its config and a seeded value head."""
     import torch
     from transformers import AutoModelForTokenClassification
 
+    # The head is the one part of the critic that no file holds. verl draws it from a generator that
+    # nobody seeded: two runs of one seed would differ from the first step on.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(os.environ.get(CRITIC_SEED_VARIABLE, "0")))
         return AutoModelForTokenClassification.from_pretrained(
@@ -122,26 +122,28 @@ def _load_critic(
 def _patch_critic_loading(module: ModuleType) -> None:
     """Load the critic by `_load_critic`.
 
-    Works around: `load_valuehead_model` asks for flash-attention whatever the config says and then
-    reports a missing trl; its head is initialised unseeded.
-    No longer needed when: it takes the attention from the config and a seed.
+    Works around, in verl 0.9.1: `load_valuehead_model` asks for flash-attention whatever the config
+    says and then reports a missing trl; its head is initialised unseeded.
+    No longer needed when: it takes the attention from the config, and two processes that load one
+    critic with one seed have the same head.
     """
     module.load_valuehead_model = _load_critic
 
 
-def _log_probs_at_once(module: ModuleType) -> None:
+def _vectorise_log_probs(module: ModuleType) -> None:
     """Reduce all rows of packed logits in one operation.
 
-    Works around: `logprobs_from_logits_v2` saves memory by a loop over the first dimension. Of
-    packed logits, (tokens, vocabulary), that is one operation per token, and as many backwards.
-    Anything else goes the old way.
-    No longer needed when: verl loops over sequences or chunks.
+    Works around, in verl 0.9.1: `logprobs_from_logits_v2` saves memory by a loop over the first
+    dimension. Of packed logits, (tokens, vocabulary), that is one operation per token, and as many
+    backwards. Anything else goes the old way.
+    No longer needed when: its loop is over sequences or chunks.
     """
     import torch
 
     original = module.logprobs_from_logits_v2
 
     def logprobs_from_logits_v2(logits: Any, labels: Any) -> Any:
+        # half precision goes the old way: verl takes another formula for it
         if logits.dim() != 2 or logits.dtype not in (torch.float32, torch.float64):
             return original(logits, labels)
         chosen = logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
@@ -156,4 +158,4 @@ def apply() -> None:
     after_import("verl.utils.distributed", _gloo_only)
     after_import("verl.utils.model", _patch_critic_loading)
     if os.environ.get(LOG_PROBS_SWITCH) == "1":
-        after_import("verl.utils.torch_functional", _log_probs_at_once)
+        after_import("verl.utils.torch_functional", _vectorise_log_probs)

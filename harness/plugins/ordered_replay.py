@@ -1,7 +1,10 @@
 """A replay buffer that hands out a batch in the order of its questions, and polls often.
 
-verl names prompts by uuid4 and orders rows as the queue returns them, so two runs of one seed would
-split the same batch into different mini-batches. It is verl's own sampling otherwise.
+verl 0.9.1 names prompts by uuid4 and orders rows as the queue returns them, so two runs of one seed
+would split the same batch into different mini-batches. It is verl's own sampling otherwise. A batch
+sorted like this is shuffled again, by a seed of the cell, where it makes several mini-batches
+(`actor.shuffle` in harness/conf/config.yaml): each would else be a few whole questions. No longer
+needed when two runs of one seed train on the same rows in the same order without it.
 """
 
 from __future__ import annotations
@@ -47,6 +50,7 @@ class OrderedReplayBuffer(ReplayBuffer):
         self, partition_id: str, selected_prompt_uids: list[str], partition_snapshot: dict
     ) -> KVBatchMeta:
         batch = super()._materialize_batch(partition_id, selected_prompt_uids, partition_snapshot)
+        # the keys hold random names of the prompts: only the queue knows which questions they are
         rows = tq.kv_batch_get(
             keys=batch.keys, partition_id=batch.partition_id, select_fields=["index"]
         )

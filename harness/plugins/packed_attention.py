@@ -1,10 +1,11 @@
 """Attention over packed sequences without flash-attention, under a name that transformers knows.
 
-verl's `use_remove_padding` packs a micro-batch into one row, (1, tokens), so that no matrix product
-multiplies padding, and leaves it to flash-attention to keep the sequences apart. Here each sequence
-becomes a row of its own for the attention alone, padded on the right to the longest, where a causal
-mask keeps the padding out; everything else stays packed. Chosen by
-`override_config.attn_implementation: harness_packed`.
+verl 0.9.1's `use_remove_padding` packs a micro-batch into one row, (1, tokens), so that no matrix
+product multiplies padding, and leaves it to flash-attention to keep the sequences apart. Here each
+sequence becomes a row of its own for the attention alone, padded on the right to the longest, where
+a causal mask keeps the padding out; everything else stays packed. Chosen by
+`override_config.attn_implementation: harness_packed`. No longer needed when a flash-attention that
+transformers accepts runs on a CPU.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Layout(NamedTuple):
     places: torch.Tensor
 
 
-class _Last:
+class _LayoutCache:
     """The layout of the micro-batch that was seen last: all layers of a pass share it."""
 
     positions: torch.Tensor | None = None
@@ -48,21 +49,22 @@ def layout_of(positions: torch.Tensor) -> Layout:
     Args:
         positions: (1, tokens), counting up from 0 in each sequence.
     """
-    if _Last.positions is not positions or _Last.layout is None:
+    # identity is enough and costs nothing: the tensor is kept, so no other can take its place
+    if _LayoutCache.positions is not positions or _LayoutCache.layout is None:
         flat = positions[0]
         row = (flat == 0).cumsum(0) - 1
         longest = int(flat.max()) + 1
-        _Last.layout = Layout(int(row[-1]) + 1, longest, row * longest + flat)
-        _Last.positions = positions
-    return _Last.layout
+        _LayoutCache.layout = Layout(int(row[-1]) + 1, longest, row * longest + flat)
+        _LayoutCache.positions = positions
+    return _LayoutCache.layout
 
 
-def _in_rows(packed: torch.Tensor, layout: Layout) -> torch.Tensor:
+def _padded(packed: torch.Tensor, layout: Layout) -> torch.Tensor:
     """Return (1, heads, tokens, size) as (rows, heads, longest, size), padded with 0."""
     _, heads, _, size = packed.shape
-    room = packed.new_zeros(layout.rows * layout.longest, heads, size)
-    room = room.index_copy(0, layout.places, packed[0].transpose(0, 1))
-    return room.view(layout.rows, layout.longest, heads, size).transpose(1, 2)
+    flat = packed.new_zeros(layout.rows * layout.longest, heads, size)
+    flat = flat.index_copy(0, layout.places, packed[0].transpose(0, 1))
+    return flat.view(layout.rows, layout.longest, heads, size).transpose(1, 2)
 
 
 def packed_attention(
@@ -97,9 +99,10 @@ def packed_attention(
         )
     layout = layout_of(positions)
     out = scaled_dot_product_attention(
-        _in_rows(query, layout),
-        _in_rows(key, layout),
-        _in_rows(value, layout),
+        _padded(query, layout),
+        _padded(key, layout),
+        _padded(value, layout),
+        # also the mask of the padding, which comes after every token of its row
         is_causal=True,
         scale=extra.get("scaling"),
         enable_gqa=True,
@@ -109,7 +112,7 @@ def packed_attention(
 
 
 def _register(module: ModuleType) -> None:
-    """Make the attention known to transformers, with no mask made for it."""
+    """Make the attention known to transformers, with no mask made for it: it needs none."""
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
     module.ALL_ATTENTION_FUNCTIONS.register(NAME, packed_attention)

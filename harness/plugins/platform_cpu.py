@@ -1,4 +1,7 @@
-"""The CPU as one of verl's platforms (`verl.plugin.platform`)."""
+"""The CPU as one of verl's platforms (`verl.plugin.platform`).
+
+No longer needed when verl, which in 0.9.1 knows accelerators only, registers a platform "cpu".
+"""
 
 from __future__ import annotations
 
@@ -116,7 +119,8 @@ class PlatformCPU(PlatformBase):
 
 
 def register() -> None:
-    """Make `VERL_PLATFORM=cpu` known to verl, without its line per process about doing so."""
+    """Make `VERL_PLATFORM=cpu` known to verl."""
+    # verl would print a line about it in each of some twenty processes
     logging.getLogger("verl.plugin.platform.platform_manager").setLevel(
         os.environ.get("VERL_LOGGING_LEVEL", "WARNING")
     )

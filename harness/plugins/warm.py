@@ -5,10 +5,11 @@ import torch, verl and vLLM anew: 8 to 15 CPU seconds, a hundred in all, most of
 cores. Here one process per attempt imports them once, without starting a thread or computing
 anything, and forks for each request. What runs in a fork is the same code with the same arguments,
 environment and descriptors. `HARNESS_WARM=1` switches it on; the driver starts it while it imports
-verl itself, and points Ray's worker command at `warm_shim.py` (Ray's parameter
-`setup_worker_path`) and multiprocessing at a wrapper of it (`multiprocessing.set_executable`).
+verl itself, and points Ray's worker command at `warm_shim.py` and multiprocessing at a wrapper of
+it (`multiprocessing.set_executable`).
 
-No longer needed when: Ray can fork its Python workers from a warm process.
+No longer needed when: Ray (2.60 cannot) forks its Python workers from a process that has imported
+what it is told to, and vLLM's engine starts its processes from there too.
 """
 
 from __future__ import annotations
@@ -38,28 +39,23 @@ def start_for_driver() -> None:
     The driver is the process that has the switch but no server yet; all others inherit the name of
     the server's socket from it. The server dies with the driver.
     """
-    if os.environ.get(SWITCH) != "1":
-        return
-    if SOCKET_VARIABLE in os.environ:
+    if os.environ.get(SWITCH) != "1" or SOCKET_VARIABLE in os.environ:
         return
     folder = Path(tempfile.gettempdir())
     os.environ[SOCKET_VARIABLE] = str(folder / "warm.sock")
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(os.environ[SOCKET_VARIABLE])
-    listener.listen(64)
     os.environ[EXECUTABLE_VARIABLE] = str(_write_executable(folder))
-    subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "harness.plugins.warm_server",
-            str(listener.fileno()),
-            str(os.getpid()),
-        ],
-        pass_fds=[listener.fileno()],
-    )
-    listener.close()
+    _start_server(os.environ[SOCKET_VARIABLE])
     after_import("ray._private.services", _start_workers_warm)
+
+
+def _start_server(path: str) -> None:
+    """Start the server on a socket that takes requests from now on, before it can answer them."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen(64)
+    words = ["-m", "harness.plugins.warm_server", str(listener.fileno()), str(os.getpid())]
+    subprocess.Popen([sys.executable, *words], pass_fds=[listener.fileno()])
+    listener.close()
 
 
 def _write_executable(folder: Path) -> Path:
@@ -74,7 +70,10 @@ def _write_executable(folder: Path) -> Path:
 def _start_workers_warm(module: Any) -> None:
     """Let the raylet start its Python workers through the shim.
 
-    Works around: Ray starts every worker as a new interpreter that imports everything again.
+    Works around, in Ray 2.60: every worker is a new interpreter that imports everything again. Its
+    command, `[python, setup_worker.py, ...]`, has no place for options of the interpreter, and
+    `start_raylet` joins it by `subprocess.list2cmdline`: only there can it be changed.
+    No longer needed when: `ray.init` takes the command of a worker.
     """
     original = module.start_raylet
 

@@ -20,12 +20,15 @@ import struct
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness.plugins.warm_shim import EXECUTABLE_VARIABLE, FALLBACK_VARIABLE
 
 PR_SET_PDEATHSIG = 1
+"""Linux's number of the request to `prctl`; Python has no name for it."""
+
 MOST_DESCRIPTORS = 250
+"""Descriptors that one message can carry; Linux allows 253."""
 
 MODULES = (
     "torch",
@@ -93,83 +96,93 @@ class Request(NamedTuple):
     descriptors: dict[int, int]
 
 
-def serve(listener: socket.socket) -> Request | None:
-    """Fork for every request; return it in the new process, and None here when all is over."""
-    selector = selectors.DefaultSelector()
-    selector.register(listener, selectors.EVENT_READ)
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    selector.register(reader, selectors.EVENT_READ)
-    owners: dict[int, socket.socket] = {}
-    while True:
-        for key, _ in selector.select():
-            if key.fileobj is listener:
-                connection, _ = listener.accept()
-                request = receive(connection)
-                pid = os.fork()
-                if pid == 0:
-                    connection.close()
-                    _leave_server(listener, selector, owners, (reader, writer))
-                    return request
-                for number in request.descriptors.values():
-                    os.close(number)
-                owners[pid] = connection
-                selector.register(connection, selectors.EVENT_READ, pid)
-            elif key.fd == reader:
-                os.read(reader, 512)
-            else:
-                _obey(key.data, key.fileobj, selector)
-        _bury(owners, selector)
+class Server:
+    """Forks for every request, and stands between each fork and the shim that asked for it.
 
+    Args:
+        listener: socket on which shims connect.
+    """
 
-def _leave_server(
-    listener: socket.socket,
-    selector: selectors.BaseSelector,
-    owners: dict[int, socket.socket],
-    pipe: tuple[int, int],
-) -> None:
-    """Close, in a fork, what belongs to the server, and end with it."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    die_with_parent(signal.SIGKILL)
-    selector.close()
-    listener.close()
-    for number in pipe:
-        os.close(number)
-    for connection in owners.values():
-        connection.close()
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._shims: dict[int, socket.socket] = {}
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ)
+        # the end of a child wakes `select` through a pipe; without a handler, Python writes nothing
+        self._pipe = os.pipe()
+        os.set_blocking(self._pipe[1], False)
+        signal.set_wakeup_fd(self._pipe[1])
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._selector.register(self._pipe[0], selectors.EVENT_READ)
 
+    def serve(self) -> Request:
+        """Return in each fork with what it is to become; the server itself ends by a signal."""
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._listener:
+                    request = self._fork()
+                    if request is not None:
+                        return request
+                elif key.fd == self._pipe[0]:
+                    os.read(key.fd, 512)
+                else:
+                    self._relay(key.data)
+            self._reap()
 
-def _obey(pid: int, connection: Any, selector: selectors.BaseSelector) -> None:
-    """Pass SIGTERM on; end a process whose shim is gone."""
-    try:
-        word = connection.recv(1)
-    except OSError:
-        word = b""
-    if word == b"":
-        selector.unregister(connection)
-    try:
-        os.kill(pid, signal.SIGTERM if word else signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def _bury(owners: dict[int, socket.socket], selector: selectors.BaseSelector) -> None:
-    """Report the exit code of every process that ended to its shim."""
-    while owners:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+    def _fork(self) -> Request | None:
+        """Accept a request; return it in the new process, and None in the server."""
+        connection, _ = self._listener.accept()
+        request = receive(connection)
+        pid = os.fork()
         if pid == 0:
-            return
-        connection = owners.pop(pid, None)
-        if connection is None:
-            continue
-        with contextlib.suppress(OSError):  # its shim went first
-            connection.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
-        if connection.fileno() in selector.get_map():
-            selector.unregister(connection)
-        connection.close()
+            connection.close()
+            self._detach()
+            return request
+        for number in request.descriptors.values():
+            os.close(number)
+        self._shims[pid] = connection
+        self._selector.register(connection, selectors.EVENT_READ, pid)
+        return None
+
+    def _detach(self) -> None:
+        """Close, in a fork, what belongs to the server, and end with it."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        die_with_parent(signal.SIGKILL)
+        self._selector.close()
+        self._listener.close()
+        for number in self._pipe:
+            os.close(number)
+        for connection in self._shims.values():
+            connection.close()
+
+    def _relay(self, pid: int) -> None:
+        """Pass SIGTERM on; end a process whose shim is gone."""
+        connection = self._shims[pid]
+        try:
+            word = connection.recv(1)
+        except OSError:
+            word = b""
+        if word == b"":
+            self._selector.unregister(connection)
+        # it may have ended by itself a moment ago
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM if word else signal.SIGKILL)
+
+    def _reap(self) -> None:
+        """Report the exit code of every process that ended to its shim."""
+        while self._shims:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            connection = self._shims.pop(pid, None)
+            if connection is None:
+                continue
+            with contextlib.suppress(OSError):  # its shim went first
+                connection.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
+            if connection.fileno() in self._selector.get_map():
+                self._selector.unregister(connection)
+            connection.close()
 
 
 def receive(connection: socket.socket) -> Request:
@@ -189,15 +202,11 @@ def receive(connection: socket.socket) -> Request:
 
 def become(request: Request) -> None:
     """Turn this fork into the process that was asked for, and run it to its end."""
-    _take_descriptors(request.descriptors)
+    _install_descriptors(request.descriptors)
     os.chdir(request.cwd)
     os.environ.clear()
     os.environ.update(request.env)
-    tempfile.tempdir = None
-    random.seed()
-    sys.modules["numpy"].random.seed()
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _NoRay)]
-    importlib.reload(sys.modules[WITHOUT_RAY])
+    _forget_the_server()
     multiprocessing.set_executable(os.environ[EXECUTABLE_VARIABLE])
     if request.kind == "ray":
         _run_ray_worker(request.argv)
@@ -205,8 +214,20 @@ def become(request: Request) -> None:
         _run_spawned(request.argv)
 
 
-def _take_descriptors(descriptors: dict[int, int]) -> None:
+def _forget_the_server() -> None:
+    """Undo what a new interpreter would not have, and all forks would share."""
+    # found by the server's environment, at the first call
+    tempfile.tempdir = None
+    # every fork would draw the same numbers
+    random.seed()
+    sys.modules["numpy"].random.seed()
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _NoRay)]
+    importlib.reload(sys.modules[WITHOUT_RAY])
+
+
+def _install_descriptors(descriptors: dict[int, int]) -> None:
     """Give the received descriptors the numbers that they had in the shim."""
+    # first beyond all of both, or one could land on a number that another still has
     beyond = 1 + max([*descriptors, *descriptors.values()])
     copies = {}
     for offset, (wanted, number) in enumerate(descriptors.items()):
@@ -226,6 +247,7 @@ def _run_ray_worker(argv: Sequence[str]) -> None:
 
     known, rest = setup_worker.parser.parse_known_args(list(argv))
     context = RuntimeEnvContext.deserialize(known.serialized_runtime_env_context or "{}")
+    # a runtime environment that wants another interpreter gets one
     if context.command_prefix or context.override_worker_entrypoint:
         os.execv(sys.executable, [sys.executable, os.environ[FALLBACK_VARIABLE], *argv])
     update_envs(context.env_vars)
@@ -238,6 +260,7 @@ def _run_spawned(argv: Sequence[str]) -> None:
     place = list(argv).index("-c")
     sys.argv = ["-c", *argv[place + 2 :]]
     main = sys.modules["__main__"]
+    # multiprocessing would import the file of the server as that of the program
     main.__dict__.pop("__file__", None)
     exec(compile(argv[place + 1], "<string>", "exec"), main.__dict__)
 
@@ -251,19 +274,19 @@ def main(argv: Sequence[str]) -> None:
     """Import everything, then serve; in a fork, become what was asked for."""
     descriptor, driver = (int(word) for word in argv)
     die_with_parent(signal.SIGTERM)
+    # it ended before the line above: no signal would come any more
     if os.getppid() != driver:
         return
     listener = socket.socket(fileno=descriptor)
     sys.meta_path.insert(0, _NoRay())
     for name in MODULES:
         importlib.import_module(name)
-    # Finds the place of the title while the environment still lies where the kernel put it.
+    # finds the place of the title while the environment still lies where the kernel put it
     importlib.import_module("setproctitle").getproctitle()
     gc.collect()
+    # a collection in a fork would write into the pages of all that was imported, and copy them
     gc.freeze()
-    request = serve(listener)
-    if request is not None:
-        become(request)
+    become(Server(listener).serve())
 
 
 if __name__ == "__main__":

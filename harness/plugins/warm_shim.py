@@ -49,7 +49,7 @@ def send(server: socket.socket, request: dict[str, object], descriptors: list[in
     server.sendall(body)
 
 
-def instead(kind: str, arguments: list[str]) -> None:
+def exec_interpreter(kind: str, arguments: list[str]) -> None:
     """Become the interpreter that was asked for."""
     script = [os.environ[FALLBACK_VARIABLE]] if kind == "ray" else []
     os.execv(sys.executable, [sys.executable, *script, *arguments])
@@ -65,16 +65,16 @@ def main() -> int:
         send(server, request_of(kind, arguments), descriptors)
     except (OSError, KeyError):
         server.close()
-        instead(kind, arguments)
+        exec_interpreter(kind, arguments)
     for number in descriptors:
         if number > 2:
             os.close(number)  # an end of a pipe that stays open here would never report its close
     signal.signal(signal.SIGTERM, lambda *_: server.send(b"T"))
     answer = server.recv(4)
-    if len(answer) < 4:
+    if len(answer) < 4:  # the server is gone, and its forks with it
         return 1
     code = int(struct.unpack("!i", answer)[0])
-    if code < 0:
+    if code < 0:  # a process that a signal ended must look like one to whoever waits for this one
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code

@@ -5,12 +5,16 @@ Equal weights keep the reward in [0, 1], so that its scale is that of the other 
 
 from __future__ import annotations
 
-from harness.rewards.response import Grade, reward_function
+from collections.abc import Mapping
+from typing import Any
+
+from harness.rewards import rule
+from harness.rewards.rescored import rescored
 
 
-def score(given: Grade) -> float:
-    """Return what this reward pays for a graded response."""
-    return 0.5 * given.is_correct + 0.5 * given.is_formatted
+def score(row: Mapping[str, Any], response: str) -> float:
+    """Return 0, 0.5 or 1; "correct" is of finished responses only, "format_ok" of all."""
+    return 0.5 * float(row["correct"]) + 0.5 * float(row["format_ok"])
 
 
-compute_score = reward_function("both", score)
+compute_score = rescored("both", rule.compute_score, score)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.rewards import rule
-from harness.rewards.paid import paid
+from harness.rewards.rescored import rescored
 
 
-def pay(row: Mapping[str, Any], response: str) -> float:
-    """Return 1 for any graded response."""
+def score(row: Mapping[str, Any], response: str) -> float:
+    """Return 1."""
     return 1.0
 
 
-compute_score = paid("constant", rule.compute_score, pay)
+compute_score = rescored("constant", rule.compute_score, score)

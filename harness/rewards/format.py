@@ -1,16 +1,20 @@
 """Reward 1 for a response in the tagged format, whatever its answer, else 0.
 
-A control: it pays for `<think>...</think> <answer>...</answer>` alone (`FORMAT_PATTERN`).
+A control: it pays for `<think>...</think> <answer>...</answer>` alone (`response.FORMAT_PATTERN`).
 """
 
 from __future__ import annotations
 
-from harness.rewards.response import Grade, reward_function
+from collections.abc import Mapping
+from typing import Any
+
+from harness.rewards import rule
+from harness.rewards.rescored import rescored
 
 
-def score(given: Grade) -> float:
-    """Return what this reward pays for a graded response."""
-    return float(given.is_formatted)
+def score(row: Mapping[str, Any], response: str) -> float:
+    """Return 0 or 1."""
+    return float(row["format_ok"])
 
 
-compute_score = reward_function("format", score)
+compute_score = rescored("format", rule.compute_score, score)

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.rewards import rule
-from harness.rewards.paid import paid
+from harness.rewards.rescored import rescored
 
 
-def pay(row: Mapping[str, Any], response: str) -> float:
-    """Return 0 if the graded response is right, else 1."""
+def score(row: Mapping[str, Any], response: str) -> float:
+    """Return 0 or 1."""
     return 1.0 - float(row["correct"])
 
 
-compute_score = paid("inverted", rule.compute_score, pay)
+compute_score = rescored("inverted", rule.compute_score, score)

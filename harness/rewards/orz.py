@@ -8,6 +8,6 @@ from __future__ import annotations
 
 # the grader's process loads it by name; named here, its source is part of the id of the cell
 from harness.graders import orz as grader
-from harness.graders.reward import grader_reward
+from harness.rewards.graded import grader_reward
 
 compute_score = grader_reward(grader.__name__.rpartition(".")[2])

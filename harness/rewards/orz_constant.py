@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.rewards import orz
-from harness.rewards.constant import pay
-from harness.rewards.paid import paid
+from harness.rewards.constant import score
+from harness.rewards.rescored import rescored
 
-compute_score = paid("orz_constant", orz.compute_score, pay)
+compute_score = rescored("orz_constant", orz.compute_score, score)

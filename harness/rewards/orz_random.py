@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.rewards import orz
-from harness.rewards.paid import paid
-from harness.rewards.random import pay
+from harness.rewards.random import score
+from harness.rewards.rescored import rescored
 
-compute_score = paid("orz_random", orz.compute_score, pay)
+compute_score = rescored("orz_random", orz.compute_score, score)

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.rewards import rule
-from harness.rewards.paid import paid
+from harness.rewards.rescored import rescored
 
 SEED_VARIABLE = "HARNESS_SEED_REQUEST"
-"""Environment variable with the cell's seed for requests (harness.seeds), absent outside a cell."""
+"""Environment variable with the cell's seed for requests (harness.spec.seeds), if it is in one."""
 
 
 def coin(run_seed: str, question: str, sample: str, response: str) -> float:
@@ -28,10 +28,10 @@ def coin(run_seed: str, question: str, sample: str, response: str) -> float:
     return float(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[0] & 1)
 
 
-def pay(row: Mapping[str, Any], response: str) -> float:
-    """Return the coin of a graded response."""
+def score(row: Mapping[str, Any], response: str) -> float:
+    """Return the coin of this response in this cell."""
     question, sample = str(row["question_id"]), str(row["sample"])
     return coin(os.environ.get(SEED_VARIABLE, ""), question, sample, response)
 
 
-compute_score = paid("random", rule.compute_score, pay)
+compute_score = rescored("random", rule.compute_score, score)

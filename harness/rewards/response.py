@@ -7,15 +7,14 @@ whatever reward trains.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-Outcome = Literal["correct", "wrong", "unparsable", "truncated"]
+from harness.graders.extraction import ANSWER_PATTERN, last_boxed
 
-ANSWER_PATTERN = re.compile(r"<answer>.*?(\\boxed{.*}).*?</answer>", re.DOTALL)
-r"""Takes the `\boxed{}` inside a closed `<answer>`; the last match counts (authors' code)."""
+Outcome = Literal["correct", "wrong", "unparsable", "truncated"]
 
 _TAG = r"</?(?:think|answer)>"
 FORMAT_PATTERN = re.compile(
@@ -46,19 +45,6 @@ class Grade:
     is_correct: bool
     is_formatted: bool
     outcome: Outcome
-
-
-def last_boxed(text: str) -> str:
-    r"""Return the content of the last balanced `\boxed{...}` of a text, "" if there is none."""
-    start = text.rfind("\\boxed{")
-    while start != -1:
-        depth = 0
-        for position in range(start + len("\\boxed"), len(text)):
-            depth += {"{": 1, "}": -1}.get(text[position], 0)
-            if depth == 0:
-                return text[start + len("\\boxed{") : position]
-        start = text.rfind("\\boxed{", 0, start)
-    return ""
 
 
 def extract_answer(response: str) -> str:
@@ -134,24 +120,3 @@ def sample_row(
         "finish_reason": extra_info.get("finish_reason"),
         "response_tokens": extra_info.get("response_tokens"),
     }
-
-
-def reward_function(name: str, score: Callable[[Grade], float]) -> Callable[..., dict[str, Any]]:
-    """Return a reward with verl's signature that grades a response and pays `score` for it.
-
-    The returned function takes `data_source` (not used), `solution_str` (the response without
-    special tokens), `ground_truth` and `extra_info` (see `sample_row`), and never raises on text.
-    """
-
-    def compute_score(
-        data_source: str,
-        solution_str: str,
-        ground_truth: str,
-        extra_info: Mapping[str, Any] | None = None,
-        **_: Any,
-    ) -> dict[str, Any]:
-        info = extra_info or {}
-        given = grade(solution_str, str(ground_truth), str(info.get("finish_reason")))
-        return sample_row(given, score(given), name, info)
-
-    return compute_score

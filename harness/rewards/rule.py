@@ -5,12 +5,27 @@ The reward of the paper: no format term, no length term, no partial credit (v1 s
 
 from __future__ import annotations
 
-from harness.rewards.response import Grade, reward_function
+from collections.abc import Mapping
+from typing import Any
+
+from harness.rewards.response import grade, sample_row
 
 
-def score(given: Grade) -> float:
-    """Return what this reward pays for a graded response."""
-    return float(given.is_correct)
+def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: str,
+    extra_info: Mapping[str, Any] | None = None,
+    **_: Any,
+) -> dict[str, Any]:
+    """Grade one response and pay by the rule; never raises on text.
 
-
-compute_score = reward_function("rule", score)
+    Args:
+        data_source: not used.
+        solution_str: the response without special tokens.
+        ground_truth: the expected answer.
+        extra_info: of the question and of the request, see `response.sample_row`.
+    """
+    info = extra_info or {}
+    given = grade(solution_str, str(ground_truth), str(info.get("finish_reason")))
+    return sample_row(given, float(given.is_correct), "rule", info)

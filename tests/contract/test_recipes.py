@@ -20,7 +20,7 @@ from harness.spec.verl_keys import verl_keys
 from harness.store.ledger import RunStore
 
 SCALES = recipe_scales()
-MICRO_ONLY = ("cpu", "NearAgentLoop", "micro")
+MICRO_ONLY = ("cpu", "InProcessAgentLoop", "micro")
 """Words that no command of a full recipe may have in it."""
 
 

@@ -17,9 +17,9 @@ from tests.graders.test_text_rules import ANSWERS
 pytest.importorskip("sympy", reason="the legacy matcher reads LaTeX with sympy")
 
 from harness.graders import orz
-from harness.graders.latex import LatexError, read_latex
+from harness.graders.latex import LatexError, parse_latex
 from harness.graders.pool import Pool
-from harness.graders.reward import reward_of
+from harness.rewards.graded import reward_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -78,7 +78,7 @@ def test_observed_responses_earn_what_the_authors_paid() -> None:
 @settings(deadline=None)
 def test_reading_gives_an_expression_or_one_error(text: str) -> None:
     try:
-        assert read_latex(text) is not None
+        assert parse_latex(text) is not None
     except LatexError as error:
         assert str(error)
 
@@ -92,11 +92,11 @@ def test_matching_never_raises_and_has_no_direction(left: str, right: str) -> No
 
 
 def test_the_reader_stops_where_sympys_own_parser_stops() -> None:
-    assert str(read_latex("3, 5")) == "3"
-    assert str(read_latex("\\frac{x}{2}")) == "x/2"
+    assert str(parse_latex("3, 5")) == "3"
+    assert str(parse_latex("\\frac{x}{2}")) == "x/2"
     for text in ("\\sqrt2", "(1,2)", "", "$5$"):
         with pytest.raises(LatexError):
-            read_latex(text)
+            parse_latex(text)
 
 
 def test_reading_leaves_antlr_as_it_was() -> None:
@@ -104,7 +104,7 @@ def test_reading_leaves_antlr_as_it_was() -> None:
     import antlr4  # type: ignore[import-untyped]
     from omegaconf import OmegaConf
 
-    read_latex("1")
+    parse_latex("1")
     assert antlr4.ATNDeserializer.__module__ == "antlr4.atn.ATNDeserializer"
     assert OmegaConf.create({"a": 1, "b": "${a}"}).b == 1
 

@@ -167,7 +167,7 @@ def test_a_process_ends_with_its_parent() -> None:
 
 def test_a_reward_can_import_the_room_without_anything_heavy() -> None:
     code = (
-        "import sys, harness.graders.reward\n"
+        "import sys, harness.rewards.orz\n"
         "heavy = ('sympy', 'antlr4', 'math_verify', 'torch', 'verl', 'pandas', 'numpy')\n"
         "print([name for name in heavy if name in sys.modules])"
     )

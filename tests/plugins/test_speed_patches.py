@@ -12,10 +12,10 @@ import pytest
 from harness.plugins.engine_patches import (
     MOVES_SWITCH,
     THREADS_VARIABLE,
-    _log_probs_at_once,
-    _OnCpu,
+    _CpuEngine,
+    _vectorise_log_probs,
 )
-from harness.plugins.trainer_patches import _bootstrap_at_once
+from harness.plugins.trainer_patches import _vectorise_bootstrap
 
 pytestmark = pytest.mark.engine
 
@@ -38,7 +38,7 @@ def module():
 def patched(original):
     """The patch on something that has nothing but verl's function."""
     holder = SimpleNamespace(bootstrap_metric=original)
-    _bootstrap_at_once(holder)
+    _vectorise_bootstrap(holder)
     return holder.bootstrap_metric
 
 
@@ -195,7 +195,7 @@ def test_log_probs_at_once_are_verls_own() -> None:
 
     plain = torch_functional.logprobs_from_logits_v2
     holder = SimpleNamespace(logprobs_from_logits_v2=plain)
-    _log_probs_at_once(holder)
+    _vectorise_log_probs(holder)
     ours, verls = (
         log_probs_and_gradient(function) for function in (holder.logprobs_from_logits_v2, plain)
     )
@@ -207,7 +207,7 @@ def test_log_probs_of_padded_rows_go_verls_own_way() -> None:
     import torch
 
     holder = SimpleNamespace(logprobs_from_logits_v2=lambda logits, labels: "verl's")
-    _log_probs_at_once(holder)
+    _vectorise_log_probs(holder)
     assert holder.logprobs_from_logits_v2(torch.zeros(2, 3, 4), torch.zeros(2, 3)) == "verl's"
 
 
@@ -221,7 +221,7 @@ class _Base:
         return micro_batch.to(torch.device("cpu"))
 
 
-class _Engine(_OnCpu, _Base):
+class _Engine(_CpuEngine, _Base):
     pass
 
 

@@ -22,7 +22,15 @@ from harness.spec import config as configs
 SETTINGS = {
     # the authors' scripts and their inherited defaults, row by row
     *("policy_model", "critic_model", "cluster", "policy_rate", "critic_rate", "policy_warmup"),
-    *("prompts", "responses", "policy_updates", "critic_updates", "packing", "prompt_length"),
+    *(
+        "prompts",
+        "responses",
+        "policy_updates",
+        "policy_order",
+        "critic_updates",
+        "packing",
+        "prompt_length",
+    ),
     *("response_length", "temperature", "stop_strings", "discount", "gae_lambda"),
     *("advantage_normalisation", "kl", "grpo", "epochs", "checkpoints", "evaluation"),
     *("training_data", "evaluation_data", "sharding", "clip", "value_loss", "gradient_clip"),

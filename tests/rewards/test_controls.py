@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from harness.rewards import random as random_reward
-from harness.rewards.paid import paid
+from harness.rewards.rescored import rescored
 
 RIGHT = " 2+2=4 </think> <answer> \\boxed{4} </answer>"
 WRONG = " 2+2=5 </think> <answer> \\boxed{5} </answer>"
@@ -66,8 +66,8 @@ def test_the_coin_is_the_same_again_and_another_one_elsewhere(
     assert first != coins()
 
 
-def test_what_pays_only_changes_score_and_name() -> None:
-    function = paid(
+def test_a_rescored_reward_changes_score_and_name_only() -> None:
+    function = rescored(
         "x", lambda *_: {"score": 1.0, "reward_name": "rule", "correct": 1}, lambda *_: 7
     )
     assert function("micro", "", "4") == {"score": 7, "reward_name": "x", "correct": 1}

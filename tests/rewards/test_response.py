@@ -6,14 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.graders.extraction import ANSWER_PATTERN, last_boxed
 from harness.rewards import both, format, rule
-from harness.rewards.response import (
-    ANSWER_PATTERN,
-    extract_answer,
-    grade,
-    last_boxed,
-    same_answer,
-)
+from harness.rewards.response import extract_answer, grade, same_answer
 
 CASES = [
     json.loads(line)

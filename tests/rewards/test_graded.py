@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.graders import reward
 from harness.graders.registry import GraderUnavailableError
 from harness.graders.verdict import Sample, Verdict, right, ungradable, wrong
+from harness.rewards import graded, orz
 from harness.rewards.response import grade, sample_row
 
 GOOD = " 2+2=4 </think> <answer> \\boxed{4} </answer>"
@@ -24,8 +24,8 @@ class Told:
 
 
 def paid(monkeypatch: pytest.MonkeyPatch, pool: Told, finish_reason: str) -> dict:
-    monkeypatch.setattr(reward, "shared_pool", lambda grader: pool)
-    return reward.compute_score("x", GOOD, "4", {**INFO, "finish_reason": finish_reason})
+    monkeypatch.setattr(graded, "shared_pool", lambda grader: pool)
+    return orz.compute_score("x", GOOD, "4", {**INFO, "finish_reason": finish_reason})
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_only_finished_right_answers_earn(
     score: float,
     outcome: str,
 ) -> None:
-    assert reward.reward_of(verdict, finish_reason) == score
+    assert graded.reward_of(verdict, finish_reason) == score
     row = paid(monkeypatch, Told(verdict), finish_reason)
     assert (row["score"], row["outcome"], row["correct"]) == (score, outcome, int(score))
 
@@ -72,8 +72,8 @@ def test_a_grader_that_cannot_start_raises_nothing_and_says_why(
     def missing(grader: str) -> None:
         raise GraderUnavailableError("grader orz: no sympy")
 
-    monkeypatch.setattr(reward, "shared_pool", missing)
-    row = reward.compute_score("x", GOOD, "4", {**INFO, "finish_reason": "stop"})
+    monkeypatch.setattr(graded, "shared_pool", missing)
+    row = orz.compute_score("x", GOOD, "4", {**INFO, "finish_reason": "stop"})
     assert (row["score"], row["grade"]) == (0.0, "ungradable")
     assert row["grade_reason"] == "grader orz: no sympy"
 
@@ -81,5 +81,5 @@ def test_a_grader_that_cannot_start_raises_nothing_and_says_why(
 @pytest.mark.engine
 def test_the_real_reward_through_its_own_process() -> None:
     pytest.importorskip("sympy")
-    row = reward.compute_score("x", GOOD, "\\frac{8}{2}", {**INFO, "finish_reason": "stop"})
+    row = orz.compute_score("x", GOOD, "\\frac{8}{2}", {**INFO, "finish_reason": "stop"})
     assert (row["score"], row["grade"], row["format_ok"]) == (1.0, "right", 1)

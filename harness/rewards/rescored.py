@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Pay = Callable[[Mapping[str, Any], str], float]
-"""(row of the graded response, see `response.sample_row`; its text) -> score."""
+Score = Callable[[Mapping[str, Any], str], float]
+"""(row of the graded response, see `response.sample_row`; its text) -> what is paid."""
 
 
-def paid(name: str, graded: Callable[..., dict[str, Any]], pay: Pay) -> Callable[..., Any]:
+def rescored(name: str, graded: Callable[..., dict[str, Any]], score: Score) -> Callable[..., Any]:
     """Return a reward with verl's signature.
 
     Args:
         name: of the reward.
         graded: `compute_score` of the reward whose grade is recorded.
-        pay: what is paid; must not raise on text.
+        score: must not raise on text.
     """
 
     def compute_score(
@@ -30,6 +30,6 @@ def paid(name: str, graded: Callable[..., dict[str, Any]], pay: Pay) -> Callable
         **others: Any,
     ) -> dict[str, Any]:
         row = graded(data_source, solution_str, ground_truth, extra_info, **others)
-        return {**row, "reward_name": name, "score": pay(row, str(solution_str))}
+        return {**row, "reward_name": name, "score": score(row, str(solution_str))}
 
     return compute_score

@@ -1,7 +1,6 @@
 """The reward rule of Open-Reasoner-Zero: 1 for a finished response that its grader finds right.
 
-Light to import: sympy is loaded in the grader's own process. A recipe chooses this reward by
-`reward.custom_reward_function.path: pkg://harness.graders.reward`.
+Light to import: sympy is loaded in the grader's own process.
 """
 
 from __future__ import annotations
@@ -85,6 +84,3 @@ def _outcome(verdict: Verdict, finish_reason: str) -> SampleOutcome:
 
 def _is_formatted(response: str) -> bool:
     return FORMAT_PATTERN.match("<think>" + response[:LONGEST_GRADED_CHARS]) is not None
-
-
-compute_score = grader_reward("orz")

@@ -1,10 +1,11 @@
-"""verl's agent-loop manager with everything near that one replica does not need far away.
+"""verl's agent-loop manager with the bookkeeping of a response in one process.
 
-verl's own worker builds an agent loop with Hydra for each response, asks a load balancer for the
-only server there is, sends each response to another process to be scored, and puts each one alone
-into the queue: some 40 ms of bookkeeping a response, where a small model needs 10 ms for it. This
-worker does the same work with the same functions in one process, and puts the responses of a
+verl 0.9.1's own worker builds an agent loop with Hydra for each response, asks a load balancer for
+the only server there is, sends each response to another process to be scored, and puts each one
+alone into the queue: some 40 ms of bookkeeping a response, where a small model needs 10 ms for it.
+This worker does the same work with the same functions in one process, and puts the responses of a
 prompt together. Chosen by `rollout.agent.agent_loop_manager_class`; for one rollout replica only.
+No longer needed when a cell is as fast with that key at null (`harness/profile/switches.yaml`).
 """
 
 from __future__ import annotations
@@ -34,29 +35,27 @@ logger = logging.getLogger(__name__)
 _Base: Any = AgentLoopWorkerTQ.__ray_metadata__.modified_class
 
 
-class _NearReward:
-    """verl's reward worker in this process, called as the Ray actor would be.
-
-    A Ray actor gets a copy of what it is sent, and verl's reward manager writes into it, so a copy
-    is made here too: the sessions of a prompt share their `extra_info`.
-    """
+class _LocalRewardWorker:
+    """verl's reward worker in this process, called as the Ray actor would be."""
 
     def __init__(self, config: Any) -> None:
         self._worker = RewardLoopWorker(config)
 
     @property
-    def compute_score(self) -> _NearReward:
+    def compute_score(self) -> _LocalRewardWorker:
         """Stands for the actor's method, of which only `remote` is asked for."""
         return self
 
     def remote(self, data: Any) -> Any:
         """Return the coroutine that scores one response; the caller awaits it."""
+        # A Ray actor would get a copy. verl's reward manager writes into it, and the samples of a
+        # prompt share their `extra_info`.
         data.non_tensor_batch = copy.deepcopy(data.non_tensor_batch)
         return self._worker.compute_score(data)
 
 
-class _Room:
-    """What the sessions of one prompt have ready for the queue."""
+class _PromptBuffer:
+    """What the samples of one prompt have ready for the queue."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -64,15 +63,16 @@ class _Room:
         self.tags: list[dict[str, Any]] = []
 
 
-class NearAgentLoopWorker(_Base):
+class InProcessAgentLoopWorker(_Base):
     """verl's worker for one replica; see the module."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        far: Any = self.reward_loop_worker_handles
-        self.reward_loop_worker_handles: Any = far and [_NearReward(self.config)]
+        remote: Any = self.reward_loop_worker_handles
+        # there are none where verl scores whole batches later
+        self.reward_loop_worker_handles: Any = remote and [_LocalRewardWorker(self.config)]
         self._loops: dict[str, Any] = {}
-        self._rooms: dict[str, _Room] = {}
+        self._buffers: dict[str, _PromptBuffer] = {}
         self._acquire_once()
 
     def _acquire_once(self) -> None:
@@ -120,26 +120,27 @@ class NearAgentLoopWorker(_Base):
     async def _run_prompt(
         self, prompt: dict[str, Any], sampling_params: dict[str, Any], trajectory: Any, trace: bool
     ) -> None:
-        """Run the sessions of a prompt, put what they have ready, then say that it is finished."""
+        """Run the samples of a prompt, put what they have ready, then say that it is finished."""
         uid, validate = prompt["uid"], trajectory["validate"]
         partition = "val" if validate else "train"
         config = self.config.actor_rollout_ref.rollout
         count = prompt.pop("__rollout_n__", config.val_kwargs.n if validate else config.n)
-        self._rooms[uid] = _Room()
+        self._buffers[uid] = _PromptBuffer()
         runs = (
             self._run_agent_loop(dict(sampling_params), trajectory, session_id=session, **prompt)
             for session in range(count)
         )
         ends = await asyncio.gather(*runs, return_exceptions=True)
-        room, status = self._rooms.pop(uid), "finished"
+        buffer, status = self._buffers.pop(uid), "finished"
+        # as in verl's own worker: a response that fails marks its prompt and does not end the run
         for error in (end for end in ends if isinstance(end, BaseException)):
             logger.error("a response of prompt %s failed", uid, exc_info=error)
             status = "failure"
-        if room.keys:
+        if buffer.keys:
             await tq.async_kv_batch_put(
-                keys=room.keys,
-                fields=list_of_dict_to_tensordict(room.fields),
-                tags=room.tags,
+                keys=buffer.keys,
+                fields=list_of_dict_to_tensordict(buffer.fields),
+                tags=buffer.tags,
                 partition_id=partition,
             )
         await tq.async_kv_put(key=uid, partition_id=partition, tag={"status": status})
@@ -158,10 +159,10 @@ class NearAgentLoopWorker(_Base):
         field["input_ids"] = torch.cat([prompts, responses], dim=0)
         field["position_ids"] = torch.arange(len(prompts) + len(responses), dtype=torch.int64)
         field["multi_modal_inputs"] = {}
-        room = self._rooms[kwargs["uid"]]
-        room.keys.append(f"{kwargs['uid']}_{kwargs['session_id']}_0")
-        room.fields.append(field)
-        room.tags.append(_tag(field, len(prompts), len(responses), kwargs["global_steps"]))
+        buffer = self._buffers[kwargs["uid"]]
+        buffer.keys.append(f"{kwargs['uid']}_{kwargs['session_id']}_0")
+        buffer.fields.append(field)
+        buffer.tags.append(_tag(field, len(prompts), len(responses), kwargs["global_steps"]))
 
 
 def _tag(field: Mapping[str, Any], prompt: int, response: int, step: int) -> dict[str, Any]:
@@ -178,9 +179,9 @@ def _tag(field: Mapping[str, Any], prompt: int, response: int, step: int) -> dic
     }
 
 
-class NearAgentLoopManager(AgentLoopManagerTQ):
-    """verl's manager over one `NearAgentLoopWorker`."""
+class InProcessAgentLoopManager(AgentLoopManagerTQ):
+    """verl's manager over one `InProcessAgentLoopWorker`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.agent_loop_workers_class = ray.remote(NearAgentLoopWorker)
+        self.agent_loop_workers_class = ray.remote(InProcessAgentLoopWorker)
