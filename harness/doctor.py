@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from harness import environments
 from harness.cli import read_arguments, run_command
-from harness.micro.base_model import base_model_dir, verify_base_model
+from harness.micro.models import model_dir, verify_model
+from harness.micro.sizes import SIZES
 from harness.paths import ROOT
 from harness.provenance import ABSENT, code_state, hardware, package_versions
 from harness.schema import ExitCode, HarnessError
@@ -152,10 +153,11 @@ def _space(name: str, place: Path, needed: int, remedy: str) -> Check:
 
 def _base_model() -> Check:
     try:
-        verify_base_model(base_model_dir())
+        for name in SIZES:
+            verify_model(model_dir(name))
     except HarnessError as error:
-        return Check("base model", False, str(error), "see there")
-    return Check("base model", True, "undamaged")
+        return Check("base models", False, str(error), "see there")
+    return Check("base models", True, "undamaged")
 
 
 def _code() -> Check:

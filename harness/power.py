@@ -65,6 +65,7 @@ def main(argv: Sequence[str]) -> int:
 def _power(argv: Sequence[str]) -> int:
     # tables and statistics take a second to import, and --help needs none of them
     from harness.store.bundle import find_bundle, read_bundle, scores_of
+    from harness.store.data_names import data_names
 
     given = read_arguments(argv, DEFAULTS, needed=["effect"])
     goal = read_goal(given)
@@ -83,6 +84,7 @@ def _power(argv: Sequence[str]) -> int:
     print(
         f"{bundle.name}: what it takes to see a {what} of {goal.effect:g} ({goal.power:.0%} power)"
     )
+    print(f"data {data_names(bundle.manifest['protocol'])}: of other data the noise may be another")
     print(f"one seed of one arm {costs.seed:.3g} h, one evaluated sample {costs.sample:.2g} h")
     for split in [given["split"]] if given["split"] else splits:
         for other in others:

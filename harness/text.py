@@ -18,6 +18,7 @@ DECIMALS = {
     "fraction": 3,
     "1": 3,
     "tokens": 1,
+    "1/100 tokens": 2,
     "s": 1,
     "steps": 1,
     "rows": 0,

@@ -24,6 +24,7 @@ from harness.schema import HarnessError
 from harness.spec.ablation import load_ablation
 from harness.spec.choices import ablation_files, group_choices
 from harness.store.bundle import Bundle, find_bundle, read_bundle, versions
+from harness.store.data_names import control_data
 
 PUBLISHED, BOTH = "paper", "both"
 
@@ -38,6 +39,7 @@ class Study:
         arms: the control first.
         tables: runs, steps and samples; a baseline has no samples.
         started: run -> time of its start; "" is unknown.
+        data: name of the data set of its control; "" is unknown.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Study:
     arms: tuple[str, ...]
     tables: Tables
     started: Mapping[str, str]
+    data: str
     bundle: Bundle | None = None
 
     @property
@@ -56,6 +59,7 @@ class Study:
             place=self.name,
             started=self.started,
             unfinished=self._unfinished(),
+            data=self.data,
         )
 
     def _unfinished(self) -> list[tuple[str, int]]:
@@ -191,6 +195,7 @@ def study_of_bundle(bundle: Bundle) -> Study:
         arms=tuple(map(str, bundle.manifest["arms"])),
         tables=bundle.tables,
         started={str(cell["run_id"]): str(cell.get("started") or "") for cell in cells},
+        data=control_data(bundle.manifest["protocol"], bundle.manifest["control"]),
         bundle=bundle,
     )
 
@@ -239,4 +244,5 @@ def _study_of_results(folder: Path) -> Study:
         arms=arms,
         tables=rows.tables,
         started=rows.started,
+        data=rows.data,
     )

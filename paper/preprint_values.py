@@ -29,7 +29,9 @@ STUDY = "kl_penalty"
 EXAMPLE_CLAIM = "f12"
 """The claim whose rule the text quotes: it has two parts."""
 
-BASE_MODEL = ROOT / "harness" / "micro" / "base" / "manifest.json"
+BASE_MODEL = Path(__file__).parent / "first_world.json"
+"""Manifest of the base model of the stored study: that of the micro-world before 2026-11-27."""
+
 CITATION = ROOT / "CITATION.cff"
 PUBLISHED = ("table2", "table3", "table4")
 """Tables of the paper that the preprint shows again."""

@@ -4,7 +4,8 @@ Usage: ``python scripts/make_examples.py [STEP ...]``, as ``make examples`` does
 of them, in the order in which one needs the other:
 
   reports   results/<scale>/<ablation>: tables, REPORT.md, figures (needs runs/, else they stay)
-  grades    results/<scale>/<ablation>/graders: what every grader says of the stored texts
+  grades    results/<scale>/<ablation>/graders: what every grader says of the stored texts (those of
+            the first micro-world stay)
   claims    results/<scale>/CLAIMS.md, claims.csv, claims.json
   figures   results/paper/both and docs/paper.md
   preprint  results/paper/preprint.pdf and .json (needs typst)
@@ -18,6 +19,7 @@ A step that fails or cannot be done is named at the end, the others are done; th
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -33,8 +35,9 @@ COPY = re.compile(
     r"(<!-- copied from (\S+), a test compares -->\n)(.*?)(\n<!-- end -->)", re.DOTALL
 )
 GRADES = Path("graders", "verdicts.csv")
-KNOWN_ANSWERS = ("micro",)
-"""Scales whose questions have answers in the repository: their texts can be graded again."""
+KNOWN_ANSWERS = {"micro_families"}
+"""Data sets whose answers the repository makes, so that texts can be graded again. Those of the
+first micro-world (`micro`) are made no longer."""
 
 
 class StepError(RuntimeError):
@@ -44,6 +47,12 @@ class StepError(RuntimeError):
 def studies(results: Path = RESULTS) -> list[Path]:
     """Return the directories of all studies that have results."""
     return sorted(path.parent for path in results.glob("*/*/runs.parquet"))
+
+
+def data_sets(folder: Path) -> set[str]:
+    """Return the names of the data sets of a study's arms."""
+    arms = json.loads((folder / "study.json").read_text(encoding="utf-8"))["protocol"]["arms"]
+    return {str(arm["config"]["dataset.name"]) for arm in arms.values()}
 
 
 def copied(readme: str, read: Callable[[str], str]) -> str:
@@ -84,9 +93,9 @@ def write_reports() -> None:
 
 
 def write_grades() -> None:
-    """Let every grader read the stored texts."""
+    """Let every grader read the stored texts, where their answers are known."""
     for folder in studies():
-        if folder.parent.name in KNOWN_ANSWERS:
+        if data_sets(folder) <= KNOWN_ANSWERS:
             scratch = ROOT / "build" / "grades" / folder.name
             arguments = (f"responses={folder / 'samples.parquet'}", "references=micro")
             _run("harness.grade", *arguments, f"out={scratch}")

@@ -29,9 +29,15 @@ CONFIG: dict[str, Any] = {
         "trainer": {"total_training_steps": 2, "test_freq": 2, "logger": ["console", "file"]},
     },
     "reward": {"name": "rule"},
-    "dataset": {"name": "micro", "train_size": 8, "eval_size": 2, "seed": 0},
-    "model": {"name": "micro_base"},
-    "evaluation": {"name": "micro"},
+    "dataset": {
+        "name": "micro_families",
+        "train_size": 8,
+        "eval_size": 2,
+        "seed": 0,
+        "families": "mixed",
+    },
+    "model": {"name": "micro_0_8m"},
+    "evaluation": {"name": "micro_families"},
     "environment": {"VERL_PLATFORM": "cpu"},
 }
 
@@ -95,7 +101,8 @@ def _write_streams(attempt_dir: Path, steps: int) -> None:
     (attempt_dir / "metrics.jsonl").write_text(text)
     (attempt_dir / "generations").mkdir()
     for step in (0, steps):
-        asked = itertools.product(("eval_easy", "eval_hard"), ("q0", "q1"), (0, 1))
+        splits = ("eval_easy", "eval_hard", "eval_transfer")
+        asked = itertools.product(splits, ("q0", "q1"), (0, 1))
         lines = [_sample(step, *item) for item in asked]
         path = attempt_dir / "generations" / f"{step}.jsonl"
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))

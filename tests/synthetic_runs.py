@@ -85,9 +85,9 @@ def make_cell(level: str, seed: int, shape: Shape) -> CellSpec:
         config={
             "verl": verl,
             "reward": {"name": "rule"},
-            "dataset": {"name": "micro", "eval_size": shape.questions},
-            "model": {"name": "micro_base"},
-            "evaluation": {"name": "micro"},
+            "dataset": {"name": "micro_families", "eval_size": shape.questions},
+            "model": {"name": "micro_0_8m"},
+            "evaluation": {"name": "micro_families"},
             "environment": {"HARNESS_SEED": str(seed)},
         },
         inputs=Inputs(data="d" * 64, model="m" * 64, sources={}, versions={"verl": "0.9.1"}),

@@ -21,14 +21,14 @@ def test_every_failed_check_has_a_remedy(tmp_path: Path, monkeypatch: pytest.Mon
     def damaged(directory: Path) -> None:
         raise DamagedError("x is damaged")
 
-    monkeypatch.setattr(doctor, "verify_base_model", damaged)
+    monkeypatch.setattr(doctor, "verify_model", damaged)
     monkeypatch.setattr(doctor, "NEEDED_MEMORY", 1 << 62)
     monkeypatch.setattr(doctor, "NEEDED_DISK", 1 << 62)
     monkeypatch.setattr(doctor, "ENGINES", ("no-such-engine",))
     monkeypatch.setattr(doctor, "BROKEN_BESIDE_CPU_TORCH", ("pytest",))
     checks = examine({"RAY_ADDRESS": "auto"}, tmp_path / "not" / "there")
     wrong = {check.name for check in checks if not check.is_well}
-    assert wrong == {"engines", "companions", "RAY_ADDRESS", "memory", "disk", "base model"}
+    assert wrong == {"engines", "companions", "RAY_ADDRESS", "memory", "disk", "base models"}
     assert all(check.remedy for check in checks if not check.is_well)
     assert not (tmp_path / "not").exists()
 

@@ -69,6 +69,7 @@ def test_it_says_where_the_noise_is_and_what_it_takes(capsys) -> None:
     assert main(words) == 0
     out = capsys.readouterr().out
 
+    assert "data micro (first world: chains alone): of other data the noise may be another" in out
     assert "kl=loss minus kl=none, eval_easy" in out and "eval_hard" not in out
     assert "the stored 3 seeds x 32 questions x 4 samples see 0.111" in out
     assert "as estimated: 6 seeds, or no number of questions" in out

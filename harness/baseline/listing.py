@@ -10,11 +10,12 @@ from harness.baseline.diffing import end_text
 from harness.provenance import commit_note
 from harness.schema import content_hash
 from harness.store.bundle import Bundle, bundle_names, find_bundle, read_bundle, read_manifest
+from harness.store.data_names import data_names
 from harness.text import plain_table
 
 
 def list_text(baselines: Path) -> str:
-    """Return a row per baseline: name, arms, seeds, steps, commit, date, size."""
+    """Return a row per baseline: name, arms, seeds, steps, data, commit, date, size."""
     rows = []
     for name in bundle_names(baselines):
         directory = find_bundle(name, baselines)
@@ -26,12 +27,13 @@ def list_text(baselines: Path) -> str:
                 str(len(manifest["arms"])),
                 _ranges(manifest["seeds"]),
                 str(manifest["protocol"]["steps"]),
+                data_names(manifest["protocol"]),
                 _commit(manifest),
                 str(manifest["stored"])[:10],
                 f"{size / 1024:.0f} KiB",
             ]
         )
-    heads = ["name", "arms", "seeds", "steps", "commit", "stored", "size"]
+    heads = ["name", "arms", "seeds", "steps", "data", "commit", "stored", "size"]
     return plain_table(heads, rows) if rows else f"no baseline is stored below {baselines}"
 
 
@@ -63,6 +65,7 @@ def _facts(bundle: Bundle, root: Path) -> str:
         "commits": ", ".join(commit[:12] for commit in manifest["commits"]),
         "about them": "; ".join(code_notes(manifest, root)),
         "changed code": {True: "yes", False: "no"}.get(manifest["is_dirty"]),
+        "data set": data_names(protocol),
         "steps": protocol["steps"],
         "evaluated at": ", ".join(map(str, plan["steps"])),
         "questions": questions and f"{questions}; {plan['samples']} samples each",

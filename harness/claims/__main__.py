@@ -98,7 +98,7 @@ def _lint(argv: Sequence[str]) -> int:
             f"noise={given['noise']} is of another scale than {given['scale']}: name stored runs of"
             " that scale (harness.baseline list), or run some first"
         )
-    tables = read_bundle(find_bundle(given["noise"], BASELINES)).tables
+    noise = read_bundle(find_bundle(given["noise"], BASELINES))
     claims = [
         claim
         for claim in read_claims(CLAIMS)
@@ -106,7 +106,8 @@ def _lint(argv: Sequence[str]) -> int:
     ]
     if not claims:
         raise UsageError(f"no claim {given['claim']} has a rule for scale {given['scale']}")
-    found = lint_table.lint(claims, given["scale"], tables)
+    lint_table.check_noise(claims, given["scale"], noise)
+    found = lint_table.lint(claims, given["scale"], noise.tables)
     rows = [lint_table.row_of(one, given["scale"]) for one in found]
     print(lint_table.text(rows))
     if given["claim"]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from harness.claims.reading import Claim
 from harness.metrics.tables import Tables
 from harness.paths import CLAIMS
-from harness.schema import DamagedError, content_hash
+from harness.schema import DamagedError, UsageError, content_hash
+from harness.store.bundle import Bundle
+from harness.store.data_names import control_data
 from harness.text import NOTHING, markdown_table, plain_table
 
 if TYPE_CHECKING:
@@ -67,6 +69,22 @@ def lint(claims: Sequence[Claim], scale: str, tables: Tables) -> list[Lint]:
         print(f"simulating {claim.id} ...", file=sys.stderr)
         found.append(lint_rule(claim, claim.rules[scale], tables))
     return found
+
+
+def check_noise(claims: Sequence[Claim], scale: str, noise: Bundle) -> None:
+    """Check that stored runs may lend their noise to rules.
+
+    Raises:
+        UsageError: a rule is for another data set, whose noise may be another.
+    """
+    data = control_data(noise.manifest["protocol"], noise.manifest["control"])
+    for claim in claims:
+        rule = claim.rules[scale]
+        if not rule.is_for(data):
+            raise UsageError(
+                f"the rule of {claim.id} is for data set {rule.data}, and noise={noise.name} is of"
+                f" {data or 'an unknown one'}: name stored runs of {rule.data}"
+            )
 
 
 def row_of(found: Lint, scale: str) -> Row:

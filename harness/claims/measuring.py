@@ -24,6 +24,7 @@ class Rows:
         started: run_id -> ISO 8601 time of the start of its first attempt; "" is unknown.
         unfinished: (arm, seed) of the runs that were asked for and are not done.
         code_note: why the code that ran cannot be looked at here; "" if it can.
+        data: name of the data set on which the control arm was trained; "" is unknown.
     """
 
     tables: Tables
@@ -31,6 +32,7 @@ class Rows:
     started: Mapping[str, str]
     unfinished: Sequence[tuple[str, int]] = ()
     code_note: str = ""
+    data: str = ""
 
     @property
     def steps(self) -> int:

@@ -31,7 +31,8 @@ in 2 % on either side if noise is normal; the first look that decides counts. Fo
 seeds an anytime-valid interval is shown, which decides nothing. Holm's correction runs over the
 primary claims of `family.yaml`; secondary claims and smoke tests, which any trainer that works
 passes, are reported and are no evidence. A study with a run of the rule's arms unfinished or
-without a defined value decides nothing. Micro verdicts say nothing about 7B.
+without a defined value decides nothing. A rule that names a data set judges only studies whose
+control was trained on it; of any other its claim is "not run". Micro verdicts say nothing about 7B.
 """
 
 _REGISTRATION = """\

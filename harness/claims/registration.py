@@ -8,7 +8,7 @@ the same arm and seed in the repository. Dates are shown and never trusted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -68,13 +68,15 @@ class Standing(NamedTuple):
         return f"{self.kind}: the rule of commit {self.commit[:12]}, {self.date}"
 
 
-def at_launch(ablation: str, scale: str, root: Path) -> dict[str, Any]:
+def at_launch(ablation: str, scale: str, root: Path, data: Collection[str]) -> dict[str, Any]:
     """Collect what all runs of an ablation that are launched together record.
 
     Args:
         ablation: of the runs.
         scale: of the runs.
         root: of the checkout.
+        data: names of the data sets on which the runs are trained: no rule for another one is
+            recorded.
 
     Returns:
         "rules" (claim id -> hash, of all claims that could judge the runs), "judge", "commit" and
@@ -85,7 +87,13 @@ def at_launch(ablation: str, scale: str, root: Path) -> dict[str, Any]:
         UsageError: a claim file is wrong.
     """
     claims = read_claims(root / CLAIMS.relative_to(ROOT))
-    judging = [claim for claim in claims if claim.ablation == ablation and scale in claim.rules]
+    judging = [
+        claim
+        for claim in claims
+        if claim.ablation == ablation
+        and (rule := claim.rules.get(scale)) is not None
+        and any(map(rule.is_for, data))
+    ]
     state = code_state(root)
     return {
         "rules": {claim.id: rule_hash(claim.document, scale) for claim in judging},
@@ -191,7 +199,10 @@ class _Check:
             return f"run {launch.run_id} holds no hash of a rule"
         recorded = launch.rules.get(self.claim.id)
         if recorded is None:
-            return f"the claim had no rule for this scale when run {launch.run_id} was launched"
+            return (
+                f"the claim had no rule for this scale and data when run {launch.run_id} was"
+                " launched"
+            )
         if recorded == UNSETTLED:
             return f"the rule was {UNSETTLED} of run {launch.run_id}"
         if recorded != self.wanted:

@@ -12,9 +12,11 @@ from harness.cli import suggest
 from harness.metrics.tables import Tables, read_parquet
 from harness.paths import CLAIMS, ROOT
 from harness.provenance import commit_note
-from harness.schema import UsageError
+from harness.schema import DamagedError, UsageError
 from harness.spec.choices import ablation_files, group_choices
 from harness.store.bundle import check_replicates, find_bundle, read_bundle, versions
+from harness.store.data_names import STUDY_FILE, control_data
+from harness.store.files import read_json
 
 
 def claim_sheet(scale: str, rows_of: RowsOf) -> list[Line]:
@@ -53,11 +55,38 @@ def rows_of_results(folder: Path) -> Rows:
     tables = Tables(
         **{n: read_parquet(folder / f"{n}.parquet") for n in ("runs", "steps", "samples")}
     )
-    return rows_of_tables(tables, folder.as_posix())
+    return rows_of_tables(tables, folder.as_posix(), data_of_results(folder))
 
 
-def rows_of_tables(tables: Tables, place: str) -> Rows:
-    """Return the rows of a study's tables; `place` is where they are stored, for links."""
+def data_of_results(folder: Path) -> str:
+    """Return the data set of the control of a directory of results; "" where no file says it.
+
+    Raises:
+        DamagedError: study.json is there and is not one.
+    """
+    path = folder / STUDY_FILE
+    if not path.is_file():
+        return ""
+    try:
+        return control_data(read_json(path)["protocol"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DamagedError(
+            f"{path} does not hold the protocol of a study: restore it from git, or write it again"
+            " with python -m harness.report where the runs are"
+        ) from error
+
+
+def rows_of_tables(tables: Tables, place: str, data: str) -> Rows:
+    """Return the rows of a study's tables.
+
+    Args:
+        tables: of the study.
+        place: where they are stored, for links.
+        data: name of the data set of its control; "" is unknown.
+
+    Raises:
+        DamagedError: two finished runs are one replicate.
+    """
     runs = tables.runs
     is_done = runs["is_included"].astype(bool)
     left, done = runs[~is_done], runs[is_done]
@@ -68,6 +97,7 @@ def rows_of_tables(tables: Tables, place: str) -> Rows:
         started=dict(zip(runs["run_id"].astype(str), runs["started"].astype(str), strict=True)),
         unfinished=list(zip(left["arm"].astype(str), left["seed"].astype(int), strict=True)),
         code_note=code_note(done["commit"].astype(str)),
+        data=data,
     )
 
 
@@ -87,4 +117,5 @@ def _rows_of_bundle(name: str, baselines: Path) -> Rows:
         started=started,
         unfinished=[(str(c["arm"]), int(c["seed"])) for c in cells if c["status"] != "done"],
         code_note=code_note(bundle.manifest["commits"]),
+        data=control_data(bundle.manifest["protocol"], bundle.manifest["control"]),
     )

@@ -5,6 +5,7 @@
     control:                    an effect that is known to be large, on the claim's own metric
       - {measure: level, metric: accuracy_easy, arm: {kl: none}, minus: {kl: huge}, above: 0.1}
     design_effect: {values: [0.08], because: published difference / published rise x rise here}
+    data: micro                 data set of the runs that it judges; left out, any
     steps: 240                  fewest training steps of runs that it judges
     untestable: ...             why this scale cannot show the effect; then no verdict rests on it
     exploratory_seeds: [1, 2]   seeds that helped to write the rule: shown, but they decide nothing
@@ -93,6 +94,8 @@ class ClaimRule:
         design: value of each part at which the rule should say "reproduced" in 80 % of studies,
             on the scale of its threshold; empty where the scale cannot show the effect.
         because: where the design values come from.
+        data: name of the data set on which the control arm of a study must have been trained; ""
+            is any.
         steps: fewest training steps.
         untestable: why this scale cannot show the effect; "" if it can.
         exploratory_seeds: seeds that decide nothing.
@@ -102,6 +105,7 @@ class ClaimRule:
     control: tuple[Part, ...]
     design: tuple[float, ...]
     because: str
+    data: str
     steps: int
     untestable: str
     exploratory_seeds: tuple[int, ...]
@@ -117,6 +121,10 @@ class ClaimRule:
         """Arms that the sentence is about, without those of the control."""
         return tuple(dict.fromkeys(arm for part in self.parts for arm in part.quantity.arms))
 
+    def is_for(self, data: str) -> bool:
+        """Return whether it may judge runs of a data set."""
+        return self.data in ("", data)
+
     def text(self) -> str:
         """Return the rule in one paragraph."""
         parts = "; and ".join(part.text() for part in self.parts)
@@ -124,6 +132,7 @@ class ClaimRule:
         sentences = [
             f"True when {parts}.",
             f"The study could have seen it if {control}." if control else "",
+            f"For runs trained on {self.data}." if self.data else "",
             f"Runs of at least {self.steps} steps." if self.steps else "",
             f"Untestable here: {self.untestable}." if self.untestable else "",
             f"Seeds {', '.join(map(str, self.exploratory_seeds))} helped to write the rule and"
@@ -205,6 +214,7 @@ class RuleForm(Form):
     holds_when: Many[PartForm]
     control: Many[PartForm] = ()
     design_effect: DesignForm | None = None
+    data: str = ""
     steps: Annotated[int, Field(ge=0)] = 0
     untestable: str = ""
     exploratory_seeds: Many[int] = ()
@@ -225,6 +235,7 @@ def read_claim_rule(raw: Mapping[str, Any], where: str) -> ClaimRule:
             control=control,
             design=tuple(form.design_effect.values) if form.design_effect else (),
             because=form.design_effect.because if form.design_effect else "",
+            data=form.data,
             steps=form.steps,
             untestable=form.untestable,
             exploratory_seeds=tuple(form.exploratory_seeds),

@@ -16,6 +16,7 @@ from harness.claims.reading import Claim
 from harness.claims.registration import standing_of
 from harness.claims.rules import ClaimRule
 from harness.paths import ROOT
+from harness.spec.scale_data import data_of_scale
 
 RowsOf = Callable[[str], Rows | None]
 """Name of an ablation -> its stored runs at the sheet's scale; None if there are none."""
@@ -88,6 +89,8 @@ def _judge(claim: Claim, scale: str, rows: Rows | None, history: History) -> Cla
         return ClaimVerdict(word=Word.NOT_RUN, reason=reason)
     if rows is None:
         return ClaimVerdict(word=Word.NOT_RUN, reason="no run is stored")
+    if not rule.is_for(rows.data):
+        return ClaimVerdict(word=Word.NOT_RUN, reason=_of_other_data(rule, rows))
     numbers = Numbers(
         parts=measure(rule.parts, rows),
         control=measure(rule.control, rows),
@@ -103,6 +106,11 @@ def _judge(claim: Claim, scale: str, rows: Rows | None, history: History) -> Cla
         standing=standing_of(claim, scale, used, history.root, history),
         replication=replication_of(rule, numbers, verdict),
     )
+
+
+def _of_other_data(rule: ClaimRule, rows: Rows) -> str:
+    told = f"are of another data set: {rows.data}" if rows.data else "do not say their data set"
+    return f"the stored runs {told}, and the rule is for {rule.data}"
 
 
 def _deciding(rule: ClaimRule, rows: Rows) -> pd.DataFrame:
@@ -136,6 +144,10 @@ def _decided_by(
     elif verdict.word is Word.NOT_RUN and claim.rules:
         command += f" seeds={DESIGN.seeds[0]}" if at == "micro" else ""
     lacking = []
+    rule = claim.rules.get(at)
+    if rule and at in scales and not rule.is_for(data_of_scale(at)):
+        # the command's runs would be of data that the rule does not judge
+        lacking.append(f"a rule for data set {data_of_scale(at)}")
     if claim.ablation not in ablations:
         lacking.append(f"ablations/{claim.ablation}.yaml")
     if at not in scales:

@@ -19,6 +19,7 @@ from harness.report.results import Results
 from harness.schema import ExitCode
 from harness.stats.intervals import prediction_interval
 from harness.store.bundle import Bundle, find_bundle, read_bundle, versions
+from harness.store.data_names import APART, study_world
 from harness.text import NOTHING, folded, number, plain_table
 
 LEVEL = 0.95
@@ -98,7 +99,9 @@ def compare_with_bundle(results: Results, bundle: Bundle) -> Placements:
         results: of the request.
         bundle: the baseline.
     """
-    reasons = {arm: reason for arm in results.arms if (reason := _reason(results, bundle, arm))}
+    apart = _apart(results, bundle)
+    found = {arm: apart or _reason(results, bundle, arm) for arm in results.arms}
+    reasons = {arm: reason for arm, reason in found.items() if reason}
     metrics = [metric for metric in results.metrics if metric in set(bundle.curves["metric"])]
     stored = bundle.finals(metrics)
     rows = [
@@ -120,9 +123,20 @@ def placements_text(placements: Placements) -> str:
         heads = ["arm", "seed", "metric", "your run", "95 % band", "stored seeds", "same seed", ""]
         cells = [_cells(row) for row in placements.rows]
         blocks += [plain_table(heads, cells), _sentences(placements.rows), _width(placements.rows)]
-    blocks += [f"{arm} is not comparable: {why}" for arm, why in placements.reasons.items()]
+    blocks += _refusals(placements.reasons)
     blocks += [f"note: {note}" for note in placements.notes]
     return "\n\n".join(blocks)
+
+
+def _refusals(reasons: Mapping[str, str]) -> list[str]:
+    """Return a sentence for every reason, with the arms that it holds for."""
+    arms: dict[str, list[str]] = {}
+    for arm, why in reasons.items():
+        arms.setdefault(why, []).append(arm)
+    return [
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not comparable: {why}"
+        for why, names in arms.items()
+    ]
 
 
 def _sentences(rows: Sequence[Placement]) -> str:
@@ -191,6 +205,18 @@ def _row(run: Mapping[Any, Any], stored: pd.DataFrame) -> Placement:
         stored_max=float(values.max()) if values.size else math.nan,
         same_seed=float(same.iloc[0]) if len(same) else math.nan,
         stored_seeds=int(values.size),
+    )
+
+
+def _apart(results: Results, bundle: Bundle) -> str:
+    """Return why no arm at all can be compared: the stored study is of another micro-world."""
+    own, stored = study_world(results.study.protocol), study_world(bundle.manifest["protocol"])
+    if not own or not stored or own == stored:
+        return ""
+    return (
+        f"the stored runs are of {stored}, yours of {own}: {APART}. Once a study of your world is"
+        f" stored (python -m harness.baseline save ablation={results.study.ablation}), runs are"
+        " placed beside it"
     )
 
 

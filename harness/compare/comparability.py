@@ -14,6 +14,7 @@ from typing import Any
 from harness.compare.shortfalls import shortfalls
 from harness.compare.sides import Side, same_runs, same_work
 from harness.schema import ExitCode, HarnessError
+from harness.store.data_names import APART, world_of
 
 _SHOWN = 60
 
@@ -182,7 +183,7 @@ def check_comparability(
         allow_partial: other seeds or steps than the baseline's are no reason, and noted.
     """
     sides = (candidate, baseline)
-    reasons = [*_unknown(sides), *_inputs(*sides), *_questions(*sides)]
+    reasons = [*_worlds(*sides), *_unknown(sides), *_inputs(*sides), *_questions(*sides)]
     if candidate.config and baseline.config:
         reasons += [text for rule in KEY_RULES for text in _key_reasons(rule, *sides)]
     reasons += [text for rule in ENGINE_RULES for side in sides for text in _engine(rule, side)]
@@ -201,6 +202,14 @@ def _unknown(sides: Sequence[Side]) -> list[str]:
         for side in sides
         if not side.config
     ]
+
+
+def _worlds(candidate: Side, baseline: Side) -> list[str]:
+    """Say first what the other reasons follow from, where the sides are of two micro-worlds."""
+    mine, other = world_of(candidate.config), world_of(baseline.config)
+    if not mine or not other or mine == other:
+        return []
+    return [f"micro-world: the candidate is of {mine}, the baseline of {other}: {APART}"]
 
 
 def _inputs(candidate: Side, baseline: Side) -> list[str]:

@@ -21,7 +21,8 @@ Every number of a table has one of these names. Undefined is NaN, missing has no
 """
 
 _EVALUATION_NOTE = """Computed from the rows of generations/<step>.jsonl, never from verl's own;
-means over samples, except accuracy. `<split>` is `easy` or `hard` at micro scale.
+means over samples, except accuracy. `<split>` is `easy`, `hard` or `transfer` at
+micro scale.
 """
 
 

@@ -3,7 +3,7 @@
 Samples a model on benchmarks with vLLM, grades every response, and stores rows, table and picture.
 Killed and started again, it asks only the questions that are not finished yet.
 
-  model=      directory of a model and its tokenizer, or a name: micro_base for the one shipped
+  model=      directory of a model and its tokenizer, or a name: micro_0_8m for the one shipped
               here, or owner/name of one that lies on this machine
   suite=      orz (AIME 2024, AIME 2025, MATH500, GPQA Diamond), micro (runs anywhere), or general
               (MMLU, MMLU-Pro, IFEval by lm-evaluation-harness)
@@ -28,7 +28,7 @@ Killed and started again, it asks only the questions that are not finished yet.
 
 Try it, in about a minute without a GPU and without data:
 
-  python -m harness.evaluate model=micro_base suite=micro samples=4 out=/tmp/base
+  python -m harness.evaluate model=micro_0_8m suite=micro samples=4 out=/tmp/base
   python -m harness.compare candidate=<other evaluation> baseline=/tmp/base
 
 docs/evaluation.md explains the protocols, the files and what was not run.

@@ -15,7 +15,8 @@ from harness.evaluate.definitions import Suite, names_of, suite_of
 from harness.evaluate.engine import Settings
 from harness.evaluate.plan import Model
 from harness.graders.registry import GRADERS
-from harness.micro.base_model import base_model_dir, verify_base_model
+from harness.micro.models import model_dir, verify_model
+from harness.micro.sizes import SIZES
 from harness.paths import ROOT
 from harness.schema import UsageError
 from harness.spec import prepared
@@ -41,7 +42,6 @@ DEFAULTS = {
 }
 GENERAL_ONLY = ("backend", "lm_eval")
 SAMPLED_ONLY = ("protocol", "samples", "graders", "workers", "at_once")
-MICRO_MODEL = "micro_base"
 NEEDED_BYTES = 1 << 30
 """Free space that the results may take: responses of 32B models are long."""
 
@@ -53,17 +53,18 @@ def find_model(text: str) -> Model:
         UsageError: it is not here, or is no model.
         DamagedError: the shipped model is damaged.
     """
-    if text == MICRO_MODEL:
-        directory = base_model_dir()
-        verify_base_model(directory)
+    if text in SIZES:
+        directory = model_dir(text)
+        verify_model(directory)
     elif Path(text).is_dir():
         directory = Path(text).resolve()
     else:
         found = prepared.find_model({"name": text, "revision": None})
         if found is None:
             raise UsageError(
-                f"there is no model {text!r}: give model=<directory>, {MICRO_MODEL}, or the name of"
-                f" one in the hub's cache or below ${prepared.MODELS_VARIABLE}"
+                f"there is no model {text!r}: give model=<directory>, one of"
+                f" {', '.join(SIZES)}, or the name of one in the hub's cache or below"
+                f" ${prepared.MODELS_VARIABLE}"
             )
         directory = found
     if not (directory / "config.json").is_file():
@@ -71,7 +72,7 @@ def find_model(text: str) -> Model:
             f"{directory} holds no model (no config.json): give the directory with the weights in"
             " Hugging Face's form"
         )
-    name = text if text == MICRO_MODEL or not Path(text).is_dir() else directory.name
+    name = text if text in SIZES or not Path(text).is_dir() else directory.name
     return Model(name=name, directory=directory, sha256=prepared.fingerprint(directory))
 
 

@@ -14,6 +14,8 @@ from harness.metrics.streams import GENERATIONS, read_lines
 from harness.metrics.tables import read_parquet
 from harness.micro.dataset import SOURCES, rows_of
 from harness.schema import DamagedError, UsageError
+from harness.store.data_names import FIRST_WORLD, PRESENT_WORLD, WORLDS, study_world
+from harness.store.files import read_json
 
 COLUMNS = (
     *("row_id", "arm", "seed", "step", "split", "question_id", "sample"),
@@ -23,6 +25,9 @@ COLUMNS = (
 
 MICRO_QUESTIONS = 256
 """Held-out questions of the micro-world that are looked through, per split; any run has fewer."""
+
+STUDY = "study.json"
+"""Lies beside a study's table of samples and says what the study was trained on."""
 
 CUT = "…"
 """Ends a text of the samples table that is longer than `TEXT_LIMIT`."""
@@ -68,13 +73,26 @@ def load_responses(path: Path, references: str = "") -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     if references:
         frame["reference"] = frame["question_id"].map(read_references(references))
-    missing = frame["reference"].isna()
-    if missing.any():
+    missing = int(frame["reference"].isna().sum())
+    if missing:
         raise UsageError(
-            f"{int(missing.sum())} of {len(frame)} responses of {path} have no reference: give"
-            " references=micro, or references=<file with question ids and answers>"
+            f"{missing} of {len(frame)} responses of {path} have no reference:"
+            f" {_remedy(path, references)}"
         )
     return frame
+
+
+def _remedy(path: Path, references: str) -> str:
+    """Say what gives the responses their references, or why nothing here does."""
+    own = "references=<file with question ids and answers>"
+    if references != "micro":
+        return f"give references=micro, or {own}"
+    asked = f"references=micro answers the held-out questions of {WORLDS[PRESENT_WORLD]}"
+    study = path.parent / STUDY
+    world = study_world(read_json(study)["protocol"]) if study.is_file() else ""
+    if world == WORLDS[FIRST_WORLD]:
+        return f"{asked}, and {study} is of {world}, whose questions are no longer made; give {own}"
+    return f"{asked}, and some of these are others; give {own}"
 
 
 def read_references(source: str) -> dict[str, str]:

@@ -31,10 +31,21 @@ OUTCOMES = ("correct", "wrong", "unparsable", "truncated")
 SPLIT_PREFIX = "eval_"
 
 
-def is_reflecting(response: str) -> bool:
-    """Tell whether a response contains one of `REFLECTION_WORDS`, in any case."""
+def reflections(response: str) -> int:
+    """How often a response contains one of `REFLECTION_WORDS`, in any case."""
     text = response.lower()
-    return any(word in text for word in REFLECTION_WORDS)
+    return sum(text.count(word) for word in REFLECTION_WORDS)
+
+
+def _reflection_rate(row: Mapping[str, Any]) -> float:
+    tokens = int(row["response_tokens"])
+    return 100 * reflections(str(row["output"])) / tokens if tokens else math.nan
+
+
+def _right_reflection_tokens(row: Mapping[str, Any]) -> float:
+    # no number for the others: the paper's curve is the mean length of these responses alone
+    is_counted = int(row["correct"]) == 1 and reflections(str(row["output"])) > 0
+    return float(row["response_tokens"]) if is_counted else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,11 @@ OUTCOME = Field("outcome", "category", "outcome", lambda row: row["outcome"])
 RESPONSE_TOKENS = Field(
     "response_tokens", "int32", "response_tokens", lambda row: int(row["response_tokens"])
 )
-REFLECTION = Field("reflection", "bool", "output", lambda row: is_reflecting(str(row["output"])))
+REFLECTION = Field("reflection", "bool", "output", lambda row: reflections(str(row["output"])) > 0)
+REFLECTION_RATE = Field("reflection_rate", "float32", "output", _reflection_rate)
+RIGHT_REFLECTION_TOKENS = Field(
+    "right_reflection_tokens", "float32", "output", _right_reflection_tokens
+)
 
 STORED_FIELDS = (
     CORRECT,
@@ -353,6 +368,26 @@ EVALUATION = (
         label="reflecting answers",
     ),
     Column(
+        name="reflection_rate",
+        source="evaluation",
+        field=REFLECTION_RATE,
+        unit="1/100 tokens",
+        margin=TENTH,
+        help="Mean over samples of the words of reflection in 100 tokens: a longer response has no"
+        " higher rate for being longer.",
+        label="words of reflection",
+    ),
+    Column(
+        name="right_reflection_tokens",
+        source="evaluation",
+        field=RIGHT_REFLECTION_TOKENS,
+        unit="tokens",
+        margin=TENTH,
+        help="Mean length of the correct samples with a word of reflection; nothing where there is"
+        " none (paper v1, Fig. 6).",
+        label="length of correct reflecting answers",
+    ),
+    Column(
         name="samples",
         source="evaluation",
         key="question_id",
@@ -399,10 +434,12 @@ def column_of(metric: str) -> Column:
 
 def split_of(metric: str) -> tuple[str, str]:
     """Return (column name, short split) of an evaluation metric's full name."""
-    for column in EVALUATION:
-        if metric.startswith(f"{column.name}_"):
-            return column.name, metric.removeprefix(f"{column.name}_")
-    return metric, ""
+    names = [c.name for c in EVALUATION if metric.startswith(f"{c.name}_")]
+    if not names:
+        return metric, ""
+    # the longest: reflection_rate_easy is no reflection of a split rate_easy
+    name = max(names, key=len)
+    return name, metric.removeprefix(f"{name}_")
 
 
 def label_of(metric: str) -> str:

@@ -107,7 +107,8 @@ def read_samples(run: RunFiles) -> Samples:
 def evaluation_values(frame: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
     """Yield (step, metric, value) of the sample rows of one run, in the order of the glossary.
 
-    A step or split without rows yields nothing: it is missing, not 0.
+    A step or split without rows, or without a sample that counts, yields nothing: it is missing,
+    not 0.
 
     Args:
         frame: rows of the samples table of one run.
@@ -125,7 +126,9 @@ def evaluation_values(frame: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
     for key, row in values.assign(**over, **rows).iterrows():
         step, split = cast(tuple[int, str], key)
         for column in EVALUATION:
-            yield int(step), f"{column.name}_{short_split(str(split))}", float(row[column.name])
+            value = float(row[column.name])
+            if not math.isnan(value):
+                yield int(step), f"{column.name}_{short_split(str(split))}", value
 
 
 def sample_values(frame: pd.DataFrame, column: Column) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Trains the base model: ``python -m harness.micro.pretrain out=<dir> [steps=..] [seed=..]``.
+"""Trains a base model: ``python -m harness.micro.pretrain out=<dir> [size=..] [seed=..]``.
 
 Writes the model, the tokenizer and ``manifest.json``, which says how they were made.
 """
@@ -14,34 +14,48 @@ from pathlib import Path
 from typing import Any
 
 from harness.micro.arguments import read_arguments
+from harness.micro.measure import SAMPLES
+from harness.micro.sizes import SIZES
 from harness.micro.tokenizer import save_tokenizer
-from harness.micro.training import Progress, build_model, train
-from harness.schema import HarnessError
+from harness.micro.training import Progress, Schedule, build_model, train
+from harness.schema import HarnessError, UsageError
 
-DEFAULT_STEPS = 1800
+DEFAULT_SIZE = "micro_0_8m"
 RECORDED_LOSSES = 20
 REPORT_EVERY = 50
 MANIFEST = "manifest.json"
 
 
-def pretrain(directory: Path, *, steps: int, seed: int, probe_samples: int) -> dict[str, Any]:
+def pretrain(
+    directory: Path, *, size: str, steps: int, seed: int, probe_samples: int
+) -> dict[str, Any]:
     """Train from random weights, write everything into a directory and return the manifest.
 
     Args:
         directory: made if missing; files of the same names are replaced.
+        size: a key of `SIZES`.
         steps: length of the schedule.
         seed: names the initial weights and the document stream.
-        probe_samples: responses per evaluation set for the base statistics; 0 skips them.
+        probe_samples: responses per family and difficulty for the statistics; 0 skips them.
+
+    Raises:
+        UsageError: If there is no such size.
     """
+    if size not in SIZES:
+        raise UsageError(f"there is no size {size!r}: expected one of {', '.join(SIZES)}")
     directory.mkdir(parents=True, exist_ok=True)
     tokenizer = save_tokenizer(directory)
-    model = build_model(len(tokenizer), tokenizer.eos_token_id, seed)
+    model = build_model(size, len(tokenizer), tokenizer.eos_token_id, seed)
     count = sum(p.numel() for p in model.parameters())
     print(f"{count} parameters, {steps} steps, seed {seed}, into {directory}", flush=True)
-    losses = train(model, tokenizer, steps=steps, seed=seed, report=_print_progress)
+    schedule = Schedule(steps, SIZES[size].peak_rate)
+    losses = train(model, tokenizer, schedule=schedule, seed=seed, report=_print_progress)
     model.save_pretrained(directory)
     manifest = {
-        "command": f"python -m harness.micro.pretrain out=<dir> steps={steps} seed={seed}",
+        "command": (
+            f"python -m harness.micro.pretrain out=<dir> size={size} steps={steps} seed={seed}"
+        ),
+        "size": size,
         "seed": seed,
         "steps": steps,
         "parameters": count,
@@ -73,7 +87,7 @@ def _statistics(directory: Path, samples: int) -> dict[str, Any]:
         return {}
     from harness.micro.probe import probe
 
-    return {name: summary._asdict() for name, summary in probe(directory, samples=samples).items()}
+    return probe(directory, samples=samples)
 
 
 def _print_progress(progress: Progress) -> None:
@@ -88,11 +102,14 @@ def _print_progress(progress: Progress) -> None:
 def main(argv: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
     try:
-        defaults = {"out": None, "steps": DEFAULT_STEPS, "seed": 0, "n": 1024}
+        defaults = {"out": None, "size": DEFAULT_SIZE, "steps": 0, "seed": 0, "n": SAMPLES}
         settings = read_arguments(argv, defaults)
+        size = str(settings["size"])
+        steps = int(settings["steps"]) or (SIZES[size].steps if size in SIZES else 0)
         pretrain(
             Path(str(settings["out"])),
-            steps=int(settings["steps"]),
+            size=size,
+            steps=steps,
             seed=int(settings["seed"]),
             probe_samples=int(settings["n"]),
         )

@@ -1,8 +1,9 @@
-r"""The tokenizer: bytes, plus the template's sentences and the answer tags as single tokens.
+r"""The tokenizer: bytes, plus numbers, words, the template's sentences and tags as single tokens.
 
-A byte-level BPE without merges: every text can be written, each digit is one token, and
-``decode(encode(x)) == x``. The sentences and tags are added tokens but not *special* ones, because
-rewards and dumps decode with ``skip_special_tokens=True``. No chat template is set.
+A byte-level BPE without merges: every text can be written and ``decode(encode(x)) == x``. A number
+of 0..99 with the space before it is one token, and so is each word of `WORDS`: a trial of five
+tokens instead of twelve. All are added tokens but not *special* ones, because rewards and dumps
+decode with ``skip_special_tokens=True``. No chat template is set.
 """
 
 from pathlib import Path
@@ -11,15 +12,20 @@ from typing import Any
 from harness.micro.template import FIXED_SENTENCES, THINK_TAG
 
 END_OF_TEXT = "<|endoftext|>"
-TAGS = (THINK_TAG, "</think>", "<answer>", "</answer>", "\\boxed{", "wait,")
-MAX_POSITIONS = 256
+TAGS = (THINK_TAG, "</think>", "<answer>", "</answer>", "\\boxed{")
+QUESTIONS = ("find x:", " x", " (x", ")", "count steps:", "meet at x:", "compute:")
+REFLECTION = (" wait,", " recheck,", " retry,", " alternatively,", " however,")
+"""The five patterns that the paper counts as reflection, each as a word between two attempts."""
+WORDS = (" no", " yes", " +", " -", " *", " =", " to", " mod", *REFLECTION)
+NUMBERS = tuple(f" {number}" for number in range(100))
+MAX_POSITIONS = 512
 
 
 def build_tokenizer() -> Any:
     """Build the tokenizer as a transformers ``PreTrainedTokenizerFast``.
 
-    Ids 0..255 are the bytes in the order of their GPT-2 symbols, then the tags, the sentences and
-    the end-of-text token, which also pads (as in Qwen2.5 base).
+    Ids 0..255 are the bytes in the order of their GPT-2 symbols, then numbers, words, questions,
+    tags, the sentences and the end-of-text token, which also pads (as in Qwen2.5 base).
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -28,9 +34,8 @@ def build_tokenizer() -> Any:
     tokenizer = Tokenizer(models.BPE(vocab={s: i for i, s in enumerate(symbols)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_tokens(
-        [AddedToken(text, normalized=False, special=False) for text in (*TAGS, *FIXED_SENTENCES)]
-    )
+    added = (*NUMBERS, *WORDS, *QUESTIONS, *TAGS, *FIXED_SENTENCES)
+    tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in added])
     tokenizer.add_special_tokens([AddedToken(END_OF_TEXT, normalized=False, special=True)])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

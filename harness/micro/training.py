@@ -5,20 +5,29 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from harness.micro.corpus import FINAL_MIX, LONG_MIX, SHORT_MIX, Document, Mix, draw_document
+from harness.micro.corpus import FINAL_MIX, PATIENT_MIX, SIMPLE_MIX, Document, Mix, draw_document
 from harness.micro.hashing import axis_hash
+from harness.micro.sizes import SIZES
 from harness.micro.tokenizer import MAX_POSITIONS
 
 BATCH_DOCUMENTS = 64
 MICRO_BATCHES = 3
-PEAK_RATE = 3e-3
-FLOOR_RATE = 3e-5
+FLOOR_SHARE = 0.01
 WARM_UP_STEPS = 40
-SHORT_UNTIL = 0.25
-LONG_UNTIL = 0.75
+SIMPLE_UNTIL = 0.2
+PATIENT_UNTIL = 0.75
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 1.0
 IGNORED = -100
+SOLVED_WEIGHT = 8.0
+"""Weight of the word *yes* in the loss: one verdict in ten is one, and each search hangs on it."""
+
+
+class Schedule(NamedTuple):
+    """Length of pre-training in steps, and the highest learning rate."""
+
+    steps: int
+    peak: float
 
 
 class Progress(NamedTuple):
@@ -30,22 +39,20 @@ class Progress(NamedTuple):
     elapsed_s: float
 
 
-def build_model(vocabulary: int, end_token: int, seed: int) -> Any:
-    """Build the Qwen2-architecture model with random weights (about 0.8 M parameters, fp32).
-
-    The head size of 32 is the smallest that vLLM's CPU attention has.
-    """
+def build_model(size: str, vocabulary: int, end_token: int, seed: int) -> Any:
+    """Build a Qwen2-architecture model of a size of `SIZES` with random weights, fp32."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     torch.manual_seed(axis_hash("weights", seed) % 2**63)
+    shape = SIZES[size]
     config = Qwen2Config(
         vocab_size=vocabulary,
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_value_heads,
         max_position_embeddings=MAX_POSITIONS,
         tie_word_embeddings=True,
         initializer_range=0.04,
@@ -59,10 +66,10 @@ def build_model(vocabulary: int, end_token: int, seed: int) -> Any:
 
 
 def mix_of_step(step: int, steps: int) -> Mix:
-    """Short worked chains first, then long ones, and the shares of the base model at the end."""
-    if step < steps * SHORT_UNTIL:
-        return SHORT_MIX
-    return LONG_MIX if step < steps * LONG_UNTIL else FINAL_MIX
+    """Simple problems, then all of them, by authors who go on; last the base model's habits."""
+    if step <= steps * SIMPLE_UNTIL:
+        return SIMPLE_MIX
+    return PATIENT_MIX if step < steps * PATIENT_UNTIL else FINAL_MIX
 
 
 def documents_of_step(step: int, steps: int, seed: int) -> list[Document]:
@@ -71,12 +78,13 @@ def documents_of_step(step: int, steps: int, seed: int) -> list[Document]:
     return [draw_document(mix, seed, step, row) for row in range(BATCH_DOCUMENTS)]
 
 
-def rate_of_step(step: int, steps: int) -> float:
-    """Linear warm-up, then a cosine from `PEAK_RATE` to `FLOOR_RATE`."""
+def rate_of_step(step: int, schedule: Schedule) -> float:
+    """Linear warm-up to the peak, then a cosine down to a hundredth of it."""
+    steps, peak = schedule
     if step < WARM_UP_STEPS:
-        return PEAK_RATE * (step + 1) / WARM_UP_STEPS
+        return peak * (step + 1) / WARM_UP_STEPS
     progress = (step - WARM_UP_STEPS) / max(1, steps - WARM_UP_STEPS)
-    return FLOOR_RATE + (PEAK_RATE - FLOOR_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
+    return peak * (FLOOR_SHARE + (1 - FLOOR_SHARE) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def encode_documents(documents: list[Document], tokenizer: Any) -> list[tuple[list[int], int]]:
@@ -84,9 +92,8 @@ def encode_documents(documents: list[Document], tokenizer: Any) -> list[tuple[li
     prompts = tokenizer([d.prompt for d in documents])["input_ids"]
     responses = tokenizer([d.response for d in documents])["input_ids"]
     rows = []
-    for document, prompt, response in zip(documents, prompts, responses, strict=True):
-        end = [tokenizer.eos_token_id] if document.finished else []
-        rows.append((prompt + response + end, len(prompt)))
+    for prompt, response in zip(prompts, responses, strict=True):
+        rows.append(([*prompt, *response, tokenizer.eos_token_id], len(prompt)))
     return sorted(rows, key=lambda row: len(row[0]))
 
 
@@ -116,7 +123,7 @@ def train(
     model: Any,
     tokenizer: Any,
     *,
-    steps: int,
+    schedule: Schedule,
     seed: int,
     stop_after: int | None = None,
     report: Callable[[Progress], None] = lambda _: None,
@@ -126,7 +133,7 @@ def train(
     Args:
         model: from `build_model`.
         tokenizer: from `tokenizer.build_tokenizer`.
-        steps: length of the whole schedule.
+        schedule: length of the whole training, and its peak rate.
         seed: names the document stream.
         stop_after: leave after so many steps of that schedule (for the check of a prefix).
         report: called after every step.
@@ -136,21 +143,24 @@ def train(
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY
+        model.parameters(), lr=schedule.peak, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY
     )
+    weights = torch.ones(len(tokenizer))
+    weights[tokenizer.convert_tokens_to_ids(" yes")] = SOLVED_WEIGHT
     model.train()
     began, losses = time.monotonic(), []
-    for step in range(steps if stop_after is None else stop_after):
-        rate = rate_of_step(step, steps)
+    for step in range(schedule.steps if stop_after is None else stop_after):
+        rate = rate_of_step(step, schedule)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        rows = encode_documents(documents_of_step(step, steps, seed), tokenizer)
-        losses.append(_step(model, optimizer, micro_batches(rows, tokenizer.pad_token_id)))
+        rows = encode_documents(documents_of_step(step, schedule.steps, seed), tokenizer)
+        batches = micro_batches(rows, tokenizer.pad_token_id)
+        losses.append(_step(model, optimizer, batches, weights))
         report(Progress(step, losses[-1], rate, time.monotonic() - began))
     return losses
 
 
-def _step(model: Any, optimizer: Any, batches: list[tuple[Any, Any]]) -> float:
+def _step(model: Any, optimizer: Any, batches: list[tuple[Any, Any]], weights: Any) -> float:
     import torch
 
     tokens = sum(int((targets != IGNORED).sum()) for _, targets in batches)
@@ -159,7 +169,10 @@ def _step(model: Any, optimizer: Any, batches: list[tuple[Any, Any]]) -> float:
         hidden = model.model(input_ids=inputs, use_cache=False).last_hidden_state
         wanted = targets != IGNORED
         logits = model.lm_head(hidden[wanted])
-        loss = torch.nn.functional.cross_entropy(logits, targets[wanted], reduction="sum") / tokens
+        loss = (
+            torch.nn.functional.cross_entropy(logits, targets[wanted], weights, reduction="sum")
+            / tokens
+        )
         loss.backward()
         loss_sum += float(loss.detach())
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)

@@ -121,6 +121,7 @@ def step_flops(shape: Shape, batch: Batch) -> dict[str, float]:
     Generation computes each different prompt once (its key-value cache is shared) and every
     response token once. Each update passes over every sequence once, as one epoch does.
     """
+    # the mean of all: attention over sequences of unequal lengths takes more, so this stays a floor
     length = batch.prompt_tokens + batch.response_tokens
     tokens = batch.sequences * length
     generated = batch.prompts * batch.prompt_tokens + batch.sequences * batch.response_tokens

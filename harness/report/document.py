@@ -18,6 +18,7 @@ from harness.report.results import Results
 from harness.report.sections import Block, Caution, Paragraph, Picture, Section, markdown
 from harness.stats.bootstrap import METHOD
 from harness.stats.intervals import mean_interval, seed_spread
+from harness.store.data_names import data_names
 from harness.text import NOTHING, Cell, Row, Table, interval, number, numeric, paragraphs, spread
 
 
@@ -42,10 +43,10 @@ def head(results: Results) -> list[Block]:
         Paragraph(f"**Question.** {document['question']} ({document['source']})"),
         Paragraph(
             f"Arms: {len(results.arms)}; seeds: {seeds}; training steps: {results.study.steps};"
-            f" control: {results.arms[0]}. Made by `python -m harness.report`; metrics are"
-            " explained in docs/metrics.md. A source names the rows of a table: `python -m"
-            " harness.trace table=<this file> row=<row>` leads to the runs, files and code behind"
-            " a number."
+            f" control: {results.arms[0]}; data: {data_names(results.study.protocol)}. Made by"
+            " `python -m harness.report`; metrics are explained in docs/metrics.md. A source names"
+            " the rows of a table: `python -m harness.trace table=<this file> row=<row>` leads to"
+            " the runs, files and code behind a number."
         ),
     ]
 

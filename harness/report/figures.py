@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.metrics.columns import column_of, label_of
+from harness.metrics.columns import column_of, label_of, split_of
 from harness.plots import Panel, curve_figure, overview_figure, save_figure
 from harness.report.results import Results
 
@@ -51,7 +51,8 @@ def panel_of(results: Results, metric: str) -> Panel:
 
 
 def overview_metrics(results: Results) -> list[str]:
-    """Return at most three metrics: reward, length, and the first accuracy."""
+    """At most four metrics: reward, length, the first accuracy, the first share that reflects."""
     accuracies = [metric for metric in results.metrics if metric.startswith("accuracy_")]
-    wanted = ["reward", "response_length", *accuracies[:1]]
+    reflection = [metric for metric in results.metrics if split_of(metric)[0] == "reflection"]
+    wanted = ["reward", "response_length", *accuracies[:1], *reflection[:1]]
     return [metric for metric in wanted if metric in results.metrics]

@@ -89,7 +89,7 @@ def claims_of(results: Results, place: Path) -> list[Line]:
     study = results.study
     if results.is_too_little or study.scale.startswith(SCALE_PREFIX):
         return []
-    rows = rows_of_tables(results.tables, place.as_posix())
+    rows = rows_of_tables(results.tables, place.as_posix(), study.data)
     sheet = claim_sheet(study.scale, lambda name: rows if name == study.ablation else None)
     return [line for line in sheet if line.claim.ablation == study.ablation]
 

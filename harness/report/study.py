@@ -12,9 +12,10 @@ from harness.metrics.streams import RunFiles
 from harness.metrics.tables import protocol_hash, protocol_items
 from harness.schema import SCHEMA_VERSION, DamagedError, unflatten
 from harness.spec.matrix import Difference, differing_keys
+from harness.store.data_names import STUDY_FILE, control_data
 from harness.store.files import read_json, write_json
 
-FILE = "study.json"
+FILE = STUDY_FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,11 @@ class StudyRecord:
     def configs(self) -> dict[str, Mapping[str, Any]]:
         """Arm -> nested config."""
         return {arm: unflatten(entry["config"]) for arm, entry in self.protocol["arms"].items()}
+
+    @property
+    def data(self) -> str:
+        """Name of the data set that the control is trained on; "" is unknown."""
+        return control_data(self.protocol)
 
     @property
     def differences(self) -> list[Difference]:

@@ -73,7 +73,8 @@ def run_cells(study: Study, store: RunStore) -> Outcome:
     # what reads claims and tables takes a second to import, and --help needs none of it
     from harness.claims.registration import at_launch
 
-    registered = at_launch(waiting[0].ablation, waiting[0].scale, ROOT)
+    data = {str(cell.config["dataset"]["name"]) for cell in study.cells}
+    registered = at_launch(waiting[0].ablation, waiting[0].scale, ROOT, data)
     provenance = {**collect(ROOT), "registered": registered}
     at_once = min(cells_at_once(study), len(waiting))
     display = Display(len(study.cells), len(waiting), at_once=at_once)

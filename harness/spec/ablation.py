@@ -5,7 +5,7 @@ pattern), and the first that fits replaces these keys; where it makes no sense, 
 
     at:
       orz_*: {control: {...}, factors: {...}, steps: 200}
-    scales: {only: [orz_*], because: the micro-world has one base model}
+    scales: {only: [orz_*], because: the micro-world's prompts are in no language}
 
 All but `load_ablation` are functions of the file as a mapping; `harness.spec.matrix` makes cells of
 it.

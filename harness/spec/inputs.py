@@ -12,13 +12,17 @@ from typing import Any
 import yaml
 
 from harness.cli import suggest
-from harness.micro import base_model, dataset
+from harness.micro import dataset, models
+from harness.micro.sizes import SIZES
 from harness.schema import UsageError
 from harness.spec import prepared
 from harness.spec.choices import group_choices
 
-MICRO_DATASET = "micro"
-MICRO_MODEL = "micro_base"
+MICRO_DATASET = "micro_families"
+"""Made from a seed. Runs of before 2026-11-27 say `micro`: chains alone, another world."""
+
+GONE = {"dataset": "micro", "model": "micro_base"}
+"""What the first micro-world was called; its runs are still read, and nothing of it is made."""
 
 
 def data_hash(settings: Mapping[str, Any]) -> str:
@@ -93,9 +97,9 @@ def model_dir(settings: Mapping[str, Any]) -> Path:
         UsageError: the model is not known.
     """
     _check_name("model", settings["name"])
-    if settings["name"] != MICRO_MODEL:
+    if settings["name"] not in SIZES:
         return prepared.find_model(settings) or Path(settings["name"])
-    return base_model.base_model_dir()
+    return models.model_dir(settings["name"])
 
 
 def model_hash(settings: Mapping[str, Any]) -> str:
@@ -106,10 +110,10 @@ def model_hash(settings: Mapping[str, Any]) -> str:
     Raises:
         DamagedError: the manifest cannot be read.
     """
-    if settings["name"] != MICRO_MODEL:
+    if settings["name"] not in SIZES:
         return prepared.model_identity(settings)
     try:
-        return base_model.base_model_hash()
+        return models.model_hash(settings["name"])
     except (OSError, ValueError, KeyError):
         # says which file it is, and what to do
         verify_model(settings)
@@ -123,10 +127,10 @@ def verify_model(settings: Mapping[str, Any]) -> None:
         DamagedError: naming the first file that is not what it was, and the remedy.
         UsageError: a model of the hub is not on this machine.
     """
-    if settings["name"] != MICRO_MODEL:
+    if settings["name"] not in SIZES:
         prepared.require_model(settings)
         return
-    base_model.verify_base_model(model_dir(settings))
+    models.verify_model(model_dir(settings))
 
 
 def _write_whole(settings: Mapping[str, Any], parent: Path, final: Path) -> None:
@@ -142,16 +146,21 @@ def _write_whole(settings: Mapping[str, Any], parent: Path, final: Path) -> None
 
 
 @cache
-def _micro_hash(**sizes: int) -> str:
+def _micro_hash(**sizes: Any) -> str:
     return dataset.dataset_hash(**sizes)
 
 
-def _sizes(settings: Mapping[str, Any]) -> dict[str, int]:
-    return {key: settings[key] for key in ("train_size", "eval_size", "seed")}
+def _sizes(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: settings[key] for key in ("train_size", "eval_size", "seed", "families")}
 
 
 def _check_name(group: str, name: str) -> None:
     known = _names(group)
+    if name == GONE[group]:
+        raise UsageError(
+            f"{group} {name!r} is of the first micro-world (chains alone), which is no longer made;"
+            f" there are: {', '.join(known)}"
+        )
     if name not in known:
         raise UsageError(f"unknown {group} {name!r}: {suggest(name, known)}")
 

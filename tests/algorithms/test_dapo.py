@@ -15,8 +15,11 @@ from tests.algorithms.installed import keys_of  # noqa: E402
 
 pytestmark = pytest.mark.engine
 
+LONGEST = 288
+"""Tokens of the longest response at micro scale."""
 
-@pytest.mark.parametrize("longest", [1, 10, 72, 20480])
+
+@pytest.mark.parametrize("longest", [1, 10, LONGEST, 20480])
 def test_the_penalty_is_the_papers(longest: int) -> None:
     from harness.algorithms.dapo import overlong_penalty
 
@@ -36,7 +39,7 @@ def scored(length: int, finish_reason: str = "stop") -> dict[str, Any]:
     verl = keys_of("dapo")
     config = OmegaConf.create({"reward": verl["reward"], "data": verl["data"]})
     tokenizer = SimpleNamespace(decode=lambda ids, **_: " 1 </think> <answer> \\boxed{4} </answer>")
-    width, prompt = 72, 3
+    width, prompt = LONGEST, 3
     attention = torch.zeros(1, prompt + width, dtype=torch.long)
     attention[0, : prompt + length] = 1
     data = DataProto.from_dict(
@@ -68,8 +71,8 @@ def test_a_short_right_response_earns_its_reward() -> None:
 
 
 def test_a_long_one_loses_and_the_record_keeps_both() -> None:
-    result = scored(65)
-    assert result["reward_score"] == pytest.approx(1.0 + plain.overlong(65, 72))
+    result = scored(260)
+    assert result["reward_score"] == pytest.approx(1.0 + plain.overlong(260, LONGEST))
     assert 0.0 < result["reward_score"] < 1.0
     assert result["reward_extra_info"]["score"] == 1.0
     assert isinstance(result["reward_score"], float)
@@ -77,7 +80,7 @@ def test_a_long_one_loses_and_the_record_keeps_both() -> None:
 
 def test_the_reward_is_told_how_the_response_ended() -> None:
     """veRL's own manager "dapo" does not tell it, and every response counts as truncated."""
-    result = scored(72, finish_reason="length")
+    result = scored(LONGEST, finish_reason="length")
     assert result["reward_extra_info"]["outcome"] == "truncated"
     assert result["reward_score"] == pytest.approx(-1.0)
     assert scored(40)["reward_extra_info"]["outcome"] == "correct"

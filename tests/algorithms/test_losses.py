@@ -15,7 +15,7 @@ from tests.algorithms.plain import Policy, Rows
 
 pytestmark = pytest.mark.engine
 
-LONGEST = 72
+LONGEST = 288
 CLIPPED = (
     "ppo",
     "decoupled_gae",

@@ -28,6 +28,8 @@ from harness.schema import SCHEMA_VERSION, content_hash
 from harness.store.contents import SCORE_KINDS
 
 ABLATION, SCALE, CLAIM = "kl_penalty", "micro", "f07c"
+DATA = "micro"
+"""The data set that the rule is for."""
 ARMS = ("kl=none", "kl=loss", "kl=reward")
 NO_SCORES = pd.DataFrame(columns=list(SCORE_KINDS)).astype(
     {name: "str" if kind == "text" else "int16" for name, kind in SCORE_KINDS.items()}
@@ -72,7 +74,7 @@ class Laboratory:
 
     def launch(self, seeds: Sequence[int] = (11, 12, 13, 14, 15), mark: str = "a") -> pd.DataFrame:
         """Return the rows of runs.parquet of runs that are launched now; `mark` tells ids apart."""
-        note = at_launch(ABLATION, SCALE, self.root)
+        note = at_launch(ABLATION, SCALE, self.root, [DATA])
         rows = [
             {
                 "row_id": f"{arm}/{seed}/{mark}",

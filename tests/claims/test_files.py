@@ -13,8 +13,10 @@ from harness.paths import CLAIMS, PAPER, ROOT
 from harness.references.paper import read_paper
 from harness.schema import UsageError
 from harness.spec.ablation import load_ablation, read_ablation
-from harness.spec.choices import ablation_files
+from harness.spec.choices import ablation_files, group_choices
 from harness.spec.matrix import arm_name, arms_of
+from harness.store.data_names import FIRST_WORLD
+from harness.typed import read_yaml
 
 ALL = read_claims(CLAIMS)
 
@@ -37,6 +39,13 @@ def test_a_rule_speaks_of_arms_and_metrics_that_exist(claim: Any) -> None:
         arms = {arm_name(arm.levels) for arm in arms_of(ablation)}
         assert set(rule.arms) <= arms, scale
         assert all(column_of(metric) for metric in rule.metrics)
+
+
+def test_a_rule_is_for_data_that_there_is() -> None:
+    there = {read_yaml(path)["dataset"]["name"] for path in group_choices()["dataset"].values()}
+    named = {rule.data for claim in ALL for rule in claim.rules.values()} - {""}
+    assert named
+    assert named <= {*there, FIRST_WORLD}
 
 
 def test_every_scale_at_which_a_claim_makes_sense_has_a_rule_or_says_why_not() -> None:
@@ -110,6 +119,7 @@ def test_a_part_of_another_form_is_refused(
         ({"holds_when": []}, "has no part"),
         ({"control": [{**PART, "metric": "entropy"}]}, "the control acts on entropy"),
         ({"control": [{**PART, "above": -1.0}]}, "holds where nothing happens"),
+        ({"data": ["micro"]}, "data"),
         ({"design_effect": None}, "design_effect has 0 values for 1 parts"),
         ({"design_effect": {"values": [-0.1], "because": "x"}}, "makes a part false"),
     ],

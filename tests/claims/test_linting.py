@@ -1,14 +1,17 @@
 """The linter refuses rules that err, and the stored figures are of the rules as they stand."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.claims import lint_table
 from harness.claims.__main__ import NOISE, main
 from harness.claims.linting import lint_rule
-from harness.claims.reading import read_claim, read_claims
+from harness.claims.reading import Claim, read_claim, read_claims
 from harness.claims.rules import read_claim_rule
 from harness.metrics.tables import Tables
 from harness.paths import BASELINES, CLAIMS
+from harness.schema import UsageError
 from harness.store.bundle import find_bundle, read_bundle
 
 MICRO = [claim for claim in read_claims(CLAIMS) if "micro" in claim.rules]
@@ -44,6 +47,18 @@ def test_a_rule_that_asks_for_what_it_cannot_find_is_refused(tables: Tables) -> 
     assert "finds its design effect in" in found.objection
     kept = lint_rule(claim, claim.rules["micro"], tables, studies=400)
     assert kept.objection == "" and kept.power[3] == 0.0 and kept.power[5] > 0.8
+
+
+def test_noise_is_taken_from_runs_of_the_data_that_a_rule_is_for() -> None:
+    noise, claim = read_bundle(find_bundle(NOISE, BASELINES)), MICRO[0]
+    lint_table.check_noise(MICRO, "micro", noise)
+
+    def for_data(data: str) -> Claim:
+        return replace(claim, rules={"micro": replace(claim.rules["micro"], data=data)})
+
+    lint_table.check_noise([for_data("")], "micro", noise)
+    with pytest.raises(UsageError, match=r"is for data set another, and .* is of micro"):
+        lint_table.check_noise([for_data("another")], "micro", noise)
 
 
 def test_the_command_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ from harness.claims.sheet import make_sheet
 from harness.metrics.tables import Tables
 from harness.paths import CLAIMS
 from harness.schema import Attempt, RunRecord, UsageError
-from tests.claims.laboratory import ABLATION, CLAIM, SCALE, Laboratory, curves
+from tests.claims.laboratory import ABLATION, CLAIM, DATA, SCALE, Laboratory, curves
 
 BY_HISTORY, EXPLORATORY = Kind.BY_HISTORY, Kind.EXPLORATORY
 NOT_CHECKED = Kind.NOT_CHECKED
@@ -83,7 +83,7 @@ def test_a_back_dated_rule_takes_the_word_from_the_sheet(lab: Laboratory) -> Non
 
     def line() -> tuple[bool, str]:
         tables = Tables(runs=runs, steps=curves(runs), samples=pd.DataFrame())
-        rows = Rows(tables=tables, place="here", started={})
+        rows = Rows(tables=tables, place="here", started={}, data=DATA)
         (found,) = make_sheet([lab.claim()], SCALE, lambda _: rows, {}, [SCALE], lab.root)
         assert found.verdict.standing is not None
         return layout.is_confirmatory(found.verdict), layout.full_text(found, SCALE)
@@ -117,6 +117,15 @@ def test_a_rule_counts_for_its_own_scale_only() -> None:
     assert rule_hash(other, "orz_7b") != rule_hash(document, "orz_7b")
     # whatever key of a later version of the format: unknown is not unimportant
     assert rule_hash({**document, "unheard_of": 1}, "micro") != mine
+
+
+def test_the_data_of_a_rule_is_a_part_of_it(lab: Laboratory) -> None:
+    runs = stored(lab, lab.launch())
+    document = yaml.safe_load(lab.file.read_text())
+    document["rules"][SCALE]["data"] = "another"
+    lab.file.write_text(yaml.safe_dump(document))
+    lab.commit("for other runs")
+    assert "is not the one that run" in lab.standing(runs).reason
 
 
 def test_a_value_without_a_canonical_form_is_refused() -> None:
@@ -357,12 +366,14 @@ def test_a_claim_that_came_later_and_two_files_of_one_id_decide_nothing(lab: Lab
 
 
 def test_what_a_run_records_at_its_launch(lab: Laboratory) -> None:
-    note = at_launch(ABLATION, SCALE, lab.root)
+    note = at_launch(ABLATION, SCALE, lab.root, ["another", DATA])
     assert note["rules"] == {CLAIM: rule_hash(lab.claim().document, SCALE)}
     assert (note["commit"], note["dirty"]) == (lab.git("rev-parse", "HEAD"), "no")
     assert len(note["judge"]) == 64
-    assert at_launch("maxrl", SCALE, lab.root)["rules"] == {}
-    assert at_launch(ABLATION, "orz_32b", lab.root)["rules"] == {}
+    assert at_launch("maxrl", SCALE, lab.root, [DATA])["rules"] == {}
+    assert at_launch(ABLATION, "orz_32b", lab.root, [DATA])["rules"] == {}
+    # a rule for other data cannot judge the runs, and may be rewritten without a word
+    assert at_launch(ABLATION, SCALE, lab.root, ["another"])["rules"] == {}
     assert len({config_hash({"verl": {"x": x}}) for x in (1, 2)}) == 2
 
 

@@ -91,10 +91,10 @@ def test_two_finished_runs_of_a_seed_are_refused() -> None:
     again = runs.iloc[[0]].assign(run_id="kl=none-s4-00000000", cell_id="0" * 64)
     twice = replace(stored.tables, runs=pd.concat([runs, again], ignore_index=True))
     with pytest.raises(DamagedError, match="two finished runs of kl=none with seed 4"):
-        rows_of_tables(twice, "here")
+        rows_of_tables(twice, "here", "micro")
     failed = again.assign(is_included=False, status="failed")
     left = replace(stored.tables, runs=pd.concat([runs, failed], ignore_index=True))
-    assert rows_of_tables(left, "here").unfinished == [("kl=none", 4)]
+    assert rows_of_tables(left, "here", "micro").unfinished == [("kl=none", 4)]
 
 
 def test_a_p_value_is_never_told_as_0(lines: dict[str, Line]) -> None:

@@ -14,6 +14,7 @@ def rows(page: str, name: str) -> list[list[str]]:
 def test_the_page_has_every_rule() -> None:
     stated = [what for what, _ in rows(PAGE.read_text(), "rules")]
     assert stated == [
+        "micro-world",
         "initial model",
         "evaluation questions",
         *(rule.what for rule in KEY_RULES),

@@ -3,11 +3,13 @@
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from harness.compare import __main__ as compare
+from harness.compare.comparability import check_comparability
 from harness.compare.comparison import compare_sides
 from harness.compare.effects import Settings
 from harness.compare.sides import side_of
@@ -83,6 +85,19 @@ def test_the_recorded_runs_and_the_baseline_differ_in_the_algorithm_only() -> No
         "verl.algorithm.adv_estimator",
         "verl.actor_rollout_ref.model.external_lib",
     }
+
+
+def test_runs_of_today_are_refused_beside_the_stored_ones_as_the_page_says() -> None:
+    """The cells of the page's command, with the numbers of the recorded runs."""
+    line = next(x for x in PAGE.read_text().splitlines() if x.startswith("python -m harness.run"))
+    cell = make_study([word for word in shlex.split(line)[3:] if word != "dry_run=true"]).cells[0]
+    stored = side_of(read_bundle(find_bundle("micro/kl_penalty@v3", BASELINES)), "", "baseline")
+    recorded = side_of(read_bundle(find_bundle("micro/maxrl@v2", BASELINES)), "", "candidate")
+    assert check_comparability(recorded, stored).is_comparable
+    mine = replace(recorded, config=protocol_items(spec_document(cell)))
+    assert check_comparability(mine, stored).reasons[0].startswith("micro-world")
+    assert check_comparability(mine, replace(stored, config=mine.config)).is_comparable
+    assert "The stored runs are of the first micro-world, so yours are refused" in PAGE.read_text()
 
 
 def test_the_trainer_used_the_advantages_of_the_file() -> None:

@@ -56,9 +56,17 @@ def test_every_ablation_makes_its_cells(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in ABLATIONS if "scales" in load_ablation(name)])
-def test_an_ablation_without_sense_at_micro_scale_says_so(name: str) -> None:
-    with pytest.raises(UsageError, match=f"^ablations/{name}.yaml is not for scale=micro: .*orz_"):
-        make_study([f"ablation={name}", "scale=micro"])
+def test_an_ablation_without_sense_at_a_scale_says_so(name: str) -> None:
+    is_micro = is_for(load_ablation(name), "micro")
+    refused, kept = ("orz_7b", "micro") if is_micro else ("micro", "orz_")
+    text = f"^ablations/{name}.yaml is not for scale={refused}: .*{kept}"
+    with pytest.raises(UsageError, match=text):
+        make_study([f"ablation={name}", f"scale={refused}"])
+
+
+def test_scales_of_either_kind_are_refused_somewhere() -> None:
+    limited = [load_ablation(name) for name in ABLATIONS if "scales" in load_ablation(name)]
+    assert {is_for(document, "micro") for document in limited} == {True, False}
 
 
 @pytest.mark.parametrize("name", ABLATIONS)

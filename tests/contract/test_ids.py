@@ -11,7 +11,7 @@ from tests.golden_ids import FILE, identity, requests
 
 STORED = json.loads(FILE.read_text())
 
-GOLDEN = "3bcdc227b11912d67d4483c83449fbd3148534cd0cfd2febbc082bf2fed00097"
+GOLDEN = "4189de8c5a8dc8fa84a0625e6298b248e10c0418414052c2c519950e3a68e1b1"
 
 
 def test_the_id_of_a_fixed_spec_does_not_change() -> None:

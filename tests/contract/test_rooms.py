@@ -63,7 +63,7 @@ _ROOMS = {
         "schema typed paths cli text plots stats micro references spec "
         "metrics store claims report baseline"
     ),
-    "scripts": "schema cli text stats spec store report profile compare",
+    "scripts": "schema cli text plots stats micro spec store report profile compare",
 }
 ROOMS = {room: set(others.split()) for room, others in _ROOMS.items()}
 """Room -> other rooms that it may import. The order is that of the floors: a room imports what
@@ -102,7 +102,7 @@ PACKAGES: dict[str, set[str]] = {
     "transformers": {"plugins"},
     "ray": {"plugins"},
     "scipy": {"stats", "claims"},
-    "matplotlib": {"plots", "profile", "plan", "paper", "evaluate", "compare"},
+    "matplotlib": {"plots", "profile", "plan", "paper", "evaluate", "compare", "scripts"},
     "seaborn": {"plots", "paper"},
     "duckdb": {"store", "metrics"},
     "pyarrow": {"store", "metrics", "data"},

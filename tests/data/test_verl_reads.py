@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from harness.data.__main__ import main
-from harness.micro.base_model import base_model_dir
+from harness.micro.models import model_dir
 from harness.micro.template import PROMPT_TEMPLATE
 from harness.paths import CONF
 from harness.spec import prepared
@@ -31,7 +31,7 @@ def read(data: Path, *names: str) -> Any:
     from transformers import AutoTokenizer
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
-    tokenizer = AutoTokenizer.from_pretrained(base_model_dir())
+    tokenizer = AutoTokenizer.from_pretrained(model_dir())
     hub = yaml.safe_load((CONF / "model" / "base" / "hub.yaml").read_text())
     # the recipes' own, which leaves a prompt as it is written
     tokenizer.chat_template = hub["verl"]["critic"]["model"]["custom_chat_template"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.launch.command import CellPaths, build_command
-from harness.micro.base_model import base_model_dir
+from harness.micro.models import model_dir
 from harness.report.deviations import recipe_scales
 from harness.schema import CellSpec
 from harness.spec import config as configs
@@ -31,10 +31,10 @@ CASES = [
 def paths(tmp_path_factory: pytest.TempPathFactory) -> CellPaths:
     """Where veRL finds a tokenizer and a model's config, which its validation reads."""
     model = tmp_path_factory.mktemp("model")
-    for path in base_model_dir().iterdir():
+    for path in model_dir().iterdir():
         (model / path.name).symlink_to(path)
     for part in ("actor", "critic"):
-        (model / part).symlink_to(base_model_dir())
+        (model / part).symlink_to(model_dir())
     return CellPaths(model=model, data=Path("/data"), attempt=Path("/runs/r"), scratch=Path("/s"))
 
 

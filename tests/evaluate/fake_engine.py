@@ -9,13 +9,15 @@ from typing import Self
 
 from harness.evaluate.engine import Request, Response
 from harness.graders.verdict import Sample, Verdict, right, ungradable, wrong
-from harness.micro.dataset import rows_of
+from harness.micro.dataset import SOURCES, rows_of
+from harness.micro.sampling import RESPONSE_LIMIT
 from harness.rewards.response import extract_answer, same_answer
 
 MICRO = {
     row["extra_info"]["question_id"]: str(row["reward_model"]["ground_truth"])
-    for split in ("eval_easy", "eval_hard")
-    for row in rows_of(split, 32)
+    for split in SOURCES
+    if split != "train"
+    for row in rows_of(split, 48)
 }
 """Question id -> reference, of the micro suite."""
 
@@ -64,7 +66,7 @@ class FakeEngine:
         if request.question in self.wrong:
             return Response(boxed("-7"), "stop", 9)
         right = boxed(self.references[request.question])
-        kinds = {0: Response(right, "stop", 10), 1: Response(right, "length", 72)}
+        kinds = {0: Response(right, "stop", 10), 1: Response(right, "length", RESPONSE_LIMIT)}
         return kinds.get(request.sample, Response(" no box", "stop", 3))
 
 

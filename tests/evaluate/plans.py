@@ -12,7 +12,7 @@ from harness.evaluate.questions import Set
 
 
 def small_plan(**changes: Any) -> Plan:
-    """Two easy and two hard questions, two samples each, by the training protocol."""
+    """Two questions of each of the three sets, two samples each, by the training protocol."""
     suite = suite_of("micro")
     given = {"samples": 2, "questions": 2, "protocol": "training", "response": 0, **changes}
     protocol = protocol_of(given["protocol"])

@@ -23,7 +23,7 @@ from harness.schema import DamagedError, ExitCode, UsageError, content_hash
 from harness.trace import __main__ as trace
 from tests.evaluate.fake_engine import MICRO, FakeEngine, QuickPool
 
-WORDS = ["model=micro_base", "suite=micro", "protocol=training", "graders=orz", "workers=1"]
+WORDS = ["model=micro_0_8m", "suite=micro", "protocol=training", "graders=orz", "workers=1"]
 SMALL = [*WORDS, "samples=2", "questions=4"]
 DEFAULTS = Settings(level=0.95, margin=None, metric="")
 
@@ -47,7 +47,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_evaluation_stores_every_sample_and_every_number(done: Path) -> None:
     out = done / "right"
     samples = read_parquet(out / "samples.parquet")
-    assert len(samples) == 2 * 4 * 2
+    assert len(samples) == 3 * 4 * 2
     assert samples["row_id"].is_unique
     first = samples.iloc[0]
     assert (first["outcome"], first["orz"], first["orz_reason"]) == (
@@ -61,18 +61,20 @@ def test_an_evaluation_stores_every_sample_and_every_number(done: Path) -> None:
         *("truncated", "right"),
         "length",
     )
-    assert second["response_tokens"] == 72
+    assert second["response_tokens"] == 288
     summary = pd.read_csv(out / "summary.csv").set_index("row_id")
     assert summary.loc["micro_easy/avg@2/orz", "value"] == 0.5
     assert summary.loc["micro_easy/truncated/orz", "value"] == 0.5
     page = (out / "EVALUATION.md").read_text()
-    assert "| micro, easy |" in page
+    # the longest name sets the width of the column
+    for title in ("micro, easy", "micro, hard", "micro, transfer"):
+        assert f"\n| {title:15} |" in page
     assert "![scores.svg](scores.svg)" in page
-    assert "A look, not a result: only the first 4 of 32 of micro, easy, 4 of 32 of" in page
-    assert "harness.evaluate model=micro_base" in page
+    assert "A look, not a result: only the first 4 of 48 of micro, easy, 4 of 48 of" in page
+    assert "harness.evaluate model=micro_0_8m" in page
     assert (out / "scores.png").stat().st_size > 1000
     document = json.loads((out / DOCUMENT).read_text())
-    assert document["identity"]["measured"]["response_tokens"] == 72
+    assert document["identity"]["measured"]["response_tokens"] == 288
     assert document["provenance"]["code"]["commit"]
 
 
@@ -102,8 +104,8 @@ def test_another_request_for_the_same_directory_is_refused(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["model=micro_base"], "no suite was named"),
-        (["model=micro_base", "suite=micros"], "did you mean micro"),
+        (["model=micro_0_8m"], "no suite was named"),
+        (["model=micro_0_8m", "suite=micros"], "did you mean micro"),
         (["model=nobody/nothing", "suite=micro"], "there is no model"),
         ([*SMALL, "samples=two"], "samples=two is not a whole number"),
         ([*SMALL, "benchmarks=aime2024"], "has no benchmark 'aime2024'"),
@@ -111,7 +113,7 @@ def test_another_request_for_the_same_directory_is_refused(
         ([*SMALL, "memory_share=2"], "is no share"),
         ([*SMALL, "backend=hf"], "backend= does nothing for suite=micro"),
         ([*SMALL, "dry_run=yes"], "neither true nor false"),
-        (["model=micro_base", "suite=general", "samples=3"], "does nothing for suite=general"),
+        (["model=micro_0_8m", "suite=general", "samples=3"], "does nothing for suite=general"),
     ],
 )
 def test_a_wrong_word_is_said_in_one_line(
@@ -128,9 +130,9 @@ def test_help_teaches_and_a_dry_run_does_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate.main(["--help"]) == ExitCode.OK
-    assert "python -m harness.evaluate model=micro_base suite=micro" in capsys.readouterr().out
+    assert "python -m harness.evaluate model=micro_0_8m suite=micro" in capsys.readouterr().out
     assert run(tmp_path / "out", [*SMALL, "dry_run=true"]) == ExitCode.OK
-    assert "16 responses of micro_base" in capsys.readouterr().out
+    assert "24 responses of micro_0_8m" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
 
 
@@ -162,7 +164,7 @@ def test_two_evaluations_are_compared_by_question(
     assert (questions["improvement"]["point"], questions["questions"]) == (0.25, 4)
     assert "whole questions" in questions["method"]
     traced = trace.trace_text(tmp_path / "comparison.json", "questions/accuracy_micro_easy")
-    assert "baseline: micro_base (right)" in traced
+    assert "baseline: micro_0_8m (right)" in traced
     # the same request, and not the same answers
     assert not any("the same evaluation" in note for note in document["notes"])
     wide = compare.main([*sides, "margin=0.9", "--gate"])
@@ -188,13 +190,14 @@ def changed(done: Path, out: Path, **measured: Any) -> str:
         {"grader": "verl"},
         {"template": "0" * 64},
         {"stop_rule": False},
-        {"response_tokens": 71},
+        {"response_tokens": 287},
         {"temperature": 0.6},
         {"stop": []},
         {
             "questions": {
                 "micro_easy": {"count": 4, "sha256": "0" * 64},
                 "micro_hard": {"count": 4, "sha256": "1" * 64},
+                "micro_transfer": {"count": 4, "sha256": "2" * 64},
             }
         },
     ],

@@ -96,7 +96,7 @@ def test_results_are_read_with_their_errors(run: general.Run) -> None:
 def test_without_the_program_one_sentence_says_how_to_get_it(
     run: general.Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["model=micro_base", "suite=general", f"data={run.root}", f"out={run.out}"]
+    words = ["model=micro_0_8m", "suite=general", f"data={run.root}", f"out={run.out}"]
     assert evaluate.main([*words, "lm_eval=/no/such/program"]) == ExitCode.USAGE
     error = capsys.readouterr().err
     assert 'pip install "lm-eval[vllm,ifeval]==' in error
@@ -107,7 +107,7 @@ def test_without_the_program_one_sentence_says_how_to_get_it(
 def test_a_dry_run_writes_the_task_files_and_prints_the_command(
     run: general.Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["model=micro_base", "suite=general", f"data={run.root}", f"out={run.out}"]
+    words = ["model=micro_0_8m", "suite=general", f"data={run.root}", f"out={run.out}"]
     assert evaluate.main([*words, "dry_run=true", "response_tokens=99"]) == ExitCode.OK
     assert "lm_eval run --model vllm" in capsys.readouterr().out
     task = yaml.safe_load((run.out / "tasks" / "harness_mmlu.yaml").read_text())
@@ -125,7 +125,7 @@ def test_a_program_that_fails_is_said_and_one_that_writes_is_read(
     run: general.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = tmp_path / "lm_eval"
-    words = ["model=micro_base", "suite=general", f"data={run.root}", f"out={run.out}"]
+    words = ["model=micro_0_8m", "suite=general", f"data={run.root}", f"out={run.out}"]
     words += [f"lm_eval={program}", "benchmarks=mmlu,ifeval"]
     program.write_text("#!/bin/sh\nexit 3\n")
     program.chmod(0o755)

@@ -42,3 +42,8 @@ def test_the_page_states_the_numbers_of_questions() -> None:
     for name in suite_of("orz").benchmarks:
         benchmark = benchmark_of(name)
         assert f"{benchmark.title} ({benchmark.questions})" in page
+    micro = suite_of("micro")
+    for name in micro.benchmarks:
+        benchmark = benchmark_of(name)
+        assert f"{benchmark.title.removeprefix('micro, ')} ({benchmark.questions})" in page
+    assert f"{micro.prompt_tokens} and {micro.response_tokens} tokens" in page

@@ -7,10 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
-from harness.evaluate.definitions import benchmark_of
+from harness.evaluate.definitions import benchmark_of, suite_of
 from harness.evaluate.questions import find_file, load_set
+from harness.micro.dataset import rows_of
 from harness.micro.template import render_prompt
+from harness.paths import CONF
 from harness.schema import DamagedError, HarnessError, UsageError
 
 BENCHMARK = benchmark_of("aime2024").model_copy(update={"questions": 2})
@@ -115,7 +118,12 @@ def test_a_file_that_differs_from_its_manifest_is_refused(tmp_path: Path) -> Non
 
 
 def test_micro_questions_are_those_of_the_training_runs() -> None:
-    asked = load_set(benchmark_of("micro_hard"), Path("nowhere"))
-    assert len(asked.questions) == 32
-    with pytest.raises(UsageError, match="has 32 questions"):
-        load_set(benchmark_of("micro_hard"), Path("nowhere"), most=33)
+    for name in suite_of("micro").benchmarks:
+        benchmark = benchmark_of(name)
+        asked = load_set(benchmark, Path("nowhere"))
+        size = yaml.safe_load((CONF / "dataset" / "micro.yaml").read_text())["dataset"]["eval_size"]
+        rows = rows_of(benchmark.micro_split, size)
+        assert [one.id for one in asked.questions] == [r["extra_info"]["question_id"] for r in rows]
+        assert len(asked.questions) == benchmark.questions == 48
+        with pytest.raises(UsageError, match="has 48 questions"):
+            load_set(benchmark, Path("nowhere"), most=49)

@@ -33,7 +33,7 @@ def sample(out: Path, plan: Plan, engine: FakeEngine) -> dict[Any, list[Response
 
 def test_every_sample_has_a_seed_of_its_own_that_the_model_does_not_enter() -> None:
     first = [request.seed for request in missing_requests(small_plan(), {})]
-    assert len(set(first)) == len(first) == 8
+    assert len(set(first)) == len(first) == 12
     assert first == [request.seed for request in missing_requests(small_plan(model="1" * 64), {})]
     other = [request.seed for request in missing_requests(small_plan(seed=2), {})]
     assert not set(first) & set(other)
@@ -49,12 +49,12 @@ def test_a_killed_evaluation_asks_only_what_is_not_finished(tmp_path: Path) -> N
     assert killed.returncode == -signal.SIGKILL
     plan = small_plan()
     kept = read_responses(tmp_path, plan)
-    # five of eight responses came, in an order that finished two of four questions
+    # five of twelve responses came, in an order that finished two of six questions
     assert len(kept) == 2
     engine = FakeEngine()
     done = sample(tmp_path, plan, engine)
     assert {(r.benchmark, r.question) for r in engine.asked} == done.keys() - kept.keys()
-    assert len(engine.asked) == 4
+    assert len(engine.asked) == 8
     assert engine.is_closed
     whole = tmp_path / "whole"
     whole.mkdir()
@@ -82,7 +82,7 @@ def test_a_torn_line_is_dropped_and_its_question_asked_again(tmp_path: Path) -> 
     assert len(path.read_text().splitlines()) == 2
     # whole, and only its end of line was not written
     path.write_text(path.read_text().rstrip("\n"))
-    assert len(read_responses(tmp_path, plan)) == 4
+    assert len(read_responses(tmp_path, plan)) == 6
     assert path.read_text().endswith("\n")
 
 
@@ -107,7 +107,7 @@ def test_a_damaged_line_is_refused(tmp_path: Path, kind: str) -> None:
 def test_an_engine_that_leaves_something_out_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DamagedError, match="1 questions without all their samples"):
         sample(tmp_path, small_plan(), FakeEngine(leaves_out=1))
-    assert len(read_responses(tmp_path, small_plan())) == 3
+    assert len(read_responses(tmp_path, small_plan())) == 5
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_an_engine_that_leaves_something_out_is_an_error(tmp_path: Path) -> None
     [
         ({"protocol": "reporting"}, "measured.protocol: reporting, there training"),
         ({"samples": 3}, "measured.samples: 3, there 2"),
-        ({"response": 50}, "response_tokens: 50, there 72"),
+        ({"response": 50}, "response_tokens: 50, there 288"),
         ({"questions": 1}, "questions.micro_easy.count: 1, there 2"),
         ({"model": "1" * 64}, "model.sha256"),
         ({"seed": 2}, "seed: 2, there 1"),

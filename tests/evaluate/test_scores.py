@@ -45,10 +45,11 @@ def test_an_outcome_is_one_of_four_and_the_stop_rule_decides_cut_ones() -> None:
 
 def test_a_summary_is_what_one_counts_by_hand() -> None:
     plan = small_plan()
-    # easy: right and cut, then right twice; hard: wrong and without answer, then wrong twice
-    verdicts = [R, R, R, R, W, U, W, W]
-    ends = ["stop", "length", "stop", "stop", "stop", "stop", "stop", "stop"]
-    answers = ["7", "7", "4", "4", "1", "", "2", "3"]
+    # easy: right and cut, then right twice; hard: wrong and without answer, then wrong twice;
+    # transfer: right once, then never
+    verdicts = [R, R, R, R, W, U, W, W, R, W, W, W]
+    ends = ["stop", "length", *["stop"] * 10]
+    answers = ["7", "7", "4", "4", "1", "", "2", "3", "5", "6", "6", "6"]
     summary = summarise(plan, table(plan, verdicts, ends, answers), ("orz",))
     found = summary.set_index("row_id")["value"]
     assert found["micro_easy/avg@2/orz"] == 0.75
@@ -60,6 +61,8 @@ def test_a_summary_is_what_one_counts_by_hand() -> None:
     assert found["micro_hard/avg@2/orz"] == found["micro_hard/maj@2/orz"] == 0.0
     assert found["micro_hard/unparsable/orz"] == found["micro_hard/ungradable/orz"] == 0.25
     assert found["micro_hard/wrong/orz"] == 0.75
+    assert found["micro_transfer/avg@2/orz"] == 0.25
+    assert found["micro_transfer/pass@2/orz"] == 0.5
     assert summary["row_id"].is_unique
     error = summary.set_index("row_id").loc["micro_easy/avg@2/orz", "sampling_error"]
     # one question of variance 0.5 / 2 and one of 0, over two questions
@@ -68,9 +71,9 @@ def test_a_summary_is_what_one_counts_by_hand() -> None:
 
 def test_right_answers_vote_together_however_they_are_written() -> None:
     plan = small_plan(samples=3)
-    verdicts = [R, R, W, W, W, R] + [W] * 6
-    ends = ["stop"] * 12
-    answers = ["1/2", "0.5", "3", "x=4", "4", "5"] + ["1", "1", "1"] * 2
+    verdicts = [R, R, W, W, W, R] + [W] * 12
+    ends = ["stop"] * 18
+    answers = ["1/2", "0.5", "3", "x=4", "4", "5"] + ["1", "1", "1"] * 4
     rows = table(plan, verdicts, ends, answers)
     easy = rows[rows["benchmark"] == "micro_easy"]
     assert majority(easy, "orz", 3).tolist() == [1.0, 0.0]

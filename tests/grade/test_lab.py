@@ -17,6 +17,7 @@ from harness.grade.tables import Timing, verdict_table
 from harness.graders.verdict import Verdict, right, ungradable, wrong
 from harness.metrics.evaluation import TEXT_LIMIT, _capped
 from harness.metrics.tables import write_parquet
+from harness.micro.dataset import SOURCES, rows_of
 from harness.schema import DamagedError, ExitCode, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,13 +141,43 @@ def test_of_a_run_the_last_attempt_counts(tmp_path: Path) -> None:
     assert found["row_id"] == "0123abcd/5/easy/q/0"
 
 
-def test_the_stored_study_is_graded_with_the_answers_of_the_micro_world() -> None:
-    with pytest.raises(UsageError, match="have no reference"):
+def micro_table(path: Path, *, of: int) -> Path:
+    """A table of samples as a study has it, four questions of each held-out set; no references."""
+    questions = [row for split in SOURCES if split != "train" for row in rows_of(split, of)[-4:]]
+    ids = [row["extra_info"]["question_id"] for row in questions]
+    parts = [rows().assign(question_id=id_, row_id=f"{id_}/{n}") for n, id_ in enumerate(ids)]
+    write_parquet(pd.concat(parts, ignore_index=True).drop(columns="reference"), path)
+    return path
+
+
+def test_a_study_is_graded_with_the_answers_of_the_micro_world(tmp_path: Path) -> None:
+    path = micro_table(tmp_path / "samples.parquet", of=responses_module.MICRO_QUESTIONS)
+    with pytest.raises(UsageError, match="have no reference: give references=micro"):
+        load_responses(path)
+    frame = load_responses(path, "micro")
+    # 4 questions of 3 sets, 4 responses each
+    assert len(frame) == 3 * 4 * 4
+    assert frame["reference"].str.isdigit().all()
+    known = {row["extra_info"]["question_id"]: row for row in rows_of("eval_transfer", 256)}
+    of_one = frame[frame["question_id"] == frame["question_id"].iloc[-1]].iloc[0]
+    answer = known[of_one["question_id"]]["reward_model"]["ground_truth"]
+    assert of_one["reference"] == answer
+
+
+def test_questions_that_the_micro_world_does_not_ask_are_told_apart_from_those_of_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert grade.main([f"responses={STORED}", "references=micro"]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert "is of the first micro-world (chains alone), whose questions are no longer made" in said
+    assert "have no reference" in said and said.count("\n") == 1
+    with pytest.raises(UsageError, match="have no reference: give references=micro"):
         load_responses(STORED)
-    frame = load_responses(STORED, "micro")
-    assert set(frame["arm"]) == {"kl=none", "kl=loss", "kl=reward"}
-    integers = frame["reference"].str.removeprefix("-").str.isdigit()
-    assert integers.all() and frame["row_id"].is_unique
+
+    # questions beyond those that are looked through, of no study that is known
+    path = micro_table(tmp_path / "samples.parquet", of=responses_module.MICRO_QUESTIONS + 4)
+    with pytest.raises(UsageError, match="and some of these are others"):
+        load_responses(path, "micro")
 
 
 def test_a_text_that_was_cut_is_not_graded(tmp_path: Path) -> None:
@@ -244,4 +275,4 @@ def test_another_score_than_the_graders_would_be_noticed() -> None:
     curves = tables.curves(made_lab(rows()).table, GRADERS)
     orz, stored = (curves[curves["grader"] == name]["reward"] for name in ("orz", "stored"))
     assert list(orz) != list(stored)
-    assert responses_module.MICRO_QUESTIONS >= 32
+    assert responses_module.MICRO_QUESTIONS >= 48

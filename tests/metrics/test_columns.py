@@ -1,6 +1,7 @@
 import pytest
 
 from harness.docs.metrics import glossary
+from harness.evaluate.definitions import names_of
 from harness.metrics.columns import (
     EVALUATION,
     TRAINING,
@@ -9,6 +10,7 @@ from harness.metrics.columns import (
     short_split,
     split_of,
 )
+from harness.micro.dataset import SOURCES
 from harness.paths import DOCS
 from harness.schema import UsageError
 from harness.text import DECIMALS
@@ -20,7 +22,11 @@ def test_names_and_paths_are_distinct() -> None:
     columns = [*TRAINING, *EVALUATION]
 
     assert len({column.name for column in columns}) == len(columns)
-    assert len({(column.source, column.path) for column in columns}) == len(columns)
+    # three are made of the same text, each by a field of its own
+    paths = {(c.source, c.path, c.field.name if c.field else "") for c in columns}
+    assert len(paths) == len(columns)
+    fields = {column.field for column in columns if column.field}
+    assert len({field.name for field in fields}) == len(fields)
 
 
 def test_every_column_says_what_it_is() -> None:
@@ -35,8 +41,22 @@ def test_every_unit_has_its_decimals() -> None:
 
 
 def test_the_split_of_an_evaluation_metric_is_told_from_its_name() -> None:
+    splits = {"easy", *map(short_split, SOURCES), *names_of("benchmark")}
     names = [column.name for column in EVALUATION]
-    assert [b for a in names for b in names if b.startswith(f"{a}_")] == []
+    for name in names:
+        for split in splits:
+            assert split_of(f"{name}_{split}") == (name, split)
+            assert column_of(f"{name}_{split}").name == name
+    # of two names that begin alike the longer one is meant: no split may begin as its ending does
+    endings = [b.removeprefix(f"{a}_") for a in names for b in names if b.startswith(f"{a}_")]
+    assert endings == ["rate"]
+    assert [s for s in splits for ending in endings if f"{s}_".startswith(f"{ending}_")] == []
+
+
+def test_of_two_metrics_that_begin_alike_the_longer_one_is_meant() -> None:
+    assert split_of("reflection_rate_easy") == ("reflection_rate", "easy")
+    assert split_of("reflection_easy") == ("reflection", "easy")
+    assert column_of("reflection_rate_easy").unit != column_of("reflection_easy").unit
 
 
 def test_no_path_is_one_of_verls_validation_aggregates() -> None:

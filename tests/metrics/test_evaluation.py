@@ -1,4 +1,5 @@
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.metrics.columns import is_reflecting
+from harness.metrics.columns import reflections
 from harness.metrics.evaluation import (
     TEXT_LIMIT,
     TEXT_QUESTIONS,
@@ -126,6 +127,8 @@ def test_accuracy_is_the_mean_over_questions_and_shares_are_means_over_samples()
             "outcome": ["correct", "wrong", "truncated", "correct"],
             "response_tokens": [10, 20, 30, 40],
             "reflection": [False, False, False, True],
+            "reflection_rate": [0.0, 0.0, 0.0, 5.0],
+            "right_reflection_tokens": [math.nan, math.nan, math.nan, 40.0],
         }
     )
     values = {metric: value for _, metric, value in evaluation_values(frame)}
@@ -137,6 +140,8 @@ def test_accuracy_is_the_mean_over_questions_and_shares_are_means_over_samples()
     assert (values["wrong_easy"], values["truncated_easy"]) == (0.25, 0.25)
     assert values["unparsable_easy"] == 0.0
     assert values["reflection_easy"] == 0.25
+    assert values["reflection_rate_easy"] == 1.25
+    assert values["right_reflection_tokens_easy"] == 40
     assert values["samples_easy"] == 4
 
 
@@ -158,7 +163,45 @@ def test_a_step_without_rows_has_no_value(stored: tuple[RunFiles, Path]) -> None
     ],
 )
 def test_reflection_words(text: str, expected: bool) -> None:
-    assert is_reflecting(text) is expected
+    assert (reflections(text) > 0) is expected
+
+
+def test_words_of_reflection_are_counted_per_token_and_the_length_of_right_answers_with_them(
+    stored: tuple[RunFiles, Path],
+) -> None:
+    run, folder = stored
+    two = {"output": "1 no wait, 2 no However, 3 yes", "response_tokens": 50}
+    given = (
+        {**two, "correct": 1, "outcome": "correct"},
+        {**two, "correct": 0, "outcome": "wrong", "response_tokens": 10},
+        {"output": "7", "response_tokens": 10, "correct": 1, "outcome": "correct"},
+        {"output": "", "response_tokens": 0, "correct": 0, "outcome": "truncated"},
+    )
+    rewrite(
+        folder / "12.jsonl", lambda rows: [{**r, **g} for r, g in zip(rows, given, strict=False)]
+    )
+    (rate, *rates), lengths = (
+        [row[name] for row in read_samples(run).rows if row["step"] == 12]
+        for name in ("reflection_rate", "right_reflection_tokens")
+    )
+    assert (rate, *rates[:2]) == (4.0, 20.0, 0.0)
+    assert lengths[0] == 50.0
+    # a response of no token has no rate, and what is wrong or does not reflect no length
+    assert all(map(math.isnan, (rates[2], *lengths[1:])))
+    values = values_of(read_samples(run))
+    assert values[12, "reflection_rate_easy"] == 8.0
+    assert values[12, "right_reflection_tokens_easy"] == 50.0
+
+
+def test_where_nothing_reflects_there_is_no_length_instead_of_0(
+    stored: tuple[RunFiles, Path],
+) -> None:
+    run, folder = stored
+    rewrite(folder / "12.jsonl", lambda rows: [{**row, "output": "7"} for row in rows])
+    values = values_of(read_samples(run))
+    assert values[12, "reflection_rate_easy"] == 0.0
+    assert (12, "right_reflection_tokens_easy") not in values
+    assert (6, "right_reflection_tokens_easy") in values
 
 
 def test_text_is_kept_for_few_samples_and_cut(stored: tuple[RunFiles, Path]) -> None:

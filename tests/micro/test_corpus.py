@@ -1,59 +1,72 @@
 """The synthetic corpus."""
 
 import random
-from collections import Counter
+from statistics import mean
 
 import pytest
 
 from harness.micro.corpus import (
     FINAL_MIX,
-    LONG_MIX,
     MALFORMATIONS,
-    SHORT_MIX,
+    PATIENT_MIX,
+    SIMPLE_MIX,
+    Habits,
     Mix,
     draw_document,
+    finish,
+    write_attempts,
     write_response,
-    write_steps,
 )
-from harness.micro.grade import judge
-from harness.micro.task import Problem, part_of
+from harness.micro.families import FAMILIES, Problem
+from harness.micro.families.circle import MODULUS
+from harness.micro.marking import mark
+from harness.micro.split import part_of
 
-PROBLEM = Problem((7, 5, 3), (1, -1))
-
-
-def test_well_formed_responses_are_correct_in_every_style() -> None:
-    expected = {
-        "direct": " </think> <answer> \\boxed{9} </answer>",
-        "worked": " 7+5=12,-3=9 </think> <answer> \\boxed{9} </answer>",
-    }
-    for style, text in expected.items():
-        assert write_response(PROBLEM, style, "well_formed", random.Random(0)) == (text, True)
-    slip, finished = write_response(PROBLEM, "slip", "well_formed", random.Random(0))
-    judgement = judge(slip, 9, finished=finished)
-    assert judgement.style == "slip"
-    assert judgement.correct
+NEVER = Habits(direct=0.0, gives_up=0.0, reflects=0.0, malformed=0.0)
+PROBLEM = FAMILIES["search"].draw(3, random.Random(0))
 
 
-def test_a_slip_is_wrong_once_and_then_corrected() -> None:
-    for seed in range(20):
-        wrong, right = write_steps(PROBLEM, slip=True, rng=random.Random(seed)).split(",wait,")
-        assert wrong not in "7+5=12,-3=9"
-        assert "7+5=12,-3=9".endswith(right)
+def problem_of(prompt: str) -> str:
+    return prompt.split("problem:\n")[1].split("\n")[0]
 
 
-def test_a_slip_stays_below_one_hundred_at_every_total() -> None:
-    problem = Problem((9, *[9] * 8), (1,) * 8)
-    for seed in range(30):
-        written = write_steps(problem, slip=True, rng=random.Random(seed))
-        assert all(int(step.split("=")[1]) <= 99 for step in written.split(",") if "=" in step)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_an_author_who_never_gives_up_is_right(name: str) -> None:
+    rng = random.Random(name)
+    for _ in range(20):
+        problem = FAMILIES[name].draw(FAMILIES[name].levels[0], rng)
+        found = mark(problem, write_response(problem, NEVER, rng), finished=True)
+        assert found.correct and found.well_formed
+        assert found.steps == found.steps_right > 0
+        assert found.verdicts == found.verdicts_right
 
 
-@pytest.mark.parametrize("style", ["direct", "worked", "slip"])
+def test_an_author_who_gives_up_at_once_makes_one_attempt() -> None:
+    habits = NEVER._replace(gives_up=1.0)
+    marks = [
+        mark(PROBLEM, write_response(PROBLEM, habits, random.Random(i)), finished=True)
+        for i in range(200)
+    ]
+    assert {m.attempts for m in marks} == {1}
+    # the trial is right in one of 17, and so is the guess after it
+    assert mean(m.correct for m in marks) == pytest.approx(2 / MODULUS, abs=0.07)
+
+
+def test_a_recheck_writes_the_attempt_again_and_counts_as_right() -> None:
+    habits = NEVER._replace(reflects=1.0)
+    work, answer = write_attempts(PROBLEM, habits, random.Random(3))
+    assert answer == PROBLEM.answer
+    found = mark(PROBLEM, finish(work, answer, "well_formed", random.Random(0)), finished=True)
+    assert found.reflections >= MODULUS / 4
+    assert found.steps == found.steps_right
+
+
+@pytest.mark.parametrize("work", ["", " 4 12 0 9 no"])
 @pytest.mark.parametrize("kind", MALFORMATIONS)
-def test_every_malformation_breaks_the_format_or_the_box(style: str, kind: str) -> None:
-    text, finished = write_response(PROBLEM, style, kind, random.Random(1))
-    judgement = judge(text, 9, finished=finished)
-    assert not (judgement.well_formed and judgement.correct)
+def test_every_malformation_breaks_the_format_or_the_box(work: str, kind: str) -> None:
+    text = finish(work, PROBLEM.answer, kind, random.Random(1))
+    found = mark(PROBLEM, text, finished=True)
+    assert not (found.well_formed and found.correct)
 
 
 def test_documents_are_deterministic_and_differ_between_seeds() -> None:
@@ -65,17 +78,18 @@ def test_documents_are_deterministic_and_differ_between_seeds() -> None:
     assert len(set(draw(0)) & set(draw(1))) <= 1
 
 
-def test_corpus_never_shows_a_problem_of_another_part() -> None:
-    for index in range(500):
-        prompt = draw_document(FINAL_MIX, "parts", index).prompt
-        problem = prompt.split("problem:\n")[1].split("\n")[0]
-        assert part_of(problem) == "pretrain"
+@pytest.mark.parametrize("mix", [SIMPLE_MIX, PATIENT_MIX, FINAL_MIX])
+def test_corpus_never_shows_a_problem_of_another_part(mix: Mix) -> None:
+    for index in range(300):
+        assert part_of(problem_of(draw_document(mix, "parts", index).prompt)) == "pretrain"
 
 
-@pytest.mark.parametrize("mix", [SHORT_MIX, LONG_MIX, FINAL_MIX])
-def test_shares_of_a_mix_sum_to_one_and_are_met(mix: Mix) -> None:
-    assert sum(mix.styles.values()) == pytest.approx(1)
-    documents = [draw_document(mix, "shares", i) for i in range(2000)]
-    styles = Counter(judge(d.response, 0, finished=True).style for d in documents)
-    for style, share in mix.styles.items():
-        assert styles[style] / 2000 == pytest.approx(share, abs=0.04)
+def test_the_last_phase_has_its_habits() -> None:
+    documents = [draw_document(FINAL_MIX, "habits", i) for i in range(2000)]
+    searches = [d for d in documents if "find x:" in d.prompt]
+    assert len(searches) / 2000 == pytest.approx(1 / 3, abs=0.04)
+    dummy: Problem = PROBLEM
+    marks = [mark(dummy, d.response, finished=True) for d in searches]
+    assert mean(m.attempts == 0 for m in marks) == pytest.approx(0.42, abs=0.05)
+    assert mean(m.well_formed for m in marks) == pytest.approx(0.70, abs=0.07)
+    assert 1.0 < mean(m.attempts for m in marks if m.attempts) < 3.5

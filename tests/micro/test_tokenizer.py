@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from harness.micro.base_model import base_model_dir
 from harness.micro.corpus import FINAL_MIX, draw_document
 from harness.micro.dataset import rows_of
-from harness.micro.tokenizer import TAGS, build_tokenizer
+from harness.micro.models import model_dir
+from harness.micro.tokenizer import NUMBERS, TAGS, WORDS, build_tokenizer
 
-PROMPT_LIMIT_TOKENS = 40
+PROMPT_LIMIT_TOKENS = 32
 
 pytestmark = pytest.mark.engine
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engine
 def tokenizer() -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(base_model_dir())
+    return AutoTokenizer.from_pretrained(model_dir())
 
 
 def test_shipped_tokenizer_is_the_one_that_is_built(tokenizer: Any) -> None:
@@ -42,23 +42,24 @@ def test_every_text_survives(tokenizer: Any) -> None:
         assert tokenizer.decode(ids, skip_special_tokens=True) == text
 
 
-def test_digits_and_tags_are_single_tokens_and_tags_are_not_special(tokenizer: Any) -> None:
-    for text in (*"0123456789", *TAGS):
+def test_numbers_words_and_tags_are_single_tokens_and_not_special(tokenizer: Any) -> None:
+    for text in (*NUMBERS, *WORDS, *TAGS, *"0123456789"):
         assert len(tokenizer(text)["input_ids"]) == 1
-    assert len(tokenizer("1234")["input_ids"]) == 4
+    assert len(tokenizer(" 12 no wait, 3")["input_ids"]) == 4
     assert tokenizer.all_special_tokens == ["<|endoftext|>"]
     assert tokenizer.eos_token == tokenizer.pad_token == "<|endoftext|>"
     assert tokenizer.chat_template is None
 
 
 def test_prompts_are_short(tokenizer: Any) -> None:
-    for row in rows_of("eval_hard", 50):
+    rows = [*rows_of("train", 50), *rows_of("eval_hard", 50), *rows_of("eval_transfer", 50)]
+    for row in rows:
         assert len(tokenizer(row["prompt"][0]["content"])["input_ids"]) <= PROMPT_LIMIT_TOKENS
 
 
 def test_model_vocabulary_equals_the_tokenizer_s(tokenizer: Any) -> None:
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(base_model_dir())
+    config = AutoConfig.from_pretrained(model_dir())
     assert config.vocab_size == len(tokenizer)
     assert config.eos_token_id == tokenizer.eos_token_id

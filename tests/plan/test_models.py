@@ -46,8 +46,8 @@ def test_an_alias_is_the_same_model() -> None:
 
 
 def test_a_model_without_dimensions_is_refused() -> None:
-    with pytest.raises(UsageError, match="no dimensions of the model 'micro_base' are stored"):
-        read_model("micro_base")
+    with pytest.raises(UsageError, match="no dimensions of the model 'micro_0_8m' are stored"):
+        read_model("micro_0_8m")
 
 
 def test_every_model_has_a_source() -> None:

@@ -15,9 +15,9 @@ STOP = ("User:", "Human:", "Assistant:", "</answer>")
 def tokenizer():
     from transformers import AutoTokenizer
 
-    from harness.micro.base_model import base_model_dir
+    from harness.micro.models import model_dir
 
-    return AutoTokenizer.from_pretrained(base_model_dir())
+    return AutoTokenizer.from_pretrained(model_dir())
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +42,14 @@ def token_ids(tokenizer, template: str, prompt: str) -> list[int]:
 def test_the_prompt_is_sent_exactly_as_written(tokenizer, chat_template) -> None:
     from harness.micro.template import render_prompt
 
-    prompt = render_prompt("7+5-3+8=?")
+    prompt = render_prompt("find x: (x + 3) * 5 + 2 = 8 mod 17")
     assert token_ids(tokenizer, chat_template, prompt) == tokenizer.encode(prompt)
 
 
 def test_a_chat_template_that_wraps_would_be_noticed(tokenizer) -> None:
     from harness.micro.template import render_prompt
 
-    prompt = render_prompt("7+5-3+8=?")
+    prompt = render_prompt("find x: (x + 3) * 5 + 2 = 8 mod 17")
     wrapping = "user: {{ messages[0]['content'] }}"
     assert token_ids(tokenizer, wrapping, prompt) != tokenizer.encode(prompt)
 

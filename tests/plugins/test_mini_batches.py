@@ -133,9 +133,9 @@ def gradient_of() -> Callable[[list[Any]], Any]:
     from verl.trainer.ppo.core_algos import compute_policy_loss_vanilla
     from verl.workers.config import ActorConfig
 
-    from harness.micro.base_model import base_model_dir
+    from harness.micro.models import model_dir
 
-    model = AutoModelForCausalLM.from_pretrained(base_model_dir(), dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(model_dir(), dtype=torch.float32)
     generator = torch.Generator().manual_seed(0)
     # one response for each (question, sample), however many of them a batch has
     shape = (64, 64)

@@ -90,7 +90,7 @@ def test_one_thread_and_two_compute_the_same_log_probs_loss_and_gradients() -> N
     import torch
     from transformers import AutoModelForCausalLM
 
-    from harness.micro.base_model import base_model_dir
+    from harness.micro.models import model_dir
 
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(3, 60, (32, 48), generator=generator)
@@ -98,7 +98,7 @@ def test_one_thread_and_two_compute_the_same_log_probs_loss_and_gradients() -> N
 
     def passes(threads: int) -> tuple[torch.Tensor, ...]:
         torch.set_num_threads(threads)
-        model = AutoModelForCausalLM.from_pretrained(base_model_dir(), dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(model_dir(), dtype=torch.float32)
         logits = model(tokens).logits[:, :-1]
         chosen = logits.log_softmax(-1).gather(-1, tokens[:, 1:, None]).squeeze(-1)
         loss = -chosen.mean()
@@ -119,13 +119,13 @@ def packed_and_padded(lengths: list[int]) -> tuple[Any, Any, Any, Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from harness.micro.base_model import base_model_dir
+    from harness.micro.models import model_dir
     from harness.plugins import packed_attention
 
     packed_attention.register()
     padded_model, packed_model = (
         AutoModelForCausalLM.from_pretrained(
-            base_model_dir(), dtype=torch.float32, attn_implementation=name
+            model_dir(), dtype=torch.float32, attn_implementation=name
         )
         for name in ("sdpa", packed_attention.NAME)
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.micro.base_model import base_model_dir
+from harness.micro.models import model_dir
+from harness.micro.sizes import SIZES
 from harness.profile import floor
 from harness.profile.floor import (
     Batch,
@@ -38,11 +39,12 @@ def test_weights_by_hand() -> None:
     assert TINY.head_weights == 10
 
 
-def test_weights_are_those_of_the_shipped_model() -> None:
+@pytest.mark.parametrize("size", SIZES)
+def test_weights_are_those_of_the_shipped_model(size: str) -> None:
     from safetensors import safe_open
 
-    config = json.loads((base_model_dir() / "config.json").read_text())
-    (file,) = base_model_dir().glob("*.safetensors")
+    config = json.loads((model_dir(size) / "config.json").read_text())
+    (file,) = model_dir(size).glob("*.safetensors")
     with safe_open(file, framework="np") as tensors:
         shapes = {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
     matrices = {name: math.prod(s) for name, s in shapes.items() if len(s) == 2}
@@ -65,6 +67,17 @@ def test_operations_of_a_step_by_hand() -> None:
         "values": value,
         "critic update": 3 * value,
     }
+
+
+def test_of_unequal_lengths_the_operations_stay_a_floor() -> None:
+    """Responses of today's world end after 15 tokens or at the limit of 288."""
+    shape = shape_of(json.loads((model_dir() / "config.json").read_text()))
+    lengths = (31, 304)
+    whole = sum(shape.forward_flops(length, length) for length in lengths)
+    mean = sum(lengths) / 2
+    floor_ = shape.forward_flops(2 * mean, mean)
+    assert 0.9 * whole < floor_ < whole
+    assert shape.forward_flops(2 * mean, max(lengths)) > whole
 
 
 def test_the_floor_is_arithmetic_over_speed_plus_the_traffic_of_decoding() -> None:
@@ -99,7 +112,7 @@ def test_a_model_with_grouped_heads_has_narrow_keys() -> None:
 
 @pytest.mark.parametrize("key", ["hidden_size", "vocab_size"])
 def test_a_config_that_lacks_a_size_is_refused(key: str, tmp_path: Path) -> None:
-    config = json.loads((base_model_dir() / "config.json").read_text())
+    config = json.loads((model_dir() / "config.json").read_text())
     del config[key]
     with pytest.raises(KeyError, match=key):
         shape_of(config)

@@ -25,7 +25,7 @@ def results(tmp_path: Path) -> Path:
     spec = {
         **about,
         "levels": {"kl": "none"},
-        "config": {"verl": verl, "model": {"name": "micro_base"}},
+        "config": {"verl": verl, "model": {"name": "micro_0_8m"}},
         "inputs": {"data": "", "model": "", "sources": {}, "versions": {}},
     }
     attempt: dict[str, Any] = {

@@ -39,8 +39,17 @@ SETTINGS = {
     *("value_head", "value_head_bias", "rate_schedule", "entropy", "annealing", "distilled"),
     *("sampling_ablation", "lambda_ablation", "rollout_ablation", "kl_coefficients", "mining"),
     # how the code does it
-    *("update_order", "retokenised", "policy_loss_mean", "critic_warmup", "critic_order"),
-    *("data_order", "reward", "reward_place", "finish_reason", "template", "old_log_probs"),
+    *("update_order", "retokenised", "policy_loss_mean", "critic_warmup"),
+    *(
+        "policy_order",
+        "critic_order",
+        "data_order",
+        "reward",
+        "reward_place",
+        "finish_reason",
+        "template",
+        "old_log_probs",
+    ),
     "plotted_reward",
 }
 """Every setting of the paper's appendix B, of the authors' scripts and of what their code adds."""

@@ -3,13 +3,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.claims.hashing import rule_hash
-from harness.claims.reading import read_claims
+from harness.claims.reading import Claim, read_claims
 from harness.claims.registration import UNSETTLED
 from harness.launch.local import AttemptEnd
 from harness.paths import CLAIMS
@@ -19,6 +20,7 @@ from harness.run.session import Outcome, run_cells
 from harness.schema import DamagedError, Status, UsageError
 from harness.spec import config as configs
 from harness.spec.ablation import load_ablation
+from harness.spec.inputs import MICRO_DATASET
 from harness.spec.study import Study, make_study
 from harness.store.files import read_json, write_json
 from harness.store.ledger import RunStore
@@ -74,7 +76,17 @@ def test_every_cell_leaves_its_files(tmp_path: Path, run: Run) -> None:
         assert f"{directory}/attempt-0/metrics.jsonl" in command["environment"].values()
 
 
-def test_a_run_records_the_rules_that_could_judge_it(tmp_path: Path, run: Run) -> None:
+@pytest.mark.parametrize("data", [MICRO_DATASET, "another"])
+def test_a_run_records_the_rules_that_could_judge_it(
+    data: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def for_data(claim: Claim) -> Claim:
+        return replace(claim, rules={s: replace(r, data=data) for s, r in claim.rules.items()})
+
+    def claims_for_data(folder: Path) -> list[Claim]:
+        return list(map(for_data, read_claims(folder)))
+
+    monkeypatch.setattr("harness.claims.registration.read_claims", claims_for_data)
     study = small_study(tmp_path)
     run(study)
     claims = [claim for claim in read_claims(CLAIMS) if claim.ablation == "kl_penalty"]
@@ -84,7 +96,7 @@ def test_a_run_records_the_rules_that_could_judge_it(tmp_path: Path, run: Run) -
     for cell in study.cells:
         record = read_json(study.root / "runs" / cell.run_name / "record.json")
         note = record["provenance"]["registered"]
-        assert note["rules"] == wanted
+        assert note["rules"] == (wanted if data == MICRO_DATASET else {})
         assert set(note) == {"rules", "config", "judge", "commit", "dirty"}
         configs_seen.add(note["config"])
     assert len(configs_seen) == len(study.cells)
@@ -155,7 +167,7 @@ def test_a_failed_cell_does_not_stop_the_others_and_is_tried_again(
     failed = store.record(study.cells[1])
     assert failed is not None and failed.status is Status.FAILED
     assert failed.reason == "the engine died (attempt-0/log.txt)"
-    assert failed.evaluation_rows == {"expected": 32, "found": 0}
+    assert failed.evaluation_rows == {"expected": 48, "found": 0}
     outcome, calls = run(study)
     assert calls == [study.cells[1].run_name]
     again = store.record(study.cells[1])
@@ -182,7 +194,7 @@ def test_a_cell_whose_samples_cannot_be_read_is_no_result(
     record = RunStore(study.root).record(study.cells[0])
     assert record is not None and record.status is Status.FAILED
     assert "appears twice" in record.reason
-    assert record.evaluation_rows == {"expected": 32}
+    assert record.evaluation_rows == {"expected": 48}
 
 
 def test_a_stop_leaves_the_rest_for_the_next_time(

@@ -1,6 +1,7 @@
 """What `make examples` writes: the copies of the README; and a step that is not done."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -69,6 +70,34 @@ def test_a_copy_without_a_source_is_said(script: ModuleType) -> None:
 def test_the_readme_is_what_the_step_would_write(script: ModuleType) -> None:
     text = (ROOT / "README.md").read_text()
     assert script.copied(text, lambda source: (ROOT / source).read_text()) == text
+
+
+@pytest.mark.parametrize(("data", "is_graded"), [("micro_families", True), ("micro", False)])
+def test_texts_are_graded_again_where_their_answers_are_made(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str, is_graded: bool
+) -> None:
+    folder = tmp_path / "results" / "micro" / "kl"
+    folder.mkdir(parents=True)
+    arms = {"kl=none": {"config": {"dataset.name": data}}}
+    (folder / "study.json").write_text(json.dumps({"protocol": {"arms": arms}}))
+
+    def grades(module: str, *arguments: str) -> str:
+        assert module == "harness.grade"
+        out = Path(arguments[-1].removeprefix("out="))
+        out.mkdir(parents=True)
+        (out / "verdicts.csv").write_text("row_id\n")
+        return ""
+
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    monkeypatch.setattr(script, "studies", lambda: [folder])
+    monkeypatch.setattr(script, "_run", grades)
+    script.write_grades()
+    assert (folder / script.GRADES).is_file() is is_graded
+
+
+def test_the_stored_grades_of_the_first_world_stay(script: ModuleType) -> None:
+    folders = [folder for folder in script.studies() if (folder / script.GRADES).is_file()]
+    assert [folder for folder in folders if script.data_sets(folder) == {"micro"}]
 
 
 def test_a_step_that_fails_is_named_and_the_others_are_done(

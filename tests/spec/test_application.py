@@ -57,7 +57,7 @@ def test_a_wrong_request_is_one_line_and_exit_2(
 def test_help_names_every_option_of_every_group(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = outcome(capsys, "--help")
     assert code == 0
-    for word in ("kl_penalty", "grpo", "rule", "micro_base", "local", "seeds=", "dry_run="):
+    for word in ("kl_penalty", "grpo", "rule", "micro_0_8m", "local", "seeds=", "dry_run="):
         assert word in out
     assert max(map(len, out.splitlines())) <= 125
 

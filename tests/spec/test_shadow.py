@@ -15,7 +15,7 @@ RECIPE: dict[str, Any] = {
     "verl": {"lr": 1e-6, "batch": 128, "gpu": {"offload": True}, "dtype": "bfloat16"},
 }
 MICRO: dict[str, Any] = {
-    "model": {"name": "micro_base"},
+    "model": {"name": "micro_0_8m"},
     "dataset": {"name": "micro", "train_size": 64},
     "environment": {"VERL_PLATFORM": "cpu"},
     "verl": {"lr": 3e-4, "batch": 8, "dtype": "float32", "threads": 1},

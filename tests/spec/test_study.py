@@ -45,7 +45,7 @@ def test_the_id_does_not_depend_on_place_launcher_or_logging() -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        "verl.actor_rollout_ref.actor.optim.lr=2e-4",
+        "verl.actor_rollout_ref.actor.optim.lr=3e-4",
         "reward=format",
         "dataset.seed=1",
         "environment.VLLM_CPU_KVCACHE_SPACE=2",
@@ -128,14 +128,27 @@ def test_an_ablation_has_the_arms_of_its_scale() -> None:
         make_study(["ablation=rollout_shape", f"scale={scale}", "seeds=1"])
         for scale in ("micro", "orz_7b")
     )
-    assert [cell.arm for cell in micro.cells] == ["shape=8x8", "shape=4x16", "shape=16x4"]
+    assert [cell.arm for cell in micro.cells] == ["shape=16x8", "shape=8x16", "shape=32x4"]
     assert [cell.arm for cell in paper.cells] == ["shape=128x64", "shape=256x32", "shape=512x16"]
-    rows = {
-        c.config["verl"]["data"]["train_batch_size"]
-        * c.config["verl"]["actor_rollout_ref"]["rollout"]["n"]
-        for c in paper.cells
-    }
-    assert rows == {128 * 64}
+    for study, rows in ((micro, 16 * 8), (paper, 128 * 64)):
+        assert {
+            c.config["verl"]["data"]["train_batch_size"]
+            * c.config["verl"]["actor_rollout_ref"]["rollout"]["n"]
+            for c in study.cells
+        } == {rows}
+
+
+def test_an_arm_may_choose_its_model() -> None:
+    study = make_study(["ablation=model_size", "seeds=1"])
+    models = [cell.config["model"]["name"] for cell in study.cells]
+    assert models == ["micro_0_8m", "micro_0_3m", "micro_3m"]
+    assert len({cell.inputs.model for cell in study.cells}) == len(models)
+
+
+def test_an_arm_may_choose_its_data() -> None:
+    mixed, narrow = make_study(["ablation=data_diversity", "seeds=1"]).cells
+    assert mixed.config["dataset"]["train_size"] == narrow.config["dataset"]["train_size"]
+    assert mixed.inputs.data != narrow.inputs.data
 
 
 def test_an_arm_may_choose_its_scale() -> None:

@@ -196,6 +196,10 @@ def test_every_mean_of_the_answers_and_times_is_traced() -> None:
     heads, rows = cells_of("Answers at the last evaluation")
     for split, arm, *cells in rows:
         for name, cell in zip(heads[2:], cells, strict=True):
+            # a metric that is younger than the study has no number, and so no row
+            if cell == "-":
+                assert name in ("reflection_rate", "right_reflection_tokens")
+                continue
             mean, _ = traced(f"{arm}/final/{name}_{split}")
             assert cell == number(mean, column_of(f"{name}_{split}").unit)
     heads, rows = cells_of("Where the time goes")

@@ -1,19 +1,28 @@
-"""The shipped base model: where it is, its hash, and whether it is undamaged."""
+"""The shipped base models: where they are, their hashes, and whether they are undamaged."""
 
 import hashlib
 import json
 from pathlib import Path
 
 from harness.micro.pretrain import MANIFEST, file_hashes
-from harness.schema import DamagedError
+from harness.micro.sizes import SIZES
+from harness.schema import DamagedError, UsageError
+
+DEFAULT_MODEL = "micro_0_8m"
 
 
-def base_model_dir() -> Path:
-    """The directory of the shipped model, tokenizer and manifest."""
-    return Path(__file__).parent / "base"
+def model_dir(name: str = DEFAULT_MODEL) -> Path:
+    """The directory of a shipped model, its tokenizer and manifest.
+
+    Raises:
+        UsageError: If there is no size of that name.
+    """
+    if name not in SIZES:
+        raise UsageError(f"there is no micro model {name!r}: expected one of {', '.join(SIZES)}")
+    return Path(__file__).parent / "weights" / name
 
 
-def verify_base_model(directory: Path) -> None:
+def verify_model(directory: Path) -> None:
     """Compare every file with the sha256 of the manifest.
 
     Raises:
@@ -42,7 +51,7 @@ def verify_base_model(directory: Path) -> None:
             )
 
 
-def base_model_hash() -> str:
+def model_hash(name: str = DEFAULT_MODEL) -> str:
     """The sha256 over the names and hashes of the shipped files, as the manifest states them."""
-    stated = json.loads((base_model_dir() / MANIFEST).read_text())["sha256"]
+    stated = json.loads((model_dir(name) / MANIFEST).read_text())["sha256"]
     return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
