@@ -68,8 +68,9 @@ def page(parts: list[dict[str, Any]], steps: str) -> str:
     return paragraphs(
         "# The cell, naive and final",
         f"Cells of {steps} steps of `kl=none`, seed 1, with an evaluation before and after, one"
-        " after another on an idle machine; naive is the cell with the switches of `micro/kl_penalty@v1`."
-        " Written by `make bench-cell`; every run is in the `cell*.json` beside this page.",
+        " after another on an idle machine; naive is the cell with the switches of"
+        " `micro/kl_penalty@v1`. Written by `make bench-cell`; every run is in the `cell*.json`"
+        " beside this page.",
         ratio_table(runs),
         "## The final cell without one step, as a ratio to the final cell" if removal else "",
         removal,

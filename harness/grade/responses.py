@@ -14,7 +14,13 @@ from harness.metrics.streams import GENERATIONS, read_lines
 from harness.metrics.tables import read_parquet
 from harness.micro.dataset import SOURCES, rows_of
 from harness.schema import DamagedError, UsageError
-from harness.store.data_names import FIRST_WORLD, PRESENT_WORLD, WORLDS, study_world
+from harness.store.data_names import (
+    FIRST_WORLD,
+    PRESENT_WORLD,
+    STUDY_FILE,
+    WORLDS,
+    study_world,
+)
 from harness.store.files import read_json
 
 COLUMNS = (
@@ -25,9 +31,6 @@ COLUMNS = (
 
 MICRO_QUESTIONS = 256
 """Held-out questions of the micro-world that are looked through, per split; any run has fewer."""
-
-STUDY = "study.json"
-"""Lies beside a study's table of samples and says what the study was trained on."""
 
 CUT = "…"
 """Ends a text of the samples table that is longer than `TEXT_LIMIT`."""
@@ -88,7 +91,7 @@ def _remedy(path: Path, references: str) -> str:
     if references != "micro":
         return f"give references=micro, or {own}"
     asked = f"references=micro answers the held-out questions of {WORLDS[PRESENT_WORLD]}"
-    study = path.parent / STUDY
+    study = path.parent / STUDY_FILE
     world = study_world(read_json(study)["protocol"]) if study.is_file() else ""
     if world == WORLDS[FIRST_WORLD]:
         return f"{asked}, and {study} is of {world}, whose questions are no longer made; give {own}"
