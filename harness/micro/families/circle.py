@@ -5,6 +5,9 @@ nothing about where the solution lies.
 """
 
 import random
+from collections.abc import Callable, Iterator
+
+from harness.micro.families.problem import Attempt
 
 MODULUS = 17
 Operation = tuple[str, int]
@@ -59,3 +62,24 @@ def packed(operations: tuple[Operation, ...]) -> tuple[int, ...]:
 def unpacked(numbers: tuple[int, ...]) -> tuple[Operation, ...]:
     """The operations of `packed` numbers."""
     return tuple(("*", number) if number > 0 else ("+", -number) for number in numbers)
+
+
+def trials(
+    numbers_of: Callable[[int], tuple[int, ...]],
+    solves: Callable[[tuple[int, ...]], bool],
+    rng: random.Random,
+) -> Iterator[Attempt]:
+    """Yield trials of x, x + 1, ... from a random start, until one solves the problem.
+
+    Args:
+        numbers_of: what is written of a trial of x.
+        solves: whether the numbers of a trial are those of the solution.
+        rng: draws the start.
+    """
+    start = rng.randrange(MODULUS)
+    for step in range(MODULUS):
+        numbers = numbers_of((start + step) % MODULUS)
+        is_last = solves(numbers)
+        yield Attempt("".join(f" {number}" for number in numbers), is_last)
+        if is_last:
+            return

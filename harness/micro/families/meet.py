@@ -13,6 +13,7 @@ from harness.micro.families.circle import (
     apply,
     draw_operations,
     packed,
+    trials,
     unpacked,
     values_of,
     written,
@@ -43,13 +44,7 @@ class Meet:
     def attempts(self, problem: Problem, rng: random.Random) -> Iterator[Attempt]:
         """Yield trials of x, x + 1, ... from a random start."""
         left, right = _sides(problem)
-        start = rng.randrange(MODULUS)
-        for step in range(MODULUS):
-            numbers = _numbers(left, right, (start + step) % MODULUS)
-            solves = _solves(numbers, problem.level)
-            yield Attempt("".join(f" {number}" for number in numbers), solves)
-            if solves:
-                return
+        return trials(lambda x: _numbers(left, right, x), lambda n: _solves(n, problem.level), rng)
 
     def guess(self, problem: Problem, rng: random.Random) -> int:
         """Any x."""

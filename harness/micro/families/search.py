@@ -12,6 +12,7 @@ from harness.micro.families.circle import (
     apply,
     draw_operations,
     packed,
+    trials,
     unpacked,
     values_of,
     written,
@@ -36,16 +37,10 @@ class Search:
 
     def attempts(self, problem: Problem, rng: random.Random) -> Iterator[Attempt]:
         """Yield trials of x, x + 1, ... from a random start."""
-        *numbers, target = problem.data
-        operations = unpacked(tuple(numbers))
-        start = rng.randrange(MODULUS)
-        for step in range(MODULUS):
-            x = (start + step) % MODULUS
-            values = values_of(operations, x)
-            solves = values[-1] == target
-            yield Attempt("".join(f" {value}" for value in (x, *values)), solves)
-            if solves:
-                return
+        operations = unpacked(problem.data[:-1])
+        return trials(
+            lambda x: (x, *values_of(operations, x)), lambda n: self.solves(problem, n), rng
+        )
 
     def guess(self, problem: Problem, rng: random.Random) -> int:
         """Any x."""
