@@ -25,5 +25,5 @@ class Size(NamedTuple):
 SIZES = {
     "micro_0_3m": Size(96, 3, 3, 3, 288, 3e-3, 2800),
     "micro_0_8m": Size(128, 4, 4, 2, 384, 3e-3, 2800),
-    "micro_3m": Size(256, 4, 8, 4, 768, 1.5e-3, 900),
+    "micro_3m": Size(256, 4, 8, 4, 768, 1.5e-3, 2000),
 }
