@@ -39,7 +39,7 @@ setup: ## make .venv with everything in it (1-4 minutes once, then a second; PYT
 	@"$(PYTHON)" scripts/setup_env.py $(SETUP)
 
 run: setup ## the main job: three real cells of the KL ablation, table, figures (QUICK=1: 3 steps, 8 questions; SEEDS= STEPS= RESULTS=)
-	@$(PY) -m harness.run ablation=kl_penalty scale=$(SCALE) seeds=$(or $(SEEDS),1) $(PASSED)
+	@$(PY) -m harness.run ablation=kl_penalty scale=$(SCALE) $(if $(filter micro,$(SCALE)),'levels=[none,reward,reward_0.5]') seeds=$(or $(SEEDS),1) $(PASSED)
 
 study: setup ## a full study, resumable (ABLATION=kl_penalty SCALE=micro SEEDS= STEPS= RESULTS=)
 	@$(PY) -m harness.run ablation=$(ABLATION) scale=$(SCALE) $(if $(SEEDS),seeds=$(SEEDS)) $(PASSED)

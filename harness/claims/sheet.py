@@ -141,8 +141,6 @@ def _decided_by(
         if not verdict.next_look:
             return "", f"nothing: {DESIGN.seeds[-1]} seeds are the last look"
         command += f" seeds={_next_seeds(verdict)}"
-    elif verdict.word is Word.NOT_RUN and claim.rules:
-        command += f" seeds={DESIGN.seeds[0]}" if at == "micro" else ""
     lacking = []
     rule = claim.rules.get(at)
     if rule and at in scales and not rule.is_for(data_of_scale(at)):

@@ -28,7 +28,7 @@ from harness.schema import SCHEMA_VERSION, content_hash
 from harness.store.contents import SCORE_KINDS
 
 ABLATION, SCALE, CLAIM = "kl_penalty", "micro", "f07c"
-DATA = "micro"
+DATA = "micro_families"
 """The data set that the rule is for."""
 ARMS = ("kl=none", "kl=loss", "kl=reward")
 NO_SCORES = pd.DataFrame(columns=list(SCORE_KINDS)).astype(

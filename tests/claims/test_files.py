@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.claims.judging import DESIGN
 from harness.claims.page import page
 from harness.claims.reading import read_claim, read_claims
 from harness.metrics.columns import column_of
@@ -14,7 +15,7 @@ from harness.references.paper import read_paper
 from harness.schema import UsageError
 from harness.spec.ablation import load_ablation, read_ablation
 from harness.spec.choices import ablation_files, group_choices
-from harness.spec.matrix import arm_name, arms_of
+from harness.spec.matrix import arm_name, arms_of, select_seeds
 from harness.store.data_names import FIRST_WORLD
 from harness.typed import read_yaml
 
@@ -38,6 +39,7 @@ def test_a_rule_speaks_of_arms_and_metrics_that_exist(claim: Any) -> None:
         ablation = read_ablation(claim.ablation, load_ablation(claim.ablation), scale)
         arms = {arm_name(arm.levels) for arm in arms_of(ablation)}
         assert set(rule.arms) <= arms, scale
+        assert {arm for part in rule.control for arm in part.quantity.arms} <= arms, scale
         assert all(column_of(metric) for metric in rule.metrics)
 
 
@@ -56,6 +58,15 @@ def test_every_scale_at_which_a_claim_makes_sense_has_a_rule_or_says_why_not() -
 def test_a_claim_that_micro_can_decide_has_its_ablation() -> None:
     lacking = {c.ablation for c in ALL if "micro" in c.rules} - set(ablation_files())
     assert not lacking
+
+
+@pytest.mark.parametrize("claim", [c for c in ALL if "micro" in c.rules], ids=lambda c: c.id)
+def test_a_whole_micro_study_reaches_the_first_look(claim: Any) -> None:
+    ablation = read_ablation(claim.ablation, load_ablation(claim.ablation), "micro")
+    rule = claim.rules["micro"]
+    seeds = select_seeds(None, ablation.seeds)
+    assert len(set(seeds) - set(rule.exploratory_seeds)) >= DESIGN.seeds[0]
+    assert ablation.steps >= rule.steps
 
 
 def test_a_claim_about_arms_that_there_are_not_is_found() -> None:
