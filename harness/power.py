@@ -9,7 +9,7 @@ a new one: seeds, questions, samples, and the cheapest mixture in cell-hours (ho
     python -m harness.power effect=0.05 split=eval_hard power=0.9 seed_hours=12 sample_hours=0.0002
 
   effect        difference to find (or margin to show), a fraction: 0.05 is five points
-  baseline      a stored study of at least two arms and two seeds (micro/kl_penalty)
+  baseline      a stored study of at least two arms and two seeds (micro/noise)
   split         one evaluation set (all)
   kind          difference or equivalence
   questions     fixed: a claim about these questions; sampled: about all of their kind
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from harness.store.bundle import Bundle
 
 DEFAULTS = {
-    "baseline": "micro/kl_penalty",
+    "baseline": "micro/noise",
     "split": "",
     "kind": "difference",
     "questions": "fixed",
