@@ -90,15 +90,15 @@ def _power(argv: Sequence[str]) -> int:
         for other in others:
             arms = [scores_of(bundle, arm, split) for arm in (other, control)]
             print(f"\n{other} minus {control}, {split}")
-            print(folded(_described(arms, goal, costs)))
+            print(folded(_described(arms, goal, costs, is_aligned=bundle.is_aligned)))
     return ExitCode.OK
 
 
-def _described(arms: Sequence[np.ndarray], goal: Goal, costs: Costs) -> str:
+def _described(arms: Sequence[np.ndarray], goal: Goal, costs: Costs, *, is_aligned: bool) -> str:
     from harness.stats.variance import split_difference
 
     try:
-        return describe(split_difference(*arms), goal, costs)
+        return describe(split_difference(*arms, is_aligned=is_aligned), goal, costs)
     except ValueError as error:
         return f"  no plan can be made: {error}"
 

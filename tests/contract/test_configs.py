@@ -110,6 +110,9 @@ def test_every_choice_of_every_group_composes(group: str, name: str, tmp_path: P
     # a place without results: finished cells of this checkout would have no cost
     study = make_study([*asked, f"results_dir={tmp_path}"])
     assert study.cells
+    # arms share the seed of each sample: `Bundle.is_aligned`
+    rollout = study.cells[0].config["verl"]["actor_rollout_ref"]["rollout"]
+    assert rollout["agent"]["default_agent_loop"] == "paired"
     watchdog_limits(study)
     assert "about" in cost_line(study)
 
