@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.report import __main__ as report
 from harness.run import session as execution
 from harness.run.__main__ import run
 from harness.spec import config as configs
@@ -43,6 +44,21 @@ def test_a_run_goes_from_the_config_to_the_report_and_not_again(
     assert run(words(tmp_path)) == 0
     assert "all 3 cells are done: nothing is launched" in capsys.readouterr().out
     assert len(calls) == 3
+
+
+def test_the_report_made_again_has_the_arms_of_the_scale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that the file has at this scale alone."""
+    monkeypatch.setattr(execution, "run_attempt", fake_engine())
+    run(words(tmp_path))
+    (partial,) = (tmp_path / "micro" / "kl_penalty" / "partial").iterdir()
+    before = (partial / "REPORT.md").read_text()
+    assert "kl=reward_0.5 " in before
+    assert "describes (5 seeds, 40 steps)" in before
+    again = ["ablation=kl_penalty", f"results_dir={tmp_path}", f"partial={partial.name}"]
+    assert report.main(again) == 0
+    assert (partial / "REPORT.md").read_text() == before
 
 
 def test_some_failed_cells_are_exit_20_and_rows_of_the_report(
