@@ -146,12 +146,13 @@ def test_a_scale_changes_neither_algorithm_nor_reward() -> None:
         assert "custom_reward_function" not in verl.get("reward", {})
 
 
-def test_the_file_that_collapses_two_arms_is_refused() -> None:
+@pytest.mark.parametrize("scale", ["micro", "orz_7b"])
+def test_the_file_that_collapses_two_arms_is_refused(scale: str) -> None:
     document = load_ablation("kl_penalty")
-    levels = document["factors"]["kl"]
+    levels = (document["at"].get(scale) or document)["factors"]["kl"]
     levels["loss"] = levels["none"]
     ablation = read_ablation("kl_penalty", document)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.spec.study.load_ablation", lambda name: ablation.document)
         with pytest.raises(UsageError, match="same work"):
-            make_study(["ablation=kl_penalty"])
+            make_study(["ablation=kl_penalty", f"scale={scale}"])
