@@ -24,7 +24,7 @@ from harness.schema import HarnessError
 from harness.spec.ablation import load_ablation
 from harness.spec.choices import ablation_files, group_choices
 from harness.store.bundle import Bundle, find_bundle, read_bundle, versions
-from harness.store.data_names import control_data
+from harness.store.data_names import WORLDS, control_data
 
 PUBLISHED, BOTH = "paper", "both"
 
@@ -50,6 +50,11 @@ class Study:
     started: Mapping[str, str]
     data: str
     bundle: Bundle | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name, and the micro-world that it ran in, if it did in one."""
+        return f"{self.name} in {WORLDS[self.data]}" if self.data in WORLDS else self.name
 
     @property
     def rows(self) -> Rows:
