@@ -187,7 +187,9 @@ def draw_rows(rows: Sequence[Row], caption: str, widths: Widths | None = None) -
     top = _TOP if caption else MARGIN
     with house_style():
         figure = new_figure(width, top + high + caption_height(text))
-        write_text(figure, MARGIN, 0.1, _title(rows) if caption else "", fontsize=11, fontweight="bold")
+        write_text(
+            figure, MARGIN, 0.1, _title(rows) if caption else "", fontsize=11, fontweight="bold"
+        )
         for unit, group in groups.items():
             if not group:
                 continue
