@@ -27,6 +27,7 @@ class Quantity:
 
     Attributes:
         label: which model or benchmark.
+        kind: how it is computed, a word of quantities.yaml.
         part: number of the rule's part that it stands beside.
         value: in `unit`.
         unit: "fraction" or "ratio".
@@ -34,15 +35,27 @@ class Quantity:
     """
 
     label: str
+    kind: str
     part: int
     value: float
     unit: str
     references: tuple[str, ...]
 
 
-def quantities(claim: str, paper: Paper) -> list[Quantity]:
-    """Return the published numbers of a claim; none where the paper states none."""
-    return [_quantity(claim, raw, paper) for raw in _read().get(claim, ())]
+def quantities(claim: str, paper: Paper, scale: str) -> list[Quantity]:
+    """Return the published numbers of a claim; none where the paper states none.
+
+    Args:
+        claim: its id.
+        paper: published tables and curves.
+        scale: of the rule that they stand beside.
+    """
+    entries = _read().get(claim, ())
+    own = [raw for raw in entries if raw.get("scale") == scale]
+    return [
+        _quantity(claim, raw, paper)
+        for raw in own or [raw for raw in entries if "scale" not in raw]
+    ]
 
 
 @cache
@@ -65,6 +78,7 @@ def _quantity(claim: str, raw: Mapping[str, Any], paper: Paper) -> Quantity:
         value = _of_curves(kind, raw, [paper.curves[name] for name in names])
     return Quantity(
         label=raw["label"],
+        kind=kind,
         part=int(raw.get("part", 0)),
         value=value,
         unit="ratio" if kind in RATIOS else "fraction",

@@ -31,7 +31,7 @@ from harness.store.bundle import (
     shares_sampling_seeds,
     versions,
 )
-from harness.store.data_names import STUDY_FILE, control_data
+from harness.store.data_names import STUDY_FILE, WORLDS, control_data
 
 PUBLISHED, BOTH = "paper", "both"
 
@@ -60,6 +60,11 @@ class Study:
     data: str
     is_aligned: bool
     bundle: Bundle | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name, and the micro-world that it ran in, if it did in one."""
+        return f"{self.name} in {WORLDS[self.data]}" if self.data in WORLDS else self.name
 
     @property
     def rows(self) -> Rows:

@@ -20,6 +20,9 @@ UNITS = {
 }
 """Unit -> title of its axis, in the order in which axes stand."""
 
+NONE_OURS = "No claim has numbers of ours: no rule judges a stored run"
+"""What is missing where nothing was judged."""
+
 _STEPS = ("stable_steps", "first_step", "change_point")
 _RATIO_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 _ROOM = 0.06

@@ -13,7 +13,7 @@ from paper.drawing import draw
 from paper.inputs import Inputs
 from paper.layout import read_figures
 from paper.own.agreement import Widths, draw_rows, rows_of
-from paper.preprint_values import find_study
+from paper.preprint_values import STUDY, find_study
 from paper.published import blocks_of
 from paper.style import HOUSE
 
@@ -50,7 +50,8 @@ def _of_paper(name: str, inputs: Inputs, ours: tuple[str, ...]) -> Figure:
 def _agreement(inputs: Inputs) -> Figure:
     scale = find_study(inputs).scale
     rows = [row for line in inputs.sheets[scale] for row in rows_of(line, scale, inputs)]
-    return draw_rows([row for row in rows if row.estimate], "", WIDTHS)
+    shown = [row for row in rows if row.estimate or (row.part and row.line.claim.ablation == STUDY)]
+    return draw_rows(shown, "", WIDTHS)
 
 
 FIGURES: Mapping[str, Callable[[Inputs], Figure]] = {

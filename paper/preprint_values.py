@@ -15,12 +15,13 @@ from harness.metrics.columns import column_of
 from harness.metrics.finals import final_values
 from harness.paths import BASELINES, ROOT
 from harness.report.deviations import STATUSES, read_settings
-from harness.schema import UsageError
+from harness.schema import DamagedError, UsageError
 from harness.spec.choices import ablation_files
 from harness.store.bundle import Bundle, find_bundle, read_bundle
+from harness.store.data_names import FIRST_WORLD, WORLDS
 from harness.text import duration, number, spread
 from paper.inputs import Inputs, Study
-from paper.preprint_verdicts import claim_words, listed, sheet_words
+from paper.preprint_verdicts import listed, sheet_words
 from paper.tabulate import read_tables
 
 STUDY = "kl_penalty"
@@ -30,7 +31,7 @@ EXAMPLE_CLAIM = "f12"
 """The claim whose rule the text quotes: it has two parts."""
 
 BASE_MODEL = Path(__file__).parent / "first_world.json"
-"""Manifest of the base model of the stored study: that of the micro-world before 2026-11-27."""
+"""Manifest of the base model of the first micro-world, in which the stored study ran."""
 
 CITATION = ROOT / "CITATION.cff"
 PUBLISHED = ("table2", "table3", "table4")
@@ -48,16 +49,19 @@ def read_values(inputs: Inputs, study: Study, baselines: Path = BASELINES) -> di
         baselines: directory of the stored baselines, which hold the settings of the runs.
 
     Raises:
-        HarnessError: a baseline or a file is missing or damaged.
+        HarnessError: a baseline or a file is missing or damaged, or the study is not what the text
+            says of it.
     """
-    stored = _stored(study, baselines)
     lines = inputs.sheets[study.scale]
+    _check_text_is_true(study, lines)
+    stored = _stored(study, baselines)
     return {
         **sheet_words(lines, study.scale),
         **_of_references(inputs),
         **_of_runs(study),
         **_of_settings(stored),
-        **_of_outcome(study, {line.claim.id: line for line in lines}),
+        **_of_control(study),
+        "example_rule": _example_rule(lines, study.scale),
         **_of_base_model(),
         **_of_recipes(inputs),
         "authors": _authors(),
@@ -78,6 +82,18 @@ def find_study(inputs: Inputs) -> Study:
         f"the preprint needs the results of {STUDY} and none are there: give results_dir=<folder>"
         f" or run make study ABLATION={STUDY}"
     )
+
+
+def _check_text_is_true(study: Study, lines: Sequence[Line]) -> None:
+    """Refuse a study that the words of the template are not about."""
+    is_judged = any(line.place == study.name for line in lines)
+    if study.data != FIRST_WORLD or is_judged:
+        found = f"is on {study.data or 'one that it does not name'}"
+        raise DamagedError(
+            f"the text of the preprint is about a study on the data set {FIRST_WORLD} that no rule"
+            f" judges, and {study.name} {found}{' and is judged' if is_judged else ''}: write"
+            " paper/preprint.typ again"
+        )
 
 
 def percent(share: float) -> str:
@@ -123,6 +139,8 @@ def _of_runs(study: Study) -> dict[str, str]:
     per_question = samples["sample"].nunique()
     return {
         "study": study.name,
+        "world": WORLDS[study.data],
+        "data": study.data,
         "run_count": str(len(done)),
         "arm_count": str(len(study.arms)),
         "arms": listed(study.arms),
@@ -177,17 +195,19 @@ def _largest(configs: Sequence[Mapping[str, Any]], key: str) -> str:
     return f"{max(config[key] for config in configs):g}"
 
 
-def _of_outcome(study: Study, lines: Mapping[str, Line]) -> dict[str, str]:
-    """Return start and end of the control, and verdict and numbers of each claim with a rule."""
+def _of_control(study: Study) -> dict[str, str]:
+    """Return start and end of the control."""
     found: dict[str, str] = {}
     for metric in METRICS:
         start, end = arm_ends(study, study.arms[0], metric)
         found |= {f"{metric}_start": start, f"{metric}_end": end}
-    example = lines[EXAMPLE_CLAIM].claim.rules.get(study.scale)
-    parts = [part.text() for part in example.parts] if example else []
-    found["example_rule"] = ", and ".join(parts)
-    mine = [line for line in lines.values() if line.claim.ablation == STUDY]
-    return found | dict(pair for line in mine for pair in claim_words(line, study.scale).items())
+    return found
+
+
+def _example_rule(lines: Sequence[Line], scale: str) -> str:
+    (claim,) = (line.claim for line in lines if line.claim.id == EXAMPLE_CLAIM)
+    rule = claim.rules.get(scale)
+    return ", and ".join(part.text() for part in rule.parts) if rule else ""
 
 
 def arm_ends(study: Study, arm: str, metric: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What the verdicts are worth, in the plain sentences of the preprint."""
+"""What verdicts there are and what they are worth, in the plain sentences of the preprint."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 from harness.claims.deciding import Word
 from harness.claims.judging import DESIGN
-from harness.claims.layout import counts, is_evidence, ours_text, reach, verdict_text
+from harness.claims.layout import counts, is_evidence, reach, verdict_text
 from harness.claims.sheet import Line
-from paper.parts import level_text
+from paper.parts import NONE_OURS
 from paper.series import INTERVAL
 
 _SAID = (Word.REPRODUCED, Word.CONTRADICTED)
+_DOTS = (
+    "Dots and lines: ours, mean over seeds with the t interval that decides, at the level beside"
+    " it; a hollow dot is not confirmatory."
+)
 
 
 def listed(words: Sequence[object]) -> str:
@@ -22,41 +26,47 @@ def listed(words: Sequence[object]) -> str:
 
 def sheet_words(lines: Sequence[Line], scale: str) -> dict[str, str]:
     """Return placeholder -> text of the whole sheet; "" where there is no value."""
-    measured = [line for line in lines if line.verdict.estimates]
-    seeds = [len(line.verdict.seeds) for line in measured]
+    rules = [line.claim.rules[scale] for line in lines if scale in line.claim.rules]
     return {
         "claim_count": str(len(lines)),
         "finding_count": str(len({line.claim.finding for line in lines})),
-        "measured_count": str(len(measured)),
         "not_run_count": str(sum(line.verdict.word is Word.NOT_RUN for line in lines)),
         "primary_count": str(len(_of_role(lines, "primary"))),
         "claim_summary": counts(lines).partition(": ")[2],
-        "fewest_seeds": str(min(seeds)) if seeds else "",
         "reach": reach(scale),
-        "level": level_text([item for line in measured for item in line.verdict.estimates]),
         "look_seeds": listed(DESIGN.seeds),
         "error_rate": f"{100 * DESIGN.alpha:g} %",
         "interval_note": INTERVAL,
-        "rule_seeds_note": _rule_seeds(measured, scale),
-        "evidence_note": evidence_note(lines),
-        "smoke_note": smoke_note(lines),
-        "secondary_note": secondary_note(measured),
-        "standing_note": standing_note(measured),
-        "untestable_note": untestable_note(lines, scale),
+        "rule_data": listed(sorted({rule.data for rule in rules})),
+        "rule_seeds": listed(sorted({seed for rule in rules for seed in rule.exploratory_seeds})),
+        "outcome_note": outcome_note(lines),
+        "verdict_note": verdict_note(lines, scale),
+        "dots_note": _DOTS if _measured(lines) else f"{NONE_OURS}.",
     }
 
 
-def claim_words(line: Line, scale: str) -> dict[str, str]:
-    """Return placeholder -> text of one claim, as f07a_ours; none without a rule at the scale."""
-    if scale not in line.claim.rules:
-        return {}
-    words = {
-        "verdict": verdict_text(line.verdict),
-        "reason": line.verdict.reason,
-        "paper": line.claim.quantity,
-        "ours": ours_text(line) if line.verdict.estimates else "",
-    }
-    return {f"{line.claim.id}_{what}": text for what, text in words.items()}
+def outcome_note(lines: Sequence[Line]) -> str:
+    """Return what came out of all claims, in short."""
+    measured = _measured(lines)
+    if not measured:
+        return "No claim has a verdict yet."
+    outcome = counts(lines).partition(": ")[2]
+    return f"{_ids(measured)} {_are(measured)} measured. The outcome of all: {outcome}."
+
+
+def verdict_note(lines: Sequence[Line], scale: str) -> str:
+    """Return what the verdicts are worth, or that there are none."""
+    measured = _measured(lines)
+    if not measured:
+        return "No claim has a verdict: no rule judges a stored run."
+    notes = [
+        evidence_note(lines),
+        smoke_note(lines),
+        secondary_note(measured),
+        standing_note(measured),
+        untestable_note(lines, scale),
+    ]
+    return " ".join(notes)
 
 
 def evidence_note(lines: Sequence[Line]) -> str:
@@ -129,7 +139,7 @@ def untestable_note(lines: Sequence[Line], scale: str) -> str:
         if line.verdict.word is Word.UNTESTABLE:
             groups.setdefault(line.verdict.reason, []).append(line)
     found = [f"{_ids(own)}, since {reason}" for reason, own in groups.items()]
-    note = f"{'; '.join(found)}." if found else "No measured claim is untestable."
+    note = f"Untestable here: {'; '.join(found)}." if found else "No measured claim is untestable."
     ahead = [
         line
         for line in lines
@@ -145,11 +155,8 @@ def untestable_note(lines: Sequence[Line], scale: str) -> str:
     return note
 
 
-def _rule_seeds(measured: Sequence[Line], scale: str) -> str:
-    seeds = {s for line in measured for s in line.claim.rules[scale].exploratory_seeds}
-    if not seeds:
-        return "No seed helped to write a rule."
-    return f"Seeds {listed(sorted(seeds))} helped to write the rules and decide nothing."
+def _measured(lines: Sequence[Line]) -> list[Line]:
+    return [line for line in lines if line.verdict.estimates]
 
 
 def _of_role(lines: Sequence[Line], role: str) -> list[Line]:

@@ -154,7 +154,7 @@ def _header(spec: FigureSpec, inputs: Inputs) -> str:
 
 def _own_header(study: Study) -> str:
     about = reach(study.scale) if study.scale else "an imported log"
-    return f"Ours: {study.name} ({about})"
+    return f"Ours: {study.title}; {about}"
 
 
 def _caption(spec: FigureSpec, inputs: Inputs, blocks: Sequence[Block]) -> str:

@@ -149,7 +149,7 @@ def _own_text(study: Study, rows: Sequence[tuple[object, ...]]) -> str:
         "<" + ">" * len(metrics),
     )
     return (
-        f"## Ours: {study.name}\n\n{table}\n\nMean over seeds, 95 % t interval, n seeds;"
+        f"## Ours: {study.title}\n\n{table}\n\nMean over seeds, 95 % t interval, n seeds;"
         f" {reach(study.scale)}. Other questions than the paper's: no column compares."
     )
 

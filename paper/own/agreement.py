@@ -18,6 +18,7 @@ from harness.claims.sheet import Line
 from paper.findings import Quantity, quantities
 from paper.inputs import Inputs
 from paper.parts import (
+    NONE_OURS,
     brief_name,
     draw_region,
     level_text,
@@ -88,15 +89,22 @@ def agreement(inputs: Inputs) -> Product:
     scale = inputs.scales[0]
     rows = [row for line in inputs.sheets[scale] for row in rows_of(line, scale, inputs)]
     silent = sorted({c.id for c in inputs.claims} - {row.line.claim.id for row in rows})
+    has_ours = any(row.estimate for row in rows)
+    ours = (
+        " Dot and line: ours, mean over seeds (of a ratio the geometric mean) with the t interval"
+        " that decides, at the level that stands beside it; a hollow dot is not confirmatory. n:"
+        " seeds of ours."
+    )
     caption = (
         "Diamonds: published, one training run each, n = 1, no interval; the label says which,"
-        " from left to right. Dot and line: ours, mean over seeds (of a ratio the geometric mean)"
-        " with the t interval that decides, at the level that stands beside it; a hollow dot is not"
-        " confirmatory. Shaded: where the sentence of the claim is true by its rule at our scale."
-        " Lengths are compared as ratios, since tokens of two models do not compare. n: seeds of"
-        f" ours. Other models, tasks and metrics than the paper's: {reach(scale)}."
+        f" from left to right.{ours if has_ours else ''} Shaded: where the sentence of the claim is"
+        " true by its rule at our scale. Lengths are compared as ratios, since tokens of two models"
+        f" do not compare. Other models, tasks and metrics than the paper's: {reach(scale)}."
     )
-    gaps = [f"no published number for {', '.join(silent)}: words, or no value to compute"]
+    gaps = [
+        *([] if has_ours else [NONE_OURS]),
+        f"No published number for {', '.join(silent)}: words, or no value to compute",
+    ]
     return Product(
         id="own2",
         place="",
@@ -105,7 +113,7 @@ def agreement(inputs: Inputs) -> Product:
         numbers=pd.DataFrame(
             [record for row in rows for record in _records(row)], columns=list(COLUMNS)
         ),
-        figure=draw_rows(rows, f"{caption} {gaps[0].capitalize()}."),
+        figure=draw_rows(rows, " ".join([caption, *(f"{gap}." for gap in gaps)])),
         references=sorted({name for row in rows for q in row.paper for name in q.references}),
         runs=_runs(rows),
         claims=sorted({row.line.claim.id for row in rows}),
@@ -115,7 +123,7 @@ def agreement(inputs: Inputs) -> Product:
 
 def rows_of(line: Line, scale: str, inputs: Inputs) -> list[Row]:
     """Return the rows of a claim: one per part that the paper has a number for, or that we have."""
-    published = quantities(line.claim.id, inputs.paper)
+    published = quantities(line.claim.id, inputs.paper, scale)
     if not published:
         return []
     rule, estimates = line.claim.rules.get(scale), line.verdict.estimates
@@ -179,8 +187,9 @@ def draw_rows(rows: Sequence[Row], caption: str, widths: Widths | None = None) -
     top = _TOP if caption else MARGIN
     with house_style():
         figure = new_figure(width, top + high + caption_height(text))
-        title = "Paper (diamonds) and ours (dots), finding by finding" if caption else ""
-        write_text(figure, MARGIN, 0.1, title, fontsize=11, fontweight="bold")
+        write_text(
+            figure, MARGIN, 0.1, _title(rows) if caption else "", fontsize=11, fontweight="bold"
+        )
         for unit, group in groups.items():
             if not group:
                 continue
@@ -191,6 +200,11 @@ def draw_rows(rows: Sequence[Row], caption: str, widths: Widths | None = None) -
             top += _ROW * len(group) + _APART
         write_text(figure, MARGIN, top - 0.15, text, fontsize=8, color=GREY)
     return figure
+
+
+def _title(rows: Sequence[Row]) -> str:
+    other = "ours (dots)" if any(row.estimate for row in rows) else "our rules (shaded)"
+    return f"Paper (diamonds) and {other}, finding by finding"
 
 
 def _draw_group(axes: Axes, rows: Sequence[Row], unit: str) -> None:

@@ -18,6 +18,7 @@ from harness.claims.sheet import Line
 from harness.text import number
 from paper.inputs import Inputs
 from paper.parts import (
+    NONE_OURS,
     UNITS,
     draw_region,
     level_text,
@@ -34,6 +35,7 @@ from paper.style import (
     VERDICTS,
     caption_height,
     house_style,
+    name_gap,
     new_figure,
     place_axes,
     wrapped,
@@ -47,6 +49,15 @@ COLUMNS = (
 _ROW, _TEXT, _AXES, _BETWEEN, _NUMBERS, _WORD, _TOP = 0.235, 5.1, 2.15, 0.28, 2.35, 1.75, 0.72
 _LETTERS = 84
 _TITLE = "Effects of all claims"
+_MARKS = (
+    "Point and line: mean over seeds (of a ratio the geometric mean) with the t interval that"
+    " decides, at the level that stands beside it; a dashed line is an interval for any number"
+    " of seeds, which decides nothing. n is the number of seeds. Shaded: where the sentence of"
+    " the claim is true, up to the limit of the rule; reproduced needs every interval of the"
+    " claim inside. Hollow: not confirmatory, the rule is not known to be older than the"
+    " numbers. Smoke tests are passed by any trainer that works. Each unit has an axis of its"
+    " own. A claim that was not run has no mark"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +87,12 @@ class Row:
 def forest(inputs: Inputs) -> Product:
     """Return own1."""
     rows = [row for scale, lines in inputs.sheets.items() for row in rows_of(lines, scale)]
-    caption = (
-        "Point and line: mean over seeds (of a ratio the geometric mean) with the t interval that"
-        " decides, at the level that stands beside it; a dashed line is an interval for any number"
-        " of seeds, which decides nothing. n is the number of seeds. Shaded: where the sentence of"
-        " the claim is true, up to the limit of the rule; reproduced needs every interval of the"
-        " claim inside. Hollow: not confirmatory, the rule is not known to be older than the"
-        " numbers. Smoke tests are passed by any trainer that works. Each unit has an axis of its"
-        " own. A claim that was not run has no mark. "
-        + "; ".join(reach(scale) for scale in inputs.scales)
-        + "."
-    )
     idle = [row.line.claim.id for row in rows if not row.unit]
+    is_empty = len(idle) == len(rows)
+    far = "; ".join(reach(scale) for scale in inputs.scales)
+    caption = f"{NONE_OURS if is_empty else _MARKS}. {far}."
     gaps = [f"no numbers of ours for {', '.join(idle)}: not run"] if idle else []
+    gaps = [NONE_OURS] if is_empty else gaps
     return Product(
         id="own1",
         place="",
@@ -146,13 +150,16 @@ def _runs(rows: Sequence[Row]) -> dict[str, list[str]]:
 def _draw(rows: Sequence[Row], caption: str) -> Figure:
     found = dict.fromkeys(row.unit for row in rows if row.unit)
     units = [*(unit for unit in UNITS if unit in found), *(u for u in found if u not in UNITS)]
-    units = units or ["fraction"]
-    width = _TEXT + len(units) * (_AXES + _BETWEEN) + _NUMBERS + _WORD
+    width = _TEXT + max(len(units), 1) * (_AXES + _BETWEEN) + _NUMBERS + _WORD
     text = wrapped(caption, width)
     high = _ROW * len(rows)
     with house_style():
         figure = new_figure(width, _TOP + high + 0.6 + caption_height(text))
         write_text(figure, MARGIN, 0.1, _TITLE, fontsize=11, fontweight="bold")
+        if not units:
+            axes = place_axes(figure, _TEXT, _TOP, _AXES, high)
+            axes.set_axis_off()
+            name_gap(axes, NONE_OURS)
         for place, unit in enumerate(units):
             left = _TEXT + place * (_AXES + _BETWEEN)
             axes = place_axes(figure, left, _TOP, _AXES, high)

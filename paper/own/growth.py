@@ -62,7 +62,7 @@ def _blocks(study: Study) -> list[Block]:
             title = split.capitalize()
             plots.append(Plot(title=title, label=label, series=series, gap=gap, has_markers=True))
     text = "\n".join(_as_text(row) for row in _chosen(study))
-    header = f"Ours: {study.name}"
+    header = f"Ours: {study.title}"
     return [
         Block(header=header, plots=plots, columns=len(METRICS), arms=study.arms),
         Block(header=f"Responses of {study.arms[0]}", text=text),

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from paper.inputs import Inputs, read_inputs
+from tests.claims.today import copied_results
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,3 +18,9 @@ def published() -> Inputs:
 def both() -> Inputs:
     """The paper's data and the committed results."""
     return read_inputs("both", results_dir=ROOT / "results")
+
+
+@pytest.fixture(scope="session")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """The same, as if the runs had been made in today's micro-world: rules judge them."""
+    return read_inputs("both", results_dir=copied_results(tmp_path_factory.mktemp("judged")))

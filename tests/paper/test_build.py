@@ -89,6 +89,19 @@ def test_beside_a_figure_stand_numbers_sources_command_and_verdicts(
     assert verdicts == {name: known[name] for name in ("f07a", "f07b", "f07c")}
 
 
+def test_beside_a_figure_stand_the_verdicts_on_the_runs_that_it_shows(
+    judged: Inputs, tmp_path: Path
+) -> None:
+    assert build([find_item("fig8", "figure")], judged, tmp_path, []) == []
+    said = json.loads((tmp_path / "fig8.json").read_text())
+    lines = {line.claim.id: line for line in judged.sheets["micro"]}
+    for claim in said["claims"]:
+        (verdict,) = claim["verdicts"]
+        line = lines[claim["id"]]
+        assert verdict["verdict"] == str(line.verdict.word) != "not run"
+        assert verdict["runs"] == list(line.verdict.run_ids) != []
+
+
 def test_a_table_has_the_published_numbers_and_ours(both: Inputs, tmp_path: Path) -> None:
     assert build([find_item("table2", "table")], both, tmp_path, ["svg"]) == []
     assert sorted(contents(tmp_path)) == ["table2.csv", "table2.json", "table2.md"]

@@ -91,6 +91,13 @@ def test_every_word_of_a_figure_can_be_read(name: str, both: Inputs) -> None:
     assert problems(figure) == []
 
 
+@pytest.mark.parametrize("name", ["own1", "own2"])
+def test_verdicts_can_be_read(name: str, judged: Inputs) -> None:
+    figure = catalogue()[name].make(judged).figure
+    assert figure is not None
+    assert problems(figure) == []
+
+
 def test_words_that_are_cut_off_or_lie_over_each_other_would_be_noticed() -> None:
     panel = Plot(title="t", label="y", gap="g")
     assert problems(draw("title", [Block(header="h", plots=[panel])], "c")) == []

@@ -1,8 +1,8 @@
 """Our own figures: their numbers against numbers computed by another way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations, product
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +30,18 @@ from paper.own.growth import growth
 from paper.own.health import health
 from paper.own.noise import variance, widths
 from paper.own.repetition import repetition
-from paper.parts import region_of, unit_of
+from paper.parts import NONE_OURS, region_of, unit_of
 from paper.product import Product
 from paper.style import VERDICT_WORDS, VERDICTS
 
 EFFECTS = Path(__file__).resolve().parents[2] / "results" / "micro" / "kl_penalty" / "effects.csv"
 
 
-def test_the_forest_has_every_claim_and_the_verdicts_of_the_sheet(both: Inputs) -> None:
-    product = forest(both)
+def test_the_forest_has_every_claim_and_the_verdicts_of_the_sheet(judged: Inputs) -> None:
+    product = forest(judged)
     rows = product.numbers
-    assert set(rows["claim"]) == {claim.id for claim in both.claims}
-    lines = {line.claim.id: line for line in both.sheets["micro"]}
+    assert set(rows["claim"]) == {claim.id for claim in judged.claims}
+    lines = {line.claim.id: line for line in judged.sheets["micro"]}
     for row in rows.to_dict("records"):
         verdict = lines[row["claim"]].verdict
         assert row["verdict"] == str(verdict.word)
@@ -49,7 +49,37 @@ def test_the_forest_has_every_claim_and_the_verdicts_of_the_sheet(both: Inputs) 
         assert row["point"] in points or (np.isnan(row["point"]) and not points)
     assert product.figure is not None
     measured = rows[rows["unit"] != ""].to_dict("records")
+    assert {row["claim"] for row in measured} >= {"f01a", "f07a", "f12", "f15"}
     assert {f"interval:{row['claim']}:{row['quantity']}" for row in measured} <= set(marks(product))
+
+
+@pytest.mark.parametrize("draw", [forest, agreement])
+def test_runs_that_no_rule_judges_leave_a_figure_without_ours_that_says_so(
+    draw: Any, both: Inputs, judged: Inputs
+) -> None:
+    product, other = draw(both), draw(judged)
+    assert product.gaps[0] == NONE_OURS and NONE_OURS in product.caption + words(product)
+    assert product.runs == {} and set(product.claims) == set(other.claims)
+    assert not {name for name in marks(product) if name.startswith(("ours:", "point:"))}
+    # where something is measured it is not said
+    assert NONE_OURS not in [*other.gaps, other.caption, words(other)] and other.runs
+
+
+def test_without_ours_the_paper_and_the_rules_are_drawn(both: Inputs) -> None:
+    product = agreement(both)
+    rows = product.numbers
+    assert set(rows["side"]) == {"paper"}
+    assert "paper:f07a:7B" in marks(product) and "dot" not in product.caption.lower()
+    limits = rows.loc[rows["claim"] == "f07b", "true_above"]
+    (line,) = (x for x in both.sheets["micro"] if x.claim.id == "f07b")
+    assert limits.tolist() == [region_of(part)[0] for part in line.claim.rules["micro"].parts]
+
+
+def words(product: Product) -> str:
+    """Everything that is written in a figure, without its breaks of lines."""
+    assert product.figure is not None
+    texts = [*product.figure.texts, *(text for axes in product.figure.axes for text in axes.texts)]
+    return " ".join(" ".join(text.get_text().split()) for text in texts)
 
 
 def marks(product: Product) -> dict[str, Any]:
@@ -74,8 +104,8 @@ def confirmed(inputs: Inputs) -> Inputs:
 
 
 @pytest.mark.parametrize(("draw", "side"), [(forest, "point"), (agreement, "ours")])
-def test_what_is_not_confirmatory_is_hollow(draw: Any, side: str, both: Inputs) -> None:
-    for inputs, is_hollow in ((both, True), (confirmed(both), False)):
+def test_what_is_not_confirmatory_is_hollow(draw: Any, side: str, judged: Inputs) -> None:
+    for inputs, is_hollow in ((judged, True), (confirmed(judged), False)):
         faces = {
             mark.get_markerfacecolor() == "white"
             for name, mark in marks(draw(inputs)).items()
@@ -84,10 +114,11 @@ def test_what_is_not_confirmatory_is_hollow(draw: Any, side: str, both: Inputs) 
         assert faces == {is_hollow}
 
 
-def test_the_shaded_region_is_where_the_sentence_is_true(both: Inputs) -> None:
-    numbers = forest(both).numbers.to_dict("records")
+def test_the_shaded_region_is_where_the_sentence_is_true(judged: Inputs) -> None:
+    numbers = forest(judged).numbers.to_dict("records")
     rows = {(row["claim"], row["quantity"]): row for row in numbers}
-    for line in both.sheets["micro"]:
+    assert any(line.verdict.estimates for line in judged.sheets["micro"])
+    for line in judged.sheets["micro"]:
         for item in line.verdict.estimates:
             part = item.measured.part
             row = rows[line.claim.id, part.quantity.name()]
@@ -107,11 +138,11 @@ def test_the_shaded_region_is_where_the_sentence_is_true(both: Inputs) -> None:
         assert region_of(part) == pytest.approx(region)
 
 
-def test_an_interval_that_is_not_known_yet_ends_at_the_edge_and_is_dashed(both: Inputs) -> None:
-    (line, *_) = (x for x in both.sheets["micro"] if x.claim.id == "f15")
+def test_an_interval_that_is_not_known_yet_ends_at_the_edge_and_is_dashed(judged: Inputs) -> None:
+    (line, *_) = (x for x in judged.sheets["micro"] if x.claim.id == "f15")
     (item,) = line.verdict.estimates
     endless = replace(item, interval=Interval(0.5, -np.inf, np.inf), kind="anytime")
-    changed = replace(both)
+    changed = replace(judged)
     verdict = replace(line.verdict, estimates=(endless,))
     changed.__dict__["sheets"] = {"micro": [replace(line, verdict=verdict)]}
     product = forest(changed)
@@ -119,7 +150,7 @@ def test_an_interval_that_is_not_known_yet_ends_at_the_edge_and_is_dashed(both: 
     name = f"interval:f15:{item.measured.part.quantity.name()}"
     mark = marks(product)[name]
     assert np.isfinite(mark.get_xdata()).all() and mark.get_linestyle() == "--"
-    (before,) = [mark for other, mark in marks(forest(both)).items() if other == name]
+    (before,) = [mark for other, mark in marks(forest(judged)).items() if other == name]
     assert before.get_linestyle() == "-"
 
 
@@ -169,8 +200,8 @@ def lab(vision: np.ndarray, colour: str) -> np.ndarray:
 def test_published_quantities_are_those_of_the_claims(published: Inputs) -> None:
     paper = published.paper
 
-    def values(claim: str) -> list[float]:
-        return [round(quantity.value, 3) for quantity in quantities(claim, paper)]
+    def values(claim: str, scale: str = "orz_7b") -> list[float]:
+        return [round(quantity.value, 3) for quantity in quantities(claim, paper, scale)]
 
     # the numbers that the claims state in words
     assert values("f04a") == [round(0.587 - 0.244, 3)]
@@ -185,11 +216,13 @@ def test_published_quantities_are_those_of_the_claims(published: Inputs) -> None
     assert values("f12")[:2] == [pytest.approx(x, abs=0.05) for x in (1.0, 1.0)]
     assert values("f16") == [0.481, 0.922, 0.555]
     assert values("f18") == pytest.approx([0.31, 0.58], abs=0.005)
+    # the rule at micro scale is about a rise
+    assert values("f18", "micro") == pytest.approx([0.31 - 0.028], abs=0.005)
     assert values("f22") == [0.055, 0.017, 0.013]
     assert all(value <= 0.15 for value in values("f01b"))
     assert values("f01c") == pytest.approx([1.6, 2.5, 4.4, 16], rel=0.1)
     assert values("f09")[0] > 0.3 > values("f09")[1]
-    assert quantities("f20", paper) == []
+    assert values("f20") == []
 
 
 KINDS = {
@@ -204,17 +237,17 @@ KINDS = {
 """Measure of a rule's part, and whether it compares two arms -> kinds of published quantities."""
 
 
-def misplaced(claims: Sequence[Claim], entries: Mapping[str, Any], paper: Paper) -> list[str]:
+def misplaced(claims: Sequence[Claim], paper: Paper) -> list[str]:
     """Published numbers that are not what the part of the rule beside them measures."""
     found = []
     for claim in claims:
-        numbers = zip(entries.get(claim.id, ()), quantities(claim.id, paper), strict=True)
-        for (raw, quantity), rule in product(numbers, claim.rules.values()):
-            if quantity.part < len(rule.parts):
-                part = rule.parts[quantity.part]
-                kinds = KINDS[part.quantity.measure, bool(part.quantity.minus)]
-                if raw["kind"] not in kinds or unit_of(part) != quantity.unit:
-                    found.append(f"{claim.id}: {quantity.label}")
+        for scale, rule in claim.rules.items():
+            for quantity in quantities(claim.id, paper, scale):
+                if quantity.part < len(rule.parts):
+                    part = rule.parts[quantity.part]
+                    kinds = KINDS[part.quantity.measure, bool(part.quantity.minus)]
+                    if quantity.kind not in kinds or unit_of(part) != quantity.unit:
+                        found.append(f"{claim.id}: {quantity.label}")
     return found
 
 
@@ -222,23 +255,25 @@ def test_published_numbers_are_what_the_rule_s_part_beside_them_measures(
     both: Inputs, monkeypatch: Any
 ) -> None:
     entries = _read()
-    assert misplaced(both.claims, entries, both.paper) == []
+    assert misplaced(both.claims, both.paper) == []
     turned = [{**raw, "part": 1 - raw.get("part", 0)} for raw in entries["f12"]]
-    broken = {**entries, "f12": turned, "f07c": entries["f07a"]}
+    everywhere = [raw for raw in entries["f18"] if "scale" not in raw]
+    broken = {**entries, "f12": turned, "f07c": entries["f07a"], "f18": everywhere}
     monkeypatch.setattr("paper.findings._read", lambda: broken)
-    assert len(misplaced(both.claims, broken, both.paper)) > 4
-    assert {text[:4] for text in misplaced(both.claims, broken, both.paper)} == {"f12:", "f07c"}
+    found = misplaced(both.claims, both.paper)
+    assert len(found) > 5
+    assert {text[:4] for text in found} == {"f12:", "f07c", "f18:"}
 
 
-def test_ours_in_another_unit_than_the_paper_s_is_not_on_its_axis(both: Inputs) -> None:
-    (line,) = (x for x in both.sheets["micro"] if x.claim.id == "f01c")
-    (row,) = rows_of(line, "micro", both)
+def test_ours_in_another_unit_than_the_paper_s_is_not_on_its_axis(judged: Inputs) -> None:
+    (line,) = (x for x in judged.sheets["micro"] if x.claim.id == "f01c")
+    (row,) = rows_of(line, "micro", judged)
     assert row.estimate is not None and row.unit == "ratio"
     rule = line.claim.rules["micro"]
     (part,) = rule.parts
     tokens = replace(part, quantity=replace(part.quantity, ratio=False))
     claim = replace(line.claim, rules={"micro": replace(rule, parts=(tokens,))})
-    (row,) = rows_of(replace(line, claim=claim), "micro", both)
+    (row,) = rows_of(replace(line, claim=claim), "micro", judged)
     assert row.estimate is None and row.part is None and row.unit == "ratio"
 
 
@@ -254,13 +289,13 @@ def test_a_quantity_of_no_curve_is_an_error(published: Inputs, monkeypatch: Any)
     entry = {"f01a": [{"kind": "change", "of": "fig99", "label": "x"}]}
     monkeypatch.setattr("paper.findings._read", lambda: entry)
     with pytest.raises(DamagedError, match="fig99"):
-        quantities("f01a", published.paper)
+        quantities("f01a", published.paper, "micro")
 
 
-def test_agreement_puts_ours_beside_the_paper(both: Inputs) -> None:
-    rows = agreement(both).numbers
+def test_agreement_puts_ours_beside_the_paper(judged: Inputs) -> None:
+    rows = agreement(judged).numbers
     mine = rows[(rows["claim"] == "f07a") & (rows["side"] == "ours")]
-    line = next(line for line in both.sheets["micro"] if line.claim.id == "f07a")
+    line = next(line for line in judged.sheets["micro"] if line.claim.id == "f07a")
     estimates = line.verdict.estimates
     assert mine["value"].tolist() == [item.interval.point for item in estimates]
     assert mine["low"].tolist() == [item.interval.low for item in estimates]

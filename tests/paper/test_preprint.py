@@ -15,8 +15,9 @@ from harness.metrics.tables import Tables
 from harness.schema import DamagedError, ExitCode, UsageError
 from paper.inputs import Inputs, Study, read_inputs
 from paper.preprint import TEMPLATE, Contents, check_template, collect, compile_pages, lay_out, main
+from paper.preprint_figures import FIGURES
 from paper.preprint_values import find_study, read_values
-from paper.preprint_verdicts import evidence_note, standing_note
+from paper.preprint_verdicts import evidence_note, standing_note, verdict_note
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = TEMPLATE.read_text(encoding="utf-8")
@@ -86,7 +87,8 @@ def test_the_values_are_those_of_the_committed_results(contents: Contents) -> No
     words = [row["verdict"] for row in committed]
     assert contents.values["claim_count"] == str(len(words))
     assert contents.values["not_run_count"] == str(words.count("not run"))
-    assert contents.values["measured_count"] == str(sum(bool(x["differences"]) for x in committed))
+    is_measured = any(x["differences"] for x in committed)
+    assert ("No claim has a verdict" in contents.values["outcome_note"]) is not is_measured
     rows = contents.tables["claims"][1:]
     assert [row[4].split("\n")[0] for row in rows] == words
     assert [row[5] for row in rows] == [row["role"] for row in committed]
@@ -98,22 +100,61 @@ def test_the_values_are_those_of_the_committed_results(contents: Contents) -> No
     assert len(contents.tables["deviations"]) - 1 == page.count("\n|") - 2
 
 
-def test_the_text_says_what_is_exploratory_and_what_is_untestable_and_why(
-    both: Inputs, contents: Contents
+def test_a_study_that_no_rule_judges_is_described_and_no_verdict_is_told(
+    both: Inputs, folder: Path, contents: Contents
 ) -> None:
-    lines = both.sheets["micro"]
     values = contents.values
-    for line in lines:
-        if line.verdict.word is Word.UNTESTABLE:
-            assert line.claim.id in values["untestable_note"]
-            assert line.verdict.reason in values["untestable_note"]
-    assert values["standing_note"].startswith("All 8 verdicts on measured claims are exploratory: ")
-    assert "f04b, f06, f09, f11 and f20 could not be shown" in values["untestable_note"]
-    assert "f07a and f07b are measured. None of them is reproduced" in values["evidence_note"]
+    assert values["data"] == "micro" and values["world"] == "the first micro-world (chains alone)"
+    assert (
+        values["rule_data"] == "micro_families" and values["rule_seeds"] == "60, 61, 62, 63 and 64"
+    )
+    text = said(folder, values, contents.tables)
+    assert "No claim has a verdict: no rule judges a stored run." in text
+    assert "no rule judges this study" in text
+    told = [word for word in map(str, Word) if word != "not run" and word in values["verdict_note"]]
+    assert told == []
+    names = {mark.get_gid() for axes in FIGURES["agreement"](both).axes for mark in axes.lines}
+    assert "paper:f07a:7B" in names and not any(str(name).startswith("ours:") for name in names)
 
 
-def test_what_survives_the_correction_is_told_from_what_is_evidence(both: Inputs) -> None:
-    lines = both.sheets["micro"]
+def test_a_study_that_the_text_is_not_about_is_refused(both: Inputs, judged: Inputs) -> None:
+    with pytest.raises(DamagedError, match="kl_penalty is on micro_families and is judged: write"):
+        collect(judged)
+    unnamed = replace(both, studies=(replace(find_study(both), data=""),))
+    with pytest.raises(DamagedError, match="is on one that it does not name: write"):
+        collect(unnamed)
+    collect(both)
+
+
+def test_verdicts_on_other_runs_stand_in_the_text(
+    both: Inputs, judged: Inputs, tmp_path: Path
+) -> None:
+    lines = [replace(line, place="micro/other") for line in judged.sheets["micro"]]
+    inputs = replace(both)
+    # the sheets are made once, on first use
+    inputs.__dict__["sheets"] = {"micro": lines}
+    made = collect(inputs)
+    assert made.values["outcome_note"].startswith("f01a, f01c, f07a, f07b, f07c, f12 and f15 are m")
+    assert made.values["dots_note"].startswith("Dots and lines: ours")
+    text = said(lay_out(tmp_path, inputs, made, TEXT), made.values, made.tables)
+    assert evidence_note(lines) in text and "No claim has a verdict" not in text
+    names = {mark.get_gid() for axes in FIGURES["agreement"](inputs).axes for mark in axes.lines}
+    assert any(str(name).startswith("ours:f07a") for name in names)
+
+
+def test_the_note_says_what_is_exploratory_and_what_is_untestable_and_why(judged: Inputs) -> None:
+    lines = judged.sheets["micro"]
+    note = verdict_note(lines, "micro")
+    untestable = [line for line in lines if line.verdict.word is Word.UNTESTABLE]
+    assert [line.claim.id for line in untestable] == ["f07b", "f07c"]
+    assert f"Untestable here: f07b and f07c, since {untestable[0].verdict.reason}." in note
+    assert "All 7 verdicts on measured claims are exploratory: " in note
+    assert "f07a and f07b are measured. None of them is reproduced" in note
+    assert "3 of 3 smoke tests (f01a, f01c and f15) are passed" in note
+
+
+def test_what_survives_the_correction_is_told_from_what_is_evidence(judged: Inputs) -> None:
+    lines = judged.sheets["micro"]
 
     def note(p_holm: float, kind: Kind) -> str:
         (line,) = (line for line in lines if line.claim.id == "f07a")
@@ -127,11 +168,11 @@ def test_what_survives_the_correction_is_told_from_what_is_evidence(both: Inputs
     assert evidence_note([x for x in lines if x.claim.id == "f20"]).startswith("None of the 1")
 
 
-def test_verdicts_of_two_standings_are_told_apart(both: Inputs) -> None:
-    lines = [line for line in both.sheets["micro"] if line.verdict.estimates]
+def test_verdicts_of_two_standings_are_told_apart(judged: Inputs) -> None:
+    lines = [line for line in judged.sheets["micro"] if line.verdict.estimates]
     first = replace(lines[0].verdict, standing=Standing(Kind.BY_HISTORY))
     note = standing_note([replace(lines[0], verdict=first), *lines[1:3]])
-    assert "f01a is confirmatory (by this repository's history); f01b and f01c are expl" in note
+    assert "f01a is confirmatory (by this repository's history); f01c and f07a are expl" in note
 
 
 def test_the_committed_preprint_is_that_of_the_committed_results(contents: Contents) -> None:
@@ -163,8 +204,8 @@ def test_a_broken_placeholder_fails_in_one_sentence(
 
 @pytest.mark.parametrize("nothing", ["", "-", "nan"])
 def test_a_placeholder_without_a_value_fails(nothing: str, contents: Contents) -> None:
-    values = {**contents.values, "f07a_ours": nothing}
-    with pytest.raises(DamagedError, match=r'value\("f07a_ours"\) has no value'):
+    values = {**contents.values, "reward_end": nothing}
+    with pytest.raises(DamagedError, match=r'value\("reward_end"\) has no value'):
         check_template(TEXT, values, contents.tables, ("growth", "kl", "agreement"))
 
 

@@ -83,8 +83,8 @@ def single_samples(text: Any = "1100") -> Change:
     def change(_: dict[str, Any], tables: Tables) -> None:
         scores = tables[SCORES]
         counts = zip(scores["correct"], scores["samples"], strict=True)
-        right = pd.Series(["1" * found + "0" * (n - found) for found, n in counts], dtype=object)
-        right[(scores["correct"] == 2).idxmax()] = text
+        right: list[Any] = ["1" * found + "0" * (n - found) for found, n in counts]
+        right[list(scores["correct"]).index(2)] = text
         tables[SCORES] = scores.assign(right=right)
 
     return change
