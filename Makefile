@@ -22,6 +22,8 @@ ONLY ?=
 PASSED = $(if $(STEPS),steps=$(STEPS)) $(if $(RESULTS),results_dir=$(RESULTS)) $(QUICKLY)
 # A quick run asks few evaluation questions too: with three steps they would be most of its time.
 QUICKLY = $(if $(QUICK),dataset.eval_size=8)
+# A variable, since a comma between the parentheses of $(if) would end its argument.
+RUN_ARMS = 'levels=[none,reward,reward_0.5]'
 
 # Which environment (ACCELERATOR=cpu|cuda), DRY=1 to see it only, DRIVER=later where the GPUs are elsewhere.
 SETUP = $(if $(ACCELERATOR),"accelerator=$(ACCELERATOR)") $(if $(DRIVER),"driver=$(DRIVER)") $(if $(filter setup,$(MAKECMDGOALS)),$(if $(DRY),"dry=$(DRY)"))
@@ -39,7 +41,7 @@ setup: ## make .venv with everything in it (1-4 minutes once, then a second; PYT
 	@"$(PYTHON)" scripts/setup_env.py $(SETUP)
 
 run: setup ## the main job: three real cells of the KL ablation, table, figures (QUICK=1: 3 steps, 8 questions; SEEDS= STEPS= RESULTS=)
-	@$(PY) -m harness.run ablation=kl_penalty scale=$(SCALE) $(if $(filter micro,$(SCALE)),'levels=[none,reward,reward_0.5]') seeds=$(or $(SEEDS),1) $(PASSED)
+	@$(PY) -m harness.run ablation=kl_penalty scale=$(SCALE) $(if $(filter micro,$(SCALE)),$(RUN_ARMS)) seeds=$(or $(SEEDS),1) $(PASSED)
 
 study: setup ## a full study, resumable (ABLATION=kl_penalty SCALE=micro SEEDS= STEPS= RESULTS=)
 	@$(PY) -m harness.run ablation=$(ABLATION) scale=$(SCALE) $(if $(SEEDS),seeds=$(SEEDS)) $(PASSED)

@@ -9,7 +9,7 @@ a new one: seeds, questions, samples, and the cheapest mixture in cell-hours (ho
     python -m harness.power effect=0.05 split=eval_hard power=0.9 seed_hours=12 sample_hours=0.0002
 
   effect        difference to find (or margin to show), a fraction: 0.05 is five points
-  baseline      a stored study of at least two arms and two seeds (micro/kl_penalty)
+  baseline      a stored study of at least two arms and two seeds (micro/noise)
   split         one evaluation set (all)
   kind          difference or equivalence
   questions     fixed: a claim about these questions; sampled: about all of their kind
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from harness.store.bundle import Bundle
 
 DEFAULTS = {
-    "baseline": "micro/kl_penalty",
+    "baseline": "micro/noise",
     "split": "",
     "kind": "difference",
     "questions": "fixed",
@@ -90,15 +90,15 @@ def _power(argv: Sequence[str]) -> int:
         for other in others:
             arms = [scores_of(bundle, arm, split) for arm in (other, control)]
             print(f"\n{other} minus {control}, {split}")
-            print(folded(_described(arms, goal, costs)))
+            print(folded(_described(arms, goal, costs, is_aligned=bundle.is_aligned)))
     return ExitCode.OK
 
 
-def _described(arms: Sequence[np.ndarray], goal: Goal, costs: Costs) -> str:
+def _described(arms: Sequence[np.ndarray], goal: Goal, costs: Costs, *, is_aligned: bool) -> str:
     from harness.stats.variance import split_difference
 
     try:
-        return describe(split_difference(*arms), goal, costs)
+        return describe(split_difference(*arms, is_aligned=is_aligned), goal, costs)
     except ValueError as error:
         return f"  no plan can be made: {error}"
 

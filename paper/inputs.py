@@ -20,11 +20,18 @@ from harness.metrics.tables import Tables
 from harness.paths import BASELINES, CLAIMS, PAPER
 from harness.references.paper import Paper, read_paper
 from harness.report.results import arm_order
+from harness.report.study import read_study
 from harness.schema import HarnessError
 from harness.spec.ablation import load_ablation
 from harness.spec.choices import ablation_files, group_choices
-from harness.store.bundle import Bundle, find_bundle, read_bundle, versions
-from harness.store.data_names import WORLDS, control_data
+from harness.store.bundle import (
+    Bundle,
+    find_bundle,
+    read_bundle,
+    shares_sampling_seeds,
+    versions,
+)
+from harness.store.data_names import STUDY_FILE, WORLDS, control_data
 
 PUBLISHED, BOTH = "paper", "both"
 
@@ -40,6 +47,8 @@ class Study:
         tables: runs, steps and samples; a baseline has no samples.
         started: run -> time of its start; "" is unknown.
         data: name of the data set of its control; "" is unknown.
+        is_aligned: sample k of a question had the same sampling seed in all arms of a seed, and
+            is told by its number.
     """
 
     name: str
@@ -49,6 +58,7 @@ class Study:
     tables: Tables
     started: Mapping[str, str]
     data: str
+    is_aligned: bool
     bundle: Bundle | None = None
 
     @property
@@ -201,6 +211,7 @@ def study_of_bundle(bundle: Bundle) -> Study:
         tables=bundle.tables,
         started={str(cell["run_id"]): str(cell.get("started") or "") for cell in cells},
         data=control_data(bundle.manifest["protocol"], bundle.manifest["control"]),
+        is_aligned=bundle.is_aligned,
         bundle=bundle,
     )
 
@@ -250,4 +261,6 @@ def _study_of_results(folder: Path) -> Study:
         tables=rows.tables,
         started=rows.started,
         data=rows.data,
+        is_aligned=(folder / STUDY_FILE).is_file()
+        and shares_sampling_seeds(read_study(folder).protocol),
     )

@@ -1,7 +1,9 @@
-"""`python scripts/calibrate.py [run|tables]`: the simulation studies behind docs/statistics.md.
+"""`python scripts/calibrate.py run [methods|gate] | tables`: the studies of docs/statistics.md.
 
-`run` (about four minutes of one core) makes every figure anew and writes it to
-docs/lab/0004-calibration.csv; both write the tables of docs/statistics.md from that file.
+`run` makes every figure anew and writes all tables of the page, or those of one part. `methods`
+(about four minutes of one core): intervals, tests and looks; their figures go to
+docs/lab/0004-calibration.csv, and the tables are made from it. `gate`: the answers of the gate of
+harness.compare; its table holds all figures. `tables` writes those of `methods` from the file.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from calibration import Row, all_rows
 from calibration_bootstraps import all_bootstraps
+from calibration_gate import table as gate_table
 from calibration_hierarchy import all_hierarchies
 from calibration_looks import FAMILY, all_looks
 
@@ -23,17 +26,22 @@ FIGURES = ROOT / "docs" / "lab" / "0004-calibration.csv"
 PAGE = ROOT / "docs" / "statistics.md"
 REPEATS = 3000
 START, END = "<!-- calibration: written by scripts/calibrate.py -->", "<!-- end -->"
+GATE_START = "<!-- calibration of the gate: written by scripts/calibrate.py -->"
+REQUESTS = (["run"], ["run", "methods"], ["run", "gate"], ["tables"])
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command line; return the exit code."""
-    if list(argv) not in (["run"], ["tables"]):
+    if list(argv) not in REQUESTS:
         print((__doc__ or "").strip())
         return 0 if {"-h", "--help"} & set(argv) else 2
-    if list(argv) == ["run"]:
-        write_rows(every_row(REPEATS), FIGURES)
-    PAGE.write_text(with_tables(PAGE.read_text(), tables(read_rows(FIGURES))))
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    if "gate" not in argv:
+        if "run" in argv:
+            write_rows(every_row(REPEATS), FIGURES)
+        _write(tables(read_rows(FIGURES)), START)
+    if argv[0] == "run" and "methods" not in argv:
+        _write(gate_table(), GATE_START)
+    print(f"wrote {PAGE}")
     return 0
 
 
@@ -205,12 +213,16 @@ TABLES = (
 """What stands between the marks of the page; a new study adds its rows above and a table here."""
 
 
-def with_tables(page: str, text: str) -> str:
-    """Return the page with its tables replaced; `ValueError` if it has no place for them."""
-    if page.count(START) != 1 or END not in page.split(START)[1]:
-        raise ValueError(f"the page must have {START} once, and {END} after it")
-    before, after = page.split(START)
-    return f"{before}{START}\n\n{text}\n\n{END}{after.split(END, 1)[1]}"
+def _write(text: str, start: str) -> None:
+    PAGE.write_text(with_tables(PAGE.read_text(), text, start))
+
+
+def with_tables(page: str, text: str, start: str = START) -> str:
+    """Return the page with tables replaced; `ValueError` if it has no place for them."""
+    if page.count(start) != 1 or END not in page.split(start)[1]:
+        raise ValueError(f"the page must have {start} once, and {END} after it")
+    before, after = page.split(start)
+    return f"{before}{start}\n\n{text}\n\n{END}{after.split(END, 1)[1]}"
 
 
 def _of(rows: Sequence[Row], study: str) -> list[Row]:

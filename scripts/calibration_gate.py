@@ -1,7 +1,7 @@
 """How often the gate passes, cannot tell and says worse, on made-up studies whose loss is known.
 
 Every study calls the gate itself (`harness.compare.gate.judge`) on paired scores of seeds.
-`python scripts/calibration_gate.py` prints the table. Axis letters: ``R`` repeats, ``S`` seeds.
+Axis letters: ``R`` repeats, ``S`` seeds.
 """
 
 from __future__ import annotations
@@ -146,7 +146,3 @@ def _code(difference_S: np.ndarray) -> ExitCode:
         difference=compare_paired(difference_S, zero_S, margin=MARGIN),
     )
     return judge(effect, is_same=False).code
-
-
-if __name__ == "__main__":
-    print(table())

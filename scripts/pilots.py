@@ -28,14 +28,16 @@ from harness.store.bundle import Bundle, find_bundle, read_bundle, scores_of
 LAB = Path(__file__).resolve().parent.parent / "docs" / "lab"
 PAGE, FIGURE = LAB / "0010-a-world-with-room.md", LAB / "0010-pilots.png"
 BEGIN, END = "<!-- made by scripts/pilots.py -->", "<!-- end of the pilots -->"
-NAME = "micro/pilot@v1"
+PILOTS, NOISE = "micro/pilot@v1", "micro/noise@v1"
+"""The ends of the factors at two seeds; control and GRPO at five."""
+
 CONTROL = "pilot=control"
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "KL term": ("kl_loss_0.05", "kl_loss_1", "kl_reward_0.05", "kl_reward_0.5"),
-    "lambda and gamma": ("lambda_0.95", "lambda_0.5", "gamma_0.99", "gamma_0.9"),
-    "updates": ("grpo", "updates_8", "rate_x10"),
-    "data": ("data_64", "data_16", "narrow"),
+    "KL term": ("kl_loss_1", "kl_reward_0.5"),
+    "lambda and gamma": ("lambda_0.5", "gamma_0.9"),
+    "algorithm and updates": ("grpo", "updates_8", "rate_x10"),
+    "data": ("data_16", "narrow"),
     "rollouts and reward": ("temperature_0.6", "temperature_2", "format", "random"),
     "size": ("size_0.3m", "size_3m"),
 }
@@ -92,8 +94,8 @@ def _row(cells: Sequence[str]) -> str:
 
 def worth_table(bundle: Bundle, split: str = "eval_easy") -> str:
     """What questions and samples buy: the difference that `HOURS` of cells can see at 80 %."""
-    arms = [scores_of(bundle, arm, split) for arm in ("pilot=grpo", CONTROL)]
-    noise = split_difference(*(_whole(arm_SQK) for arm_SQK in arms))
+    arms = (scores_of(bundle, arm, split) for arm in ("pilot=grpo", CONTROL))
+    noise = split_difference(*arms, is_aligned=bundle.is_aligned)
     training, sample = _seconds(bundle)
     heads = ["questions x samples", "cell [s]", f"seeds in {HOURS} h", "difference seen"]
     lines = [_row(heads), _row(["---", "---:", "---:", "---:"])]
@@ -106,11 +108,6 @@ def worth_table(bundle: Bundle, split: str = "eval_easy") -> str:
     return "\n".join(lines)
 
 
-def _whole(score_SQK: np.ndarray) -> np.ndarray:
-    """The seeds that ran: a bundle has a row for each seed of any arm."""
-    return np.asarray(score_SQK[~np.isnan(score_SQK).all(axis=(1, 2))])
-
-
 def _seconds(bundle: Bundle) -> tuple[float, float]:
     """Return the mean time of training a cell and that of evaluating one sample."""
     curves = bundle.curves[bundle.curves["arm"].astype(str) == CONTROL]
@@ -119,19 +116,19 @@ def _seconds(bundle: Bundle) -> tuple[float, float]:
     evaluation = bundle.manifest["protocol"]["evaluation"]
     requested = sum(evaluation["questions"].values()) * evaluation["samples"]
     return (
-        float(of["step_time"].sum() - of["evaluation_time"].sum()) / runs,
+        float(of["step_time"].sum()) / runs,
         float(of["evaluation_time"].mean()) / requested,
     )
 
 
-def page_with_pilots(page: str, bundle: Bundle) -> str:
+def page_with_pilots(page: str, pilots: Bundle, noise: Bundle) -> str:
     """The page with its tables made again."""
     before, rest = page.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
-    return f"{before}{BEGIN}\n{arm_table(bundle.tables)}\n\n{worth_table(bundle)}\n{END}{after}"
+    return f"{before}{BEGIN}\n{arm_table(pilots.tables)}\n\n{worth_table(noise)}\n{END}{after}"
 
 
-def draw(tables: Tables, path: Path) -> None:
+def draw(tables: Tables, noise: Tables, path: Path) -> None:
     """Accuracy and length against the step: the control's seeds as a band, each arm's as lines."""
     metrics = {"accuracy_easy": "accuracy [fraction]", "response_length": "length [tokens]"}
     stored = set(tables.runs["arm"].astype(str))
@@ -140,7 +137,8 @@ def draw(tables: Tables, path: Path) -> None:
         panels = figure.subplots(len(metrics), len(GROUPS), sharex=True, sharey="row")
         for row, (metric, label) in zip(panels, metrics.items(), strict=True):
             for panel, (group, arms) in zip(row, GROUPS.items(), strict=True):
-                _draw_panel(panel, tables, metric, [a for a in arms if f"pilot={a}" in stored])
+                _draw_control(panel, noise, metric)
+                _draw_arms(panel, tables, metric, [a for a in arms if f"pilot={a}" in stored])
                 panel.set_title(group if metric == "accuracy_easy" else "")
             row[0].set_ylabel(label)
         for panel in panels[-1]:
@@ -150,7 +148,7 @@ def draw(tables: Tables, path: Path) -> None:
         figure.savefig(path, metadata=METADATA[".png"])
 
 
-def _draw_panel(panel: Axes, tables: Tables, metric: str, arms: Sequence[str]) -> None:
+def _draw_control(panel: Axes, tables: Tables, metric: str) -> None:
     curves, seeds = curves_of(tables, metric, [CONTROL])
     control_ST = curves.value[CONTROL]
     panel.fill_between(
@@ -158,6 +156,9 @@ def _draw_panel(panel: Axes, tables: Tables, metric: str, arms: Sequence[str]) -
     )
     label = f"control, {len(seeds)} seeds"
     panel.plot(curves.step_T, control_ST.mean(axis=0), color=COLOURS[0], label=label)
+
+
+def _draw_arms(panel: Axes, tables: Tables, metric: str, arms: Sequence[str]) -> None:
     for arm, colour in zip(arms, COLOURS[1:], strict=False):
         own, _ = curves_of(tables, metric, [f"pilot={arm}"])
         for place, value_T in enumerate(own.value[f"pilot={arm}"]):
@@ -166,9 +167,9 @@ def _draw_panel(panel: Axes, tables: Tables, metric: str, arms: Sequence[str]) -
 
 def main() -> int:
     """Write page and figure."""
-    bundle = read_bundle(find_bundle(NAME, BASELINES))
-    PAGE.write_text(page_with_pilots(PAGE.read_text(), bundle))
-    draw(bundle.tables, FIGURE)
+    pilots, noise = (read_bundle(find_bundle(name, BASELINES)) for name in (PILOTS, NOISE))
+    PAGE.write_text(page_with_pilots(PAGE.read_text(), pilots, noise))
+    draw(pilots.tables, noise.tables, FIGURE)
     return 0
 
 

@@ -10,9 +10,13 @@ import pytest
 from harness.baseline.logs.mapping import Mapping
 from harness.baseline.logs.reading import read_log
 from harness.baseline.logs.study import bundle_of_logs
+from harness.baseline.making import store_bundle
 from harness.baseline.writing import write_version
-from harness.paths import BASELINES
+from harness.metrics.finals import score_array
+from harness.paths import BASELINES, ROOT
 from harness.power import main, read_costs
+from harness.report.stored import load_results
+from harness.stats.variance import split_difference
 from harness.store.bundle import Bundle, find_bundle, read_bundle, scores_of
 
 NAME = "micro/kl_penalty@v1"
@@ -76,6 +80,23 @@ def test_it_says_where_the_noise_is_and_what_it_takes(capsys) -> None:
     # training by question is estimated 0 and may be there
     assert "training by question 0.000 (up to 0.071)" in out and "not aligned" in out
     assert "cell-hours" in out and "at 80 %: 19 seeds" in out
+
+
+def test_single_samples_are_compared_one_by_one(tmp_path: Path, capsys) -> None:
+    place = {"ablation": "kl_penalty", "scale": "micro", "results_dir": str(ROOT / "results")}
+    results = load_results({**place, "partial": ""})[0]
+    store_bundle(results, tmp_path / "micro" / "kl", because="a trial")
+    words = ["effect=0.05", "baseline=micro/kl", "split=eval_easy", f"baselines_dir={tmp_path}"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    arms = [
+        score_array(results.tables, arm, results.seeds, "accuracy_easy")
+        for arm in ("kl=loss", "kl=none")
+    ]
+    split = split_difference(*arms, is_aligned=True)
+    assert f"sampling {split.sampling**0.5:.3f}" in out
+    assert f"correlate by {split.sampling_correlation:.2f}" in out and "not aligned" not in out
+    assert split.sampling < 0.5 * split_difference(*arms).sampling
 
 
 @pytest.mark.parametrize(

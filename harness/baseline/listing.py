@@ -74,6 +74,7 @@ def _facts(bundle: Bundle, root: Path) -> str:
         "versions": ", ".join(versions),
         "machine": ", ".join(machine) + (" cores" if "cores" in hardware else ""),
         "rows": f"{len(bundle.curves)} of curves, {len(bundle.scores)} of scores",
+        "samples": f"{'' if bundle.is_aligned else 'not '}aligned between arms",
         **_remarks(manifest),
     }
     if not facts["about them"]:

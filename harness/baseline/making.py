@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harness.baseline.writing import write_version
@@ -15,6 +16,7 @@ from harness.provenance import now
 from harness.report.results import Results
 from harness.schema import SCHEMA_VERSION, UsageError
 from harness.store.bundle import Bundle, read_manifest, versions
+from harness.store.contents import RIGHT
 
 LICENCE = "Apache-2.0"
 _CELL = ("cell_id", "run_id", "arm", "seed", "status", "reason", "attempts", "started")
@@ -122,17 +124,24 @@ def _cell(row: Mapping[Hashable, Any]) -> dict[str, Any]:
 
 
 def _question_scores(results: Results) -> pd.DataFrame:
-    """Return correct and found samples per run and question of the last evaluation."""
+    """Return the last evaluation per run and question: counts of its samples, and each of them."""
     samples, steps = results.tables.samples, results.study.steps
     last = samples[samples["run_id"].isin(set(results.done["run_id"])) & (samples["step"] == steps)]
     last = last[last["split"].astype(str).str.startswith(SPLIT_PREFIX)]
     keys = ["run_id", "arm", "seed", "split", "question_id"]
-    grouped = last.groupby(keys, observed=True, sort=True)["correct"]
-    frame = grouped.agg(samples="size", correct="sum").reset_index()
+    grouped = last.groupby(keys, observed=True, sort=True)
+    frame = grouped["correct"].agg(samples="size", correct="sum").reset_index()
+    asked = results.study.protocol["evaluation"]["samples"] or 0
+    mark_QK = np.full((len(frame), asked), "-")
+    # a table may hold numbers that nobody asked for: the counts then tell
+    is_asked = last["sample"].between(0, asked - 1)
+    places = grouped.ngroup()[is_asked], last.loc[is_asked, "sample"]
+    mark_QK[places] = np.where(last.loc[is_asked, "correct"], "1", "0")
+    frame[RIGHT] = ["".join(mark_K) for mark_K in mark_QK]
     short = dict(zip(results.done["run_id"], results.done["row_id"], strict=True))
     ids = [
         f"{short[str(row.run_id)]}/{steps}/{row.split}/{row.question_id}"
         for row in frame.itertuples()
     ]
     frame.insert(0, "row_id", ids)
-    return frame.astype({"samples": "int16", "correct": "int16", "row_id": "str"})
+    return frame.astype({"samples": "int16", "correct": "int16", "row_id": "str", RIGHT: "str"})

@@ -14,6 +14,7 @@ from harness.baseline.writing import write_version
 from harness.provenance import now
 from harness.schema import SCHEMA_VERSION, UsageError, content_hash
 from harness.store.bundle import Bundle, read_manifest, versions
+from harness.store.contents import RIGHT
 
 _MOST = 6
 
@@ -44,7 +45,7 @@ def merge_bundles(first: Bundle, second: Bundle, folder: Path, *, because: str =
         raise UsageError(f"every run of {second.name} is in {first.name}: nothing to merge")
     added = {cell["run_id"] for cell in cells}
     curves = _together(first.curves, second.curves, added)
-    scores = _together(first.scores, second.scores, added)
+    scores = _together(*_shared_columns(first.scores, second.scores), added)
     _check_ids(first, second, cells, curves)
     _check_new(folder, [*first.manifest["cells"], *cells])
     description = _description(first, second, cells)
@@ -90,6 +91,9 @@ def _objections(first: Bundle, second: Bundle) -> list[str]:
             # what a machine calls its memory changes from start to start
             if name != "hardware.memory_bytes":
                 found.append(f"{name} differs: {_short(left)} and {_short(right)}")
+    lacking = [bundle.name for bundle in (first, second) if RIGHT not in bundle.scores]
+    if len(lacking) == 1:
+        found.append(f"{lacking[0]} has counts of correct samples alone, and so would the whole")
     return found
 
 
@@ -119,10 +123,13 @@ def _differ(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _is_same_run(first: Bundle, second: Bundle, run_id: str) -> bool:
-    return all(
-        _bits(mine, run_id) == _bits(other, run_id)
-        for mine, other in ((first.curves, second.curves), (first.scores, second.scores))
-    )
+    pairs = (first.curves, second.curves), _shared_columns(first.scores, second.scores)
+    return all(_bits(mine, run_id) == _bits(other, run_id) for mine, other in pairs)
+
+
+def _shared_columns(mine: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    names = [name for name in mine if name in other]
+    return mine[names], other[names]
 
 
 def _bits(table: pd.DataFrame, run_id: str) -> list[tuple[Any, ...]]:

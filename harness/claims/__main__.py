@@ -35,7 +35,7 @@ from harness.store.files import write_atomic
 if TYPE_CHECKING:
     from harness.claims.sheet import Line
 
-NOISE = "micro/pilot@v1"
+NOISE = "micro/noise@v1"
 """Stored runs whose noise the rules are linted with."""
 
 DEFAULTS = {

@@ -117,7 +117,7 @@ def made_up(
     Each arm has the mean curve of the stored control and noise of a stored arm, the same stored
     seeds in all arms of a study, so that arms stay as correlated as they are.
     """
-    stored = _noisy_arms(tables)
+    stored = list(dict.fromkeys(tables.runs["arm"].astype(str)))
     curves, seeds = curves_of(tables, part.quantity.metric, stored)
     mean_T = curves.value[stored[0]].mean(axis=0)
     shape = (studies, max(SEEDS))
@@ -132,12 +132,6 @@ def made_up(
     drawn = Curves(step_T=curves.step_T, value=value, end=curves.end, start=curves.start)
     value_RS = values_of(part.quantity, drawn)
     return np.asarray(value_RS - value_RS.mean())
-
-
-def _noisy_arms(tables: Tables) -> list[str]:
-    """Return the control and the other arms that have run with each of its seeds."""
-    seeds = tables.runs.groupby(tables.runs["arm"].astype(str), sort=False)["seed"].agg(set)
-    return [arm for arm, own in seeds.items() if own >= seeds.iloc[0]]
 
 
 def _weights(noise: Noise, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

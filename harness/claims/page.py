@@ -79,7 +79,7 @@ curl -H 'Content-Type: application/timestamp-query' --data-binary @query.tsq <au
 _LINT = """\
 ## How often a rule is wrong
 
-Every rule at micro scale was simulated with the noise of stored runs (micro/pilot@v1), whole
+Every rule at micro scale was simulated with the noise of stored runs (micro/noise@v1), whole
 curves of it, 4,000 made-up studies a point: drawn as normal noise and by a smoothed bootstrap of
 seeds, the worse of both shown; at 5 % a figure has a standard error of 0.3 points. "Where false":
 one part at its limit, the others far inside; "where true": every part at its limit; power: the

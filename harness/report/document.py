@@ -68,9 +68,11 @@ def _too_little(results: Results) -> str:
     if not results.is_too_little:
         return ""
     document = results.document
+    seeds = document["seeds"]
+    count = seeds if isinstance(seeds, int) else len(seeds)
     return (
         f"Too little for any verdict: this is `{results.study.label}`, not the study that"
-        f" ablations/{results.study.ablation}.yaml describes ({document['seeds']} seeds,"
+        f" ablations/{results.study.ablation}.yaml describes ({count} seeds,"
         f" {document['steps']} steps)."
     )
 

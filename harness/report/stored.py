@@ -15,7 +15,7 @@ from harness.metrics.tables import build_tables, read_parquet, write_parquet
 from harness.report.results import TABLES, Results, arm_order, assemble, read_results
 from harness.report.study import FILE, read_study, study_of, write_study
 from harness.schema import SCHEMA_VERSION, CellSpec, RunRecord, UsageError
-from harness.spec.ablation import load_ablation
+from harness.spec.ablation import document_at, load_ablation
 from harness.spec.shadow import SCALE_PREFIX
 from harness.store.files import write_atomic, write_json
 from harness.store.ledger import RunStore
@@ -164,7 +164,9 @@ def load_results(given: Mapping[str, str]) -> tuple[Results, Path, Path]:
     Raises:
         HarnessError: there is no such ablation, nothing is stored, or a file is damaged.
     """
-    ablation = load_ablation(given["ablation"])
+    # a shadow has the arms of the scale that it is of
+    scale = given["scale"].removeprefix(SCALE_PREFIX)
+    ablation = document_at(load_ablation(given["ablation"]), scale)
     root = Path(given["results_dir"], given["scale"], given["ablation"])
     out = root / "partial" / given["partial"] if given["partial"] else root
     store = RunStore(root)

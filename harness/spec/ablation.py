@@ -181,7 +181,7 @@ def read_ablation(name: str, document: Mapping[str, Any], scale: str | None = No
             f" give a scale of {', '.join(scales_of(document))}"
         )
     changes = changes_at(document, scale)
-    document = {**document, **changes}
+    document = document_at(document, scale)
     own = {
         "name": name,
         "has_own_steps": "steps" in changes or "scales" in document,
@@ -198,6 +198,11 @@ def scales_of(document: Mapping[str, Any]) -> tuple[str, ...]:
 def is_for(document: Mapping[str, Any], scale: str) -> bool:
     """Tell whether an ablation makes sense at a scale."""
     return any(fnmatchcase(scale, pattern) for pattern in scales_of(document))
+
+
+def document_at(document: Mapping[str, Any], scale: str | None) -> dict[str, Any]:
+    """Return an ablation file with the keys that are others at a scale; None: as written."""
+    return {**document, **changes_at(document, scale)}
 
 
 def changes_at(document: Mapping[str, Any], scale: str | None) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class VarianceSplit:
             harmonic mean of both arms).
         missing: cells (seed, question) without a score among seeds x questions.
         is_difference: components of treat minus control, not of one arm.
-        note: "" or what a reader must know: unequal or missing cells, estimates below 0.
+        note: "" or what a reader must know: unequal or missing cells, estimates below 0; of a
+            difference, whether samples were aligned.
         sampling_correlation: of the arms' samples within a seed and question; NaN if they are not
             aligned, do not vary, or belong to one arm.
     """
@@ -132,7 +133,9 @@ def _split_aligned(treat_SQK: np.ndarray, control_SQK: np.ndarray) -> VarianceSp
     alone = int((np.isnan(treat_SQK) != np.isnan(control_SQK)).sum())
     lost = f"{alone} samples of one arm alone left out" if alone else ""
     correlation = sampling_correlation(treat_SQK, control_SQK)
-    note = _joined(split.note, lost)
+    how = "" if np.isnan(correlation) else f" and correlate by {correlation:.2f}"
+    said = f"samples are aligned{how}: what the arms share of their noise is in no component"
+    note = _joined(split.note, lost, said)
     return replace(split, is_difference=True, note=note, sampling_correlation=correlation)
 
 

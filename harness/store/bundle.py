@@ -22,6 +22,7 @@ from harness.metrics.tables import SAMPLE_TYPES, Tables
 from harness.schema import SCHEMA_VERSION, DamagedError, UsageError, content_hash
 from harness.store.contents import (
     CURVE_KINDS,
+    RIGHT,
     SCORE_KINDS,
     Objection,
     most_rows,
@@ -45,7 +46,8 @@ class Bundle:
         name: `<scale>/<ablation>@v<N>`.
         manifest: what it holds and where it comes from.
         curves: columns row_id, run_id, arm, seed, step, metric, value.
-        scores: columns row_id, run_id, arm, seed, split, question_id, samples, correct.
+        scores: columns row_id, run_id, arm, seed, split, question_id, samples, correct; right
+            but in logs and the first bundles.
         doubts: what cannot be and only lowers its numbers: it may be judged, and cannot pass.
     """
 
@@ -59,6 +61,11 @@ class Bundle:
     def steps(self) -> int:
         """Training steps of its runs."""
         return int(self.manifest["protocol"]["steps"])
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether sample k of `scores_of` had the same sampling seed in all arms of a seed."""
+        return RIGHT in self.scores and shares_sampling_seeds(self.manifest["protocol"])
 
     @property
     def tables(self) -> Tables:
@@ -81,6 +88,22 @@ class Bundle:
     def finals(self, metrics: Sequence[str]) -> pd.DataFrame:
         """Return each stored run's metrics at the end of training, as `final_values`."""
         return final_values(self.tables, metrics)
+
+
+def shares_sampling_seeds(protocol: Mapping[str, Any]) -> bool:
+    """Tell whether arms of a training seed draw sample k of a question with the same seed.
+
+    They do where each request has a seed of its own, of which the arm is no part
+    (harness/plugins/request_seed.py). A log does not say.
+
+    Args:
+        protocol: of a bundle's manifest or of study.json.
+    """
+    arms = protocol["arms"].values()
+    return all((arm.get("config") or {}).get(_LOOP) == "paired" for arm in arms)
+
+
+_LOOP = "verl.actor_rollout_ref.rollout.agent.default_agent_loop"
 
 
 def steps_of(cells: Sequence[Mapping[str, Any]], arm: str, steps: int) -> int:
@@ -252,19 +275,20 @@ def scores_of(bundle: Bundle, arm: str, split: str) -> np.ndarray:
     """Return the last evaluation of an arm as 0 and 1, shape (seeds, questions, samples).
 
     Seeds and questions are those of the whole bundle, in order, so that arms align; what an arm
-    does not have is NaN.
+    does not have is NaN. Samples are in the order of their numbers where the bundle holds them one
+    by one, else the correct ones come first.
     """
     scores = bundle.scores[bundle.scores["split"] == split]
     seeds, questions = (np.sort(scores[name].astype(object).unique()) for name in _KEYS)
+    if RIGHT not in scores:
+        counts = zip(scores["correct"], scores["samples"], strict=True)
+        scores = scores.assign(right=["1" * right + "0" * (n - right) for right, n in counts])
+    most = int(scores[RIGHT].str.len().max())
     mine = scores[scores["arm"] == arm].astype(dict.fromkeys(_KEYS, object))
-    tables = [
-        mine.pivot(index="seed", columns="question_id", values=name)
-        .reindex(index=seeds, columns=questions)
-        .to_numpy(dtype=float)[:, :, None]
-        for name in ("samples", "correct")
-    ]
-    sample_K = np.arange(int(scores["samples"].max()))
-    return np.where(sample_K < tables[0], np.where(sample_K < tables[1], 1.0, 0.0), np.nan)
+    table = mine.pivot(index="seed", columns="question_id", values=RIGHT)
+    table = table.reindex(index=seeds, columns=questions).fillna("")
+    mark_SQK = np.array(table.map(lambda cell: [*cell.ljust(most, "-")]).to_numpy().tolist())
+    return np.where(mark_SQK == "-", np.nan, mark_SQK == "1")
 
 
 _KEYS = ("seed", "question_id")

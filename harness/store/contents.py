@@ -20,6 +20,10 @@ from harness.schema import SCHEMA_VERSION, DamagedError, UsageError
 
 CURVES, SCORES = "curves.parquet", "scores.parquet"
 
+RIGHT = "right"
+"""Column of the scores that logs and the first bundles lack: a character for each sample that was
+asked for, in the order of their numbers: 1 right, 0 wrong, - not there."""
+
 _TEXT, _WHOLE, _NUMBER = "text", "whole numbers", "numbers"
 _RUN = {"row_id": _TEXT, "run_id": _TEXT, "arm": _TEXT, "seed": _WHOLE}
 CURVE_KINDS = {**_RUN, "step": _WHOLE, "metric": _TEXT, "value": _NUMBER}
@@ -29,6 +33,7 @@ SCORE_KINDS = {
     "question_id": _TEXT,
     "samples": _WHOLE,
     "correct": _WHOLE,
+    RIGHT: _TEXT,
 }
 """Column -> what it holds, of each table."""
 
@@ -73,7 +78,7 @@ def read_table(path: Path, kinds: Mapping[str, str], most: int) -> pd.DataFrame:
 
     Args:
         path: of the file.
-        kinds: column -> what it must hold.
+        kinds: column -> what it must hold; `RIGHT` may be absent.
         most: rows that it may have.
 
     Raises:
@@ -92,7 +97,7 @@ def read_table(path: Path, kinds: Mapping[str, str], most: int) -> pd.DataFrame:
             frame: pd.DataFrame = file.read().to_pandas()
     except (OSError, MemoryError, OverflowError, ValueError, pa.ArrowException) as error:
         raise DamagedError(f"{path} cannot be read as a table: write it again") from error
-    for name in kinds:
+    for name in frame:
         if name != "value" and frame[name].isna().any():
             raise DamagedError(f"{path} has a row without {name}")
     return frame
@@ -106,7 +111,7 @@ def objections(
     Args:
         manifest: of the bundle.
         curves: columns of `CURVE_KINDS`.
-        scores: columns of `SCORE_KINDS`.
+        scores: columns of `SCORE_KINDS`, with or without `RIGHT`.
     """
     texts = [
         f"two cells have the same {key}"
@@ -117,6 +122,8 @@ def objections(
         texts += _run_objections(manifest, table, name)
     texts += [*_curve_objections(curves), *_step_objections(manifest, curves)]
     texts += [*_score_objections(manifest, scores)]
+    if RIGHT in scores:
+        texts += [*_right_objections(manifest, scores)]
     yield from map(Objection, texts)
     if not texts:
         yield from _end_objections(manifest, curves, scores)
@@ -129,7 +136,7 @@ def _check_schema(path: Path, schema: pa.Schema, kinds: Mapping[str, str]) -> No
             f"{path} has schema version {version!a}, this suite reads {SCHEMA_VERSION}: write"
             " it again"
         )
-    if sorted(schema.names) != sorted(kinds):
+    if sorted(schema.names) != sorted(n for n in kinds if n != RIGHT or n in schema.names):
         names = ", ".join(ascii(name) for name in schema.names[: len(kinds) + 1])
         raise DamagedError(f"{path} has the columns {names}, expected {', '.join(kinds)}")
     for field in schema:
@@ -227,6 +234,20 @@ def _score_objections(manifest: Mapping[str, Any], scores: pd.DataFrame) -> Iter
         if plan["questions"] is not None and count > plan["questions"].get(split, 0):
             most = plan["questions"].get(split, 0)
             yield f"{SCORES} has {count} questions of {split!a} of {run}, {most} were asked for"
+
+
+def _right_objections(manifest: Mapping[str, Any], scores: pd.DataFrame) -> Iterator[str]:
+    """Compare single samples with what was asked for and with their counts."""
+    right = scores[RIGHT].astype(str)
+    asked = manifest["protocol"]["evaluation"]["samples"]
+    if not right.str.fullmatch("[01-]*").all():
+        yield f"{SCORES} has a sample in {RIGHT} that is none of 1, 0 and -"
+    if (right.str.len() != asked).any():
+        yield f"{SCORES} has a question whose {RIGHT} is not of the {asked} samples asked for"
+    if (right.str.count("1") != scores["correct"]).any():
+        yield f"{SCORES} has other correct samples of a question in {RIGHT} than in correct"
+    if (right.str.count("[01]") != scores["samples"]).any():
+        yield f"{SCORES} has other samples of a question in {RIGHT} than in samples"
 
 
 def _end_objections(

@@ -55,6 +55,7 @@ def variance(inputs: Inputs) -> Product:
         " seeds reduce the first two parts, more questions the second and third, more samples the"
         " last. n: seeds x questions x samples. A part that is estimated below 0 is set to 0; of a"
         " difference, what questions and seeds do to both arms is in no part."
+        f"{_alignment(inputs.studies)}"
     )
     columns = ["study", "split", "subject", *COMPONENTS, "seeds", "questions", "samples", "note"]
     return Product(
@@ -94,6 +95,21 @@ def widths(inputs: Inputs) -> Product:
     )
 
 
+def _alignment(studies: Sequence[Study]) -> str:
+    """Say of which studies differences are taken sample by sample, and of which they cannot be."""
+    paired = [study for study in studies if len(study.arms) > 1]
+    aligned, counted = (
+        ", ".join(study.name for study in paired if study.is_aligned == is_aligned)
+        for is_aligned in (True, False)
+    )
+    said = (
+        f" Differences sample by sample, without what the arms share: {aligned}." if aligned else ""
+    )
+    if counted:
+        said += f" Samples are not aligned, so that their part is the most it can be: {counted}."
+    return said
+
+
 def splits(study: Study) -> list[str]:
     """Return the short names of its evaluation sets."""
     names = study.bundle.scores if study.bundle is not None else study.tables.samples
@@ -124,7 +140,12 @@ def _splits_of(study: Study) -> list[tuple[str, str, str, VarianceSplit]]:
         rows += [(study.name, split, arm, split_variance(found)) for arm, found in arms.items()]
         control = study.arms[0]
         rows += [
-            (study.name, split, f"{arm} - {control}", split_difference(found, arms[control]))
+            (
+                study.name,
+                split,
+                f"{arm} - {control}",
+                split_difference(found, arms[control], is_aligned=study.is_aligned),
+            )
             for arm, found in arms.items()
             if control in arms and arm != control
         ]

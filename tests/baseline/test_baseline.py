@@ -58,6 +58,7 @@ def test_a_stored_study_is_read_back_whole(study: Any, stored: Path) -> None:
     # two splits of 8 questions, 9 runs; 4 samples of each
     assert len(bundle.scores) == 2 * 8 * 9
     assert set(bundle.scores["samples"]) == {4}
+    assert set(bundle.scores["right"].str.len()) == {4}
     assert bundle.scores["row_id"].is_unique
     known = study.finals[study.finals["metric"] == "reward"]["value"]
     assert list(bundle.finals(["reward"])["value"]) == pytest.approx(list(known))

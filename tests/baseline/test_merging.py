@@ -83,6 +83,37 @@ def test_a_launch_that_only_one_side_recorded_is_no_difference(
         merged(recorded(mine, "another"), other, tmp_path / "again")
 
 
+def with_samples(bundle: Bundle) -> Bundle:
+    """The same with single samples that fit the counts."""
+    counts = zip(bundle.scores["correct"], bundle.scores["samples"], strict=True)
+    right = ["1" * found + "0" * (n - found) for found, n in counts]
+    return replace(bundle, scores=bundle.scores.assign(right=right))
+
+
+def test_a_whole_holds_single_samples_if_both_parts_do(whole: Bundle, tmp_path: Path) -> None:
+    mine, other = with_samples(part(whole, (1, 2))), with_samples(part(whole, (2, 3)))
+    found = merged(mine, other, tmp_path)
+    assert found.is_aligned and len(found.scores) == len(whole.scores)
+    turned = replace(other, scores=other.scores.assign(right=other.scores["right"].str[::-1]))
+    with pytest.raises(UsageError, match=r"with other numbers, .*seed 2"):
+        merged(mine, turned, tmp_path)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_samples_of_one_part_alone_are_left_out_and_that_is_said(
+    whole: Bundle, is_first: bool, tmp_path: Path
+) -> None:
+    mine, other = part(whole, (1, 2)), part(whole, (2, 3))
+    sides = (with_samples(mine), other) if is_first else (mine, with_samples(other))
+    with pytest.raises(UsageError, match=r"counts of correct samples alone.*because="):
+        merged(*sides, tmp_path)
+    found = merged(*sides, tmp_path, because="a trial")
+    assert "right" not in found.scores and not found.is_aligned
+    assert rows_of(found.scores) == rows_of(whole.scores)
+    (objection,) = found.manifest["objections"]
+    assert "has counts of correct samples alone, and so would the whole" in objection
+
+
 def test_other_protocols_stay_two_baselines(whole: Bundle, tmp_path: Path) -> None:
     protocol = {**whole.manifest["protocol"], "steps": 41}
     with pytest.raises(UsageError, match=r"different protocols \(steps: 40 and 41\)"):

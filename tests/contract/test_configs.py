@@ -110,6 +110,9 @@ def test_every_choice_of_every_group_composes(group: str, name: str, tmp_path: P
     # a place without results: finished cells of this checkout would have no cost
     study = make_study([*asked, f"results_dir={tmp_path}"])
     assert study.cells
+    # arms share the seed of each sample: `Bundle.is_aligned`
+    rollout = study.cells[0].config["verl"]["actor_rollout_ref"]["rollout"]
+    assert rollout["agent"]["default_agent_loop"] == "paired"
     watchdog_limits(study)
     assert "about" in cost_line(study)
 
@@ -143,12 +146,13 @@ def test_a_scale_changes_neither_algorithm_nor_reward() -> None:
         assert "custom_reward_function" not in verl.get("reward", {})
 
 
-def test_the_file_that_collapses_two_arms_is_refused() -> None:
+@pytest.mark.parametrize("scale", ["micro", "orz_7b"])
+def test_the_file_that_collapses_two_arms_is_refused(scale: str) -> None:
     document = load_ablation("kl_penalty")
-    levels = document["factors"]["kl"]
+    levels = (document["at"].get(scale) or document)["factors"]["kl"]
     levels["loss"] = levels["none"]
     ablation = read_ablation("kl_penalty", document)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.spec.study.load_ablation", lambda name: ablation.document)
         with pytest.raises(UsageError, match="same work"):
-            make_study(["ablation=kl_penalty"])
+            make_study(["ablation=kl_penalty", f"scale={scale}"])

@@ -78,9 +78,8 @@ def test_the_readme_agrees_with_the_repository() -> None:
 
 def test_a_number_a_link_or_a_command_that_is_wrong_would_be_noticed() -> None:
     readme = (ROOT / "README.md").read_text()
-    changed = (
-        readme.replace(" reproduced,", " proved,", 1) + "[x](no/such.md) python -m harness.nothing"
-    )
+    changed = readme.replace(" reproduced,", " proved,", 1)
+    changed += "[x](no/such.md) python -m harness.nothing"
     assert len(readme_problems(changed)) == 3
     assert readme_problems(readme.replace("<!-- copied from", "<!-- from")) != []
     for source, block in COPY.findall(readme):

@@ -21,7 +21,7 @@ from harness.references.paper import Paper
 from harness.schema import DamagedError
 from harness.stats.intervals import Interval
 from paper.findings import _read, largest_fall, quantities
-from paper.inputs import Inputs
+from paper.inputs import Inputs, read_inputs
 from paper.layout import read_figures
 from paper.own.agreement import agreement, rows_of
 from paper.own.cost import cost
@@ -315,6 +315,28 @@ def test_variance_components_are_of_the_stored_scores(both: Inputs) -> None:
     row = rows[(rows["study"] == study.name) & (rows["split"] == "easy")]
     found = row.loc[row["subject"] == "kl=none", "sampling"].item()
     assert found == pytest.approx(expected)
+
+
+def test_noise_that_arms_share_is_in_no_component_of_an_aligned_difference(both: Inputs) -> None:
+    product = variance(both)
+    study = next(s for s in both.studies if s.name == "micro/kl_penalty")
+    samples = study.tables.samples
+    last = samples[(samples["step"] == 40) & (samples["split"].astype(str).str.endswith("easy"))]
+    keys = ["seed", "question_id", "sample"]
+    plain = last.astype({"arm": str, "question_id": str})
+    table = plain.pivot(index=keys, columns="arm", values="correct")
+    gain = (table["kl=loss"] - table["kl=none"]).groupby(keys[:2])
+    rows = product.numbers.set_index(["study", "split", "subject"])
+    row = rows.loc[(study.name, "easy", "kl=loss - kl=none")]
+    assert row["sampling"] == pytest.approx(gain.var().mean())
+    assert "samples are aligned" in row["note"]
+    assert "sample by sample, without what the arms share: micro/kl_penalty." in product.caption
+
+    counted = variance(read_inputs("micro/kl_penalty@v3"))
+    notes = counted.numbers.set_index("subject")["note"]
+    assert notes["kl=loss - kl=none"].str.contains("samples are not aligned").all()
+    assert "most it can be: micro/kl_penalty@v3." in counted.caption
+    assert "sample by sample" not in counted.caption
 
 
 def test_the_width_of_all_seeds_is_that_of_the_report(both: Inputs) -> None:

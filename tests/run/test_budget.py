@@ -115,7 +115,7 @@ def spend(asked: Study, hours: float) -> None:
 
 
 def test_failed_attempts_count(tmp_path: Path) -> None:
-    asked = study(tmp_path, budget_gpu_hours=9)
+    asked = study(tmp_path, "levels=[none,loss,reward]", budget_gpu_hours=9)
     store = RunStore(asked.root)
     assert used_gpu_hours(store, EPOCH) == 0.0
     spend(asked, 3)

@@ -23,7 +23,9 @@ from harness.store.ledger import RunStore
 from harness.store.states import InQueue
 from harness.store.submissions import SUBMISSION_FILE, Submission, job_name, read_submissions
 
-SMALL = ("ablation=kl_penalty", "seeds=1", "steps=2", "levels=[none,loss]")
+SHORT = ("ablation=kl_penalty", "seeds=1", "steps=2")
+SMALL = (*SHORT, "levels=[none,loss]")
+THREE = (*SHORT, "levels=[none,loss,reward]")
 
 
 class FakeSlurm(Slurm):
@@ -264,7 +266,7 @@ def followed(study: Study, queue: FakeRay, *looks: Look) -> tuple[list[CellState
 @pytest.fixture
 def on_ray(tmp_path: Path) -> Study:
     words = ("launcher=ray", "launcher.address=http://10.0.0.1:8265", "launcher.retries=1")
-    return placed(tmp_path, *SMALL[:-1], *words)
+    return placed(tmp_path, *THREE, *words)
 
 
 def test_no_more_cells_are_submitted_than_fit_and_lost_ones_go_again(on_ray: Study) -> None:

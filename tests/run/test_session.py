@@ -28,6 +28,7 @@ from harness.store.records import read_spec, spec_from
 from tests.cells import fake_engine
 
 SMALL = ["dataset.train_size=4", "dataset.eval_size=2", "verl.trainer.test_freq=2"]
+THREE = ["levels=[none,loss,reward]"]
 ALONE = ["launcher.cells_at_once=1"]
 
 
@@ -56,7 +57,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def small_study(tmp_path: Path, *words: str) -> Study:
     asked = ["ablation=kl_penalty", "seeds=1", "steps=2", f"results_dir={tmp_path}"]
-    return make_study([*asked, *SMALL, *ALONE, *words])
+    return make_study([*asked, *THREE, *SMALL, *ALONE, *words])
 
 
 def test_every_cell_leaves_its_files(tmp_path: Path, run: Run) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+ARMS = "'levels=[none,reward,reward_0.5]'"
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -31,9 +32,11 @@ def test_make_alone_lists_every_command() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["run"], "harness.run ablation=kl_penalty scale=micro seeds=1"),
-        (["run", "QUICK=1"], "scale=micro seeds=1 steps=3 dataset.eval_size=8"),
-        (["run", "STEPS=5", "SEEDS=2"], "ablation=kl_penalty scale=micro seeds=2 steps=5"),
+        (["run"], f"harness.run ablation=kl_penalty scale=micro {ARMS} seeds=1"),
+        (["run", "QUICK=1"], f"scale=micro {ARMS} seeds=1 steps=3 dataset.eval_size=8"),
+        (["run", "STEPS=5", "SEEDS=2"], f"ablation=kl_penalty scale=micro {ARMS} seeds=2 steps=5"),
+        # the arms of another scale are those of its file
+        (["run", "SCALE=orz_7b"], "harness.run ablation=kl_penalty scale=orz_7b seeds=1"),
         (["study", "ABLATION=algorithm"], "harness.run ablation=algorithm scale=micro"),
         (["paper", "RESULTS=out"], "-m paper.preprint results_dir=out"),
         (["examples", "ONLY=page readme"], "scripts/make_examples.py page readme"),

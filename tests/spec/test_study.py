@@ -8,7 +8,7 @@ from harness.spec.ablation import load_ablation
 from harness.spec.study import Study, make_study
 
 BASE = ["ablation=kl_penalty", "seeds=1", "steps=2"]
-SEEDS = load_ablation("kl_penalty")["seeds"]
+SEEDS = load_ablation("kl_penalty")["at"]["micro"]["seeds"]
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +21,12 @@ def ids(*overrides: str) -> list[str]:
     return [cell.cell_id for cell in make_study([*BASE, *overrides]).cells]
 
 
-def test_the_kl_ablation_is_three_arms_by_the_seeds_of_its_file() -> None:
+def test_the_kl_ablation_is_its_arms_by_the_seeds_of_its_file() -> None:
     study = make_study(["ablation=kl_penalty"])
-    assert [cell.arm for cell in study.cells[:3]] == ["kl=none", "kl=loss", "kl=reward"]
-    assert (len(study.cells), study.steps, study.label) == (3 * len(SEEDS), 40, "")
+    arms = ["kl=none", "kl=loss", "kl=reward", "kl=loss_1", "kl=reward_0.5"]
+    assert [cell.arm for cell in study.cells[:5]] == arms
+    assert study.seeds == (9, 10, 11, 12, 13) == tuple(SEEDS)
+    assert (len(study.cells), study.steps, study.label) == (5 * len(SEEDS), 40, "")
     assert make_study(["ablation=kl_penalty", "dry_run=true", "verbose=true"]).label == ""
     assert study.tables == study.root
 
@@ -57,7 +59,7 @@ def test_the_id_depends_on_what_a_cell_computes(word: str) -> None:
 
 
 def test_a_cell_without_critic_does_not_know_the_critics_rate() -> None:
-    overrides = ["ablation=algorithm", "seeds=1"]
+    overrides = ["ablation=algorithm", "seeds=1", "levels=[ppo,grpo]"]
     ppo, grpo = make_study(overrides).cells
     ppo_2, grpo_2 = make_study([*overrides, "verl.critic.optim.lr=7.7e-4"]).cells
     assert grpo.cell_id == grpo_2.cell_id

@@ -3,9 +3,11 @@
 The stored figures (docs/lab/0004-calibration.csv) are those of `python scripts/calibrate.py run`.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from calibrate import FIGURES, PAGE, read_rows, tables, with_tables, write_rows
+from calibrate import FIGURES, PAGE, main, read_rows, tables, with_tables, write_rows
 from calibration import (
     SEEDS,
     STREAMS,
@@ -186,6 +188,43 @@ def test_the_page_shows_the_stored_figures() -> None:
     assert with_tables(page, tables(changed)) != page
     with pytest.raises(ValueError, match="the page must have"):
         with_tables("no place", "")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the page and its figures, and studies that take no time."""
+    for name, path in (("PAGE", PAGE), ("FIGURES", FIGURES)):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+        monkeypatch.setattr(f"calibrate.{name}", tmp_path / path.name)
+    changed = [row._replace(found=0.5) for row in STORED.values()]
+    monkeypatch.setattr("calibrate.every_row", lambda _: changed)
+    monkeypatch.setattr("calibrate.gate_table", lambda: "a table of the gate")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "is_made"),
+    [
+        ("run", (True, True)),
+        ("run methods", (True, False)),
+        ("run gate", (False, True)),
+        ("tables", (False, False)),
+    ],
+)
+def test_one_command_makes_every_table_or_a_part(elsewhere: Path, words, is_made) -> None:
+    assert main(words.split()) == 0
+    page = (elsewhere / PAGE.name).read_text()
+    figures = read_rows(elsewhere / FIGURES.name)
+    assert (figures != list(STORED.values()), "a table of the gate" in page) == is_made
+    assert with_tables(page, tables(figures)) == page
+
+
+def test_help_names_the_parts_and_a_wrong_one_is_usage(elsewhere: Path, capsys) -> None:
+    assert main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("run", "tables", "methods", "gate"))
+    assert [main(words) for words in ([], ["run", "looks"], ["tables", "gate"])] == [2, 2, 2]
+    assert (elsewhere / PAGE.name).read_bytes() == PAGE.read_bytes()
 
 
 def test_figures_are_read_as_they_were_written(tmp_path) -> None:

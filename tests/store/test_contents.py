@@ -49,7 +49,7 @@ def put(*keys: Any, value: Any) -> Change:
 
 def column(table: str, name: str, make: Callable[[pd.Series], Any]) -> Change:
     def change(_: dict[str, Any], tables: Tables) -> None:
-        tables[table] = tables[table].assign(**{name: make(tables[table][name])})
+        tables[table] = tables[table].assign(**{name: make(tables[table].get(name))})
 
     return change
 
@@ -77,6 +77,19 @@ def same_question(_: dict[str, Any], tables: Tables) -> None:
     tables[SCORES] = tables[SCORES].assign(question_id=names.where(names.index != 1, names[0]))
 
 
+def single_samples(text: Any = "1100") -> Change:
+    """Samples one by one that fit their counts, but for a question with two of four correct."""
+
+    def change(_: dict[str, Any], tables: Tables) -> None:
+        scores = tables[SCORES]
+        counts = zip(scores["correct"], scores["samples"], strict=True)
+        right: list[Any] = ["1" * found + "0" * (n - found) for found, n in counts]
+        right[list(scores["correct"]).index(2)] = text
+        tables[SCORES] = scores.assign(right=right)
+
+    return change
+
+
 def first_set(value: Any) -> Callable[[pd.Series], pd.Series]:
     return lambda own: own.astype(object).where(own.index != 0, value)
 
@@ -86,6 +99,12 @@ def test_a_bundle_with_nothing_wrong_is_read_as_it_was_written(tmp_path: Path) -
     assert bundle.doubts == ()
     for name, table in ((CURVES, bundle.curves), (SCORES, bundle.scores)):
         pd.testing.assert_frame_equal(table, read_parquet(STORED / name), check_categorical=False)
+
+
+def test_samples_that_fit_their_counts_are_read(tmp_path: Path) -> None:
+    bundle = read_bundle(forged(tmp_path, single_samples()))
+    assert bundle.is_aligned and set(bundle.scores["right"].str.len()) == {4}
+    assert not read_bundle(STORED).is_aligned
 
 
 @pytest.mark.parametrize(
@@ -134,6 +153,13 @@ def test_a_bundle_with_nothing_wrong_is_read_as_it_was_written(tmp_path: Path) -
         (rows(CURVES, lambda t: t["step"] > 0), "no accuracy_easy at step 0"),
         (rows(CURVES, lambda t: t["run_id"] != t["run_id"].iloc[0]), "has no row of"),
         (column(SCORES, "row_id", lambda s: s.str.replace("/40/", "/30/")), "is of step '30'"),
+        (single_samples("11x0"), "a sample in right that is none of 1, 0 and -"),
+        (single_samples("1100\n"), "a sample in right that is none of 1, 0 and -"),
+        (single_samples("1100-"), "right is not of the 4 samples asked for"),
+        (single_samples("1000"), "other correct samples of a question in right than in correct"),
+        (single_samples("110-"), "other samples of a question in right than in samples"),
+        (single_samples(None), "a row without right"),
+        (column(SCORES, "right", lambda _: 1100), "right as 'int64', expected text"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, change: Change, said: str) -> None:

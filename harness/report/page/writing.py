@@ -16,7 +16,7 @@ from harness.report.page.page import NAME, Page, render
 from harness.report.page.studies import Budget, Study, read_study
 from harness.report.results import Results, read_results
 from harness.schema import DamagedError, UsageError
-from harness.spec.ablation import load_ablation
+from harness.spec.ablation import document_at, load_ablation
 from harness.spec.choices import ablation_files, group_choices
 from harness.store.files import write_atomic
 
@@ -116,7 +116,7 @@ def _studies(root: Path, gaps: list[str]) -> list[Study]:
     studies = []
     for name in names:
         try:
-            results = read_results(root / name, load_ablation(name))
+            results = read_results(root / name, document_at(load_ablation(name), root.name))
         except DamagedError as error:
             gaps.append(f"The study {name} is not shown: {error}.")
         else:

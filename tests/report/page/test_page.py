@@ -26,6 +26,7 @@ from harness.schema import UsageError
 from harness.spec.ablation import load_ablation
 from harness.text import Table, numeric
 from tests import synthetic_runs
+from tests.claims.today import copied_results
 from tests.report.page.pages import data_of, invented, unpacked
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,6 +40,12 @@ def stored(tmp_path: Path) -> Path:
     folder = tmp_path / "results" / "micro" / "kl_penalty"
     shutil.copytree(STORED, folder, ignore=shutil.ignore_patterns("runs", "partial", "*.html"))
     return folder
+
+
+@pytest.fixture
+def today(tmp_path: Path) -> Path:
+    """The same results as if they were of today's data, which the rules judge."""
+    return copied_results(tmp_path / "today") / "micro" / "kl_penalty"
 
 
 @pytest.fixture
@@ -144,9 +151,9 @@ def judged(folder: Path) -> Results:
     return replace(results, claims=claims_of(results, folder))
 
 
-def test_every_table_of_the_report_is_on_the_page_cell_by_cell(stored: Path) -> None:
-    results = judged(stored)
-    html = write_study_page(results, stored, "micro/kl_penalty").read_text()
+def test_every_table_of_the_report_is_on_the_page_cell_by_cell(today: Path) -> None:
+    results = judged(today)
+    html = write_study_page(results, today, "micro/kl_penalty").read_text()
     found = re.findall(
         r'<td role="cell" data-head="[^"]*" data-sort="([^"]*)"[^>]*>(.*?)</td>', html
     )
@@ -157,6 +164,17 @@ def test_every_table_of_the_report_is_on_the_page_cell_by_cell(stored: Path) -> 
     shown = [(sort, re.sub("<[^>]+>", "", text)) for sort, text in found]
     plain = [(sort_key(c.sort), str(escape(c.text.replace("`", "")))) for c in cells]
     assert sorted(shown) == sorted(plain)
+
+
+def test_a_judged_claim_is_on_the_page_with_its_word_and_its_reason(today: Path) -> None:
+    results = judged(today)
+    html = write_study_page(results, today, "micro/kl_penalty").read_text()
+    claims = layout.documents(results.claims, "micro")
+
+    assert {"reproduced", "inconclusive", "not run"} <= {claim["verdict"] for claim in claims}
+    for claim in claims:
+        for key in ("verdict", "reason", "rule", "standing"):
+            assert str(escape(claim[key])) in html
 
 
 @pytest.mark.parametrize(
@@ -239,7 +257,7 @@ def test_a_study_with_a_file_missing_or_damaged_is_a_named_gap(
     # a torn study.json does not say which data the runs are of, and rules are for one data set
     is_unjudged = (name != "study.json" or is_torn) and not is_gone
     assert ("No claim is judged on the runs of kl_penalty" in html) == is_unjudged
-    assert "28 claims (micro scale: no evidence about 7B)" in html
+    assert "29 claims (micro scale: no evidence about 7B)" in html
     assert data_of(html)["studies"] == []
 
 
@@ -287,8 +305,8 @@ def test_the_page_of_a_scale_has_every_claim_and_its_studies_share_the_page(stor
     html = write_scale_page("micro", stored.parents[1]).read_text()
     studies = data_of(html)["studies"]
 
-    assert "28 claims (micro scale: no evidence about 7B)" in html
-    assert html.count('class="verdict ') >= 56
+    assert "29 claims (micro scale: no evidence about 7B)" in html
+    assert html.count('class="verdict ') >= 2 * 29
     assert [study["key"] for study in studies] == ["algorithm", "kl_penalty"]
     assert all(0 < study["samples"]["shown"] <= 300 for study in studies)
 
