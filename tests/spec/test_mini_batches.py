@@ -30,7 +30,7 @@ def arms(*words: str) -> dict[str, dict[str, Any]]:
 
 
 def levels_at(scale: str) -> list[str]:
-    return ["1", "4", "8"] if scale == "micro" else ["1", "8"]
+    return ["1", "1_rate_x10", "4", "8"] if scale == "micro" else ["1", "8"]
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -38,7 +38,7 @@ def test_an_arm_with_several_updates_shuffles_and_its_control_does_not(scale: st
     found = {
         level: verl["actor_rollout_ref"]["actor"] for level, verl in arms(f"scale={scale}").items()
     }
-    wanted = {level: level != "1" for level in levels_at(scale)}
+    wanted = {level: level in ("4", "8") for level in levels_at(scale)}
     assert {level: actor["shuffle"] for level, actor in found.items()} == wanted
     assert len({actor["data_loader_seed"] for actor in found.values()}) == 1
 
