@@ -27,7 +27,7 @@ from paper.tabulate import read_tables
 STUDY = "kl_penalty"
 """Ablation that the preprint is about."""
 
-EXAMPLE_CLAIM = "f12"
+EXAMPLE_CLAIM = "f09"
 """The claim whose rule the text quotes: it has two parts."""
 
 BASE_MODEL = Path(__file__).parent / "first_world.json"
@@ -61,7 +61,7 @@ def read_values(inputs: Inputs, study: Study, baselines: Path = BASELINES) -> di
         **_of_runs(study),
         **_of_settings(stored),
         **_of_control(study),
-        "example_rule": _example_rule(lines, study.scale),
+        **_of_example(lines, study.scale),
         **_of_base_model(),
         **_of_recipes(inputs),
         "authors": _authors(),
@@ -204,10 +204,11 @@ def _of_control(study: Study) -> dict[str, str]:
     return found
 
 
-def _example_rule(lines: Sequence[Line], scale: str) -> str:
+def _of_example(lines: Sequence[Line], scale: str) -> dict[str, str]:
     (claim,) = (line.claim for line in lines if line.claim.id == EXAMPLE_CLAIM)
     rule = claim.rules.get(scale)
-    return ", and ".join(part.text() for part in rule.parts) if rule else ""
+    parts = [part.text() for part in rule.parts] if rule else []
+    return {"example_claim": claim.statement, "example_rule": ", and ".join(parts)}
 
 
 def arm_ends(study: Study, arm: str, metric: str) -> tuple[str, str]:
