@@ -20,7 +20,7 @@ from harness.stats.look_p_values import sequential_p
 from harness.stats.looks import Design, Look, Shown, look_intervals, shown_interval
 from harness.stats.looks import standing as seeds_standing
 from harness.stats.multiplicity import holm
-from harness.stats.replication import replication_chance
+from harness.stats.replication import replication_chance, split_agreement
 
 DESIGN = Design(alpha=0.02)
 """Looks at 5, 8 and 12 seeds. Either word errs in 2 % of studies over all of them if noise is
@@ -68,6 +68,8 @@ class ClaimVerdict:
         standing: whether the rule is older than the numbers.
         replication: share of fresh studies of the same size that would say the same word, in
             [0, 1]; NaN where it is not known.
+        halves: share of the ways to halve the seeds in which both halves say this word, in [0, 1];
+            NaN where a half does not reach the first look.
         run_ids: the runs behind the numbers.
     """
 
@@ -82,6 +84,7 @@ class ClaimVerdict:
     p_holm: float = math.nan
     standing: Standing | None = None
     replication: float = math.nan
+    halves: float = math.nan
     run_ids: tuple[str, ...] = ()
 
     @property
@@ -166,20 +169,20 @@ def _shared_values(
     return seeds, np.array([[item.values[seed] for item in kept] for seed in seeds])
 
 
-def replication_of(rule: ClaimRule, numbers: Numbers, verdict: ClaimVerdict) -> float:
-    """Simulate the share of fresh studies with the same word, in [0, 1]; NaN without a look.
+def with_replication(rule: ClaimRule, numbers: Numbers, verdict: ClaimVerdict) -> ClaimVerdict:
+    """Say how often fresh studies, and halves of this one, would say the same word.
 
     Args:
         rule: the rule.
         numbers: what it was judged on.
-        verdict: what it said of them.
+        verdict: what it said of them; without a look it stays as it is.
     """
     if not verdict.seeds_at_look or verdict.word is Word.NOT_RUN:
-        return math.nan
+        return verdict
     measured = (*numbers.parts, *numbers.control)
     seeds, value_SC = _shared_values(measured, rule.exploratory_seeds)
     if not seeds:
-        return math.nan
+        return verdict
 
     def words(value_BCS: np.ndarray) -> np.ndarray:
         samples = [Sample(value_BCS[:, at], item.size) for at, item in enumerate(measured)]
@@ -188,7 +191,12 @@ def replication_of(rule: ClaimRule, numbers: Numbers, verdict: ClaimVerdict) -> 
 
     # the study decides the seed of its own simulation: the same numbers, the same share
     rng = np.random.default_rng([int(abs(x) * 1e6) for x in value_SC.mean(axis=0)])
-    return replication_chance(value_SC.T, words, rng=rng, studies=STUDIES).chance
+    chance = replication_chance(value_SC.T, words, rng=rng, studies=STUDIES).chance
+    # the looks end at the last: what came after it has no part in the word
+    value_CS = value_SC.T[:, : DESIGN.seeds[-1]]
+    can_halve = value_CS.shape[1] >= 2 * DESIGN.seeds[0]
+    halves = split_agreement(value_CS, words) if can_halve else math.nan
+    return replace(verdict, replication=chance, halves=halves)
 
 
 def shown_scale(item: Measured, interval: Interval) -> Interval:

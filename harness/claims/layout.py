@@ -188,7 +188,7 @@ def full_text(line: Line, scale: str) -> str:
         *([("looks", _looks_text(verdict))] if verdict.estimates else []),
         ("standing", standing.text() if standing else NOTHING),
         ("p", f"{p_text(verdict.p)}, corrected {p_text(verdict.p_holm)} (Holm)"),
-        ("replication", _share(verdict.replication)),
+        ("replication", _replication_text(verdict)),
         ("next", decided_text(line) or NOTHING),
         ("runs", f"{', '.join(verdict.run_ids)} in {line.place}" if verdict.run_ids else NOTHING),
         *([("code", line.code_note)] if line.code_note else []),
@@ -201,6 +201,15 @@ def full_text(line: Line, scale: str) -> str:
         wrapped = textwrap.wrap(text, width - len(indent), break_on_hyphens=False)
         parts.append(f"  {name.ljust(longest)}  " + f"\n{indent}".join(wrapped))
     return "\n".join(parts)
+
+
+def _replication_text(verdict: ClaimVerdict) -> str:
+    fresh = _share(verdict.replication)
+    if math.isnan(verdict.halves):
+        return fresh
+    return (
+        f"{fresh}; both halves of these seeds in {_share(verdict.halves)} of the ways to halve them"
+    )
 
 
 def _looks_text(verdict: ClaimVerdict) -> str:
@@ -285,6 +294,7 @@ def _document(line: Line, scale: str) -> dict[str, Any]:
         "p": _finite(verdict.p),
         "p_holm": _finite(verdict.p_holm),
         "replication": _finite(verdict.replication),
+        "halves": _finite(verdict.halves),
         "decided_by": line.decided_by,
         "lacking": line.lacking,
         "place": line.place,

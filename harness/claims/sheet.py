@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.claims.deciding import Word
 from harness.claims.history import History
-from harness.claims.judging import DESIGN, ClaimVerdict, Numbers, correct, judge, replication_of
+from harness.claims.judging import DESIGN, ClaimVerdict, Numbers, correct, judge, with_replication
 from harness.claims.measuring import Rows, measure, unfinished
 from harness.claims.reading import Claim
 from harness.claims.registration import standing_of
@@ -101,11 +101,8 @@ def _judge(claim: Claim, scale: str, rows: Rows | None, history: History) -> Cla
     if not verdict.run_ids:
         return verdict
     used = _deciding(rule, rows)
-    return replace(
-        verdict,
-        standing=standing_of(claim, scale, used, history.root, history),
-        replication=replication_of(rule, numbers, verdict),
-    )
+    standing = standing_of(claim, scale, used, history.root, history)
+    return replace(with_replication(rule, numbers, verdict), standing=standing)
 
 
 def _of_other_data(rule: ClaimRule, rows: Rows) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from harness.claims.deciding import Word
-from harness.claims.judging import DESIGN, ClaimVerdict, Numbers, correct, judge, replication_of
+from harness.claims.judging import DESIGN, ClaimVerdict, Numbers, correct, judge, with_replication
 from harness.claims.measuring import measure
 from harness.claims.reading import read_claim
 from harness.claims.rows import stored_rows
@@ -34,7 +34,24 @@ def test_five_stored_seeds_are_the_first_look(rule: ClaimRule, numbers: Numbers)
     (estimate,) = verdict.estimates
     assert estimate.interval.low > 0.5 and estimate.kind == "look"
     assert verdict.p < 0.001
-    assert replication_of(rule, numbers, verdict) > 0.95
+    assert with_replication(rule, numbers, verdict).replication > 0.95
+
+
+def test_halves_are_judged_where_each_reaches_the_first_look(
+    rule: ClaimRule, numbers: Numbers
+) -> None:
+    (part,) = numbers.parts
+    stored = list(part.values.values())
+    for seeds, is_known in ((5, False), (9, False), (10, True), (14, True)):
+        values = {s: stored[s % 5] + 0.001 * s for s in range(9, 9 + seeds)}
+        more = replace(numbers, parts=[replace(part, values=values)])
+        found = with_replication(rule, more, judge(rule, more))
+        assert math.isnan(found.halves) != is_known
+        assert found.halves == 1.0 or not is_known
+    # an effect of half of the seeds: halves that hold none of them do not say the word
+    values = {s: (0.5 if s % 2 else 0.02) + 0.001 * s for s in range(9, 19)}
+    more = replace(numbers, parts=[replace(part, values=values)])
+    assert with_replication(rule, more, judge(rule, more)).halves < 1.0
 
 
 def test_fewer_seeds_than_the_first_look_decide_nothing(rule: ClaimRule, numbers: Numbers) -> None:

@@ -1,5 +1,7 @@
 """Chances of a fresh study, against integration, written-out loops and real fresh studies."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -9,6 +11,7 @@ from harness.stats.looks import Design, first_crossings
 from harness.stats.replication import (
     _drawn_normal,
     replication_chance,
+    split_agreement,
 )
 from tests.stats.threshold_rules import Threshold, rule_of_thresholds
 
@@ -123,3 +126,32 @@ def test_what_has_no_meaning_is_refused() -> None:
         replication_chance(SEEN, RULE, rng=rng(), studies=10)
     with pytest.raises(ValueError, match="thresholds"):
         rule_of_thresholds([])
+
+
+def test_halves_agree_as_often_as_a_written_out_loop_says() -> None:
+    # seeds that differ: some halves see the effect and some do not
+    value_CS = np.array([[0.2, 0.21, 0.15, 0.19, 0.22, 0.0, 0.2, 0.1, 0.18, 0.05]])
+    word, agree, splits = RULE(value_CS[None])[0], 0, 0
+    for first in combinations(range(10), 5):
+        if 0 not in first:
+            continue
+        second = [seed for seed in range(10) if seed not in first]
+        said = {str(RULE(value_CS[None][:, :, list(half)])[0]) for half in (first, second)}
+        agree, splits = agree + (said == {str(word)}), splits + 1
+    assert splits == 126
+    assert split_agreement(value_CS, RULE) == pytest.approx(agree / splits)
+    assert 0.0 < agree / splits < 1.0
+
+
+def test_halves_of_one_large_effect_always_agree_and_of_a_mixture_seldom() -> None:
+    clear = 1.0 + 0.01 * rng().standard_normal((1, 11))
+    assert split_agreement(clear, RULE) == 1.0
+    # one outlier makes the word of all seeds, and no half without it says the same
+    mixed = np.array([[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, -0.25]])
+    assert split_agreement(mixed + 1e-3 * rng().standard_normal(10), RULE) < 0.5
+
+
+@pytest.mark.parametrize("value_CS", [np.ones((1, 1)), np.ones((1, 13)), np.full((1, 4), np.nan)])
+def test_what_cannot_be_halved_is_refused(value_CS: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"can halve 2 to 12 seeds|expected finite values"):
+        split_agreement(value_CS, RULE)
