@@ -45,6 +45,13 @@ def reach(scale: str) -> str:
     return f"scale {scale}: evidence about this scale only"
 
 
+def full_note(scale: str) -> str:
+    """Return what stands below a table of claims: its columns, and what a verdict is about."""
+    said = reach(scale)
+    # not capitalize(), which makes 7B a 7b
+    return f"{NOTE} {said[0].upper()}{said[1:]}."
+
+
 def verdict_text(verdict: ClaimVerdict) -> str:
     """Say the verdict."""
     return str(verdict.word)
@@ -234,7 +241,7 @@ def decided_text(line: Line) -> str:
 
 def markdown(lines: Sequence[Line], scale: str) -> str:
     """Return the sheet as a Markdown table, with what its columns mean and how far it reaches."""
-    return f"{sheet_table(lines).markdown()}\n\n{NOTE} {reach(scale).capitalize()}."
+    return f"{sheet_table(lines).markdown()}\n\n{full_note(scale)}"
 
 
 def documents(lines: Sequence[Line], scale: str) -> list[dict[str, Any]]:

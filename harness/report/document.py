@@ -130,7 +130,7 @@ def claims_section(results: Results) -> Section:
 
 def claim_blocks(lines: Sequence[Line], scale: str) -> list[Block]:
     """Return the claim sheet, with what its columns mean and how far it reaches."""
-    note = f"{layout.NOTE} {layout.reach(scale).capitalize()}."
+    note = layout.full_note(scale)
     return [layout.sheet_table(lines), Paragraph(note)]
 
 
