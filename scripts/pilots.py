@@ -44,7 +44,8 @@ GROUPS: Mapping[str, Sequence[str]] = {
 """Panels of the figure and the arms in them."""
 
 TIMES = ("step_time", "evaluation_time")
-HOURS, EVALUATIONS, SETS = 2, 5, 3
+HOURS, EVALUATIONS = 2, 5
+LENGTHS = (10, 20, 50, 100, 200)
 DESIGNS = ((12, 4), (24, 4), (48, 1), (48, 2), (48, 4), (48, 8), (96, 4), (192, 4))
 """Questions of each held-out set and samples of each question."""
 
@@ -92,19 +93,26 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def worth_table(bundle: Bundle, split: str = "eval_easy") -> str:
+def worth_table(bundle: Bundle) -> str:
     """What questions and samples buy: the difference that `HOURS` of cells can see at 80 %."""
-    arms = (scores_of(bundle, arm, split) for arm in ("pilot=grpo", CONTROL))
-    noise = split_difference(*arms, is_aligned=bundle.is_aligned)
+    splits = list(dict.fromkeys(bundle.scores["split"]))
+    noise = [
+        split_difference(
+            *(scores_of(bundle, arm, split) for arm in ("pilot=grpo", CONTROL)),
+            is_aligned=bundle.is_aligned,
+        )
+        for split in splits
+    ]
     training, sample = _seconds(bundle)
-    heads = ["questions x samples", "cell [s]", f"seeds in {HOURS} h", "difference seen"]
-    lines = [_row(heads), _row(["---", "---:", "---:", "---:"])]
+    heads = ["questions x samples", "cell [s]", f"seeds in {HOURS} h", *splits]
+    lines = [_row(heads), _row(["---", *["---:"] * (len(heads) - 1)])]
     for questions, samples in DESIGNS:
-        cell = training + EVALUATIONS * SETS * questions * samples * sample
+        cell = training + EVALUATIONS * len(splits) * questions * samples * sample
         seeds = int(HOURS * 3600 / (2 * cell))
         design = Design(seeds=seeds, questions=questions, samples=samples)
-        seen = detectable_effect(noise, Goal(effect=0.05), design)
-        lines.append(_row([f"{questions} x {samples}", f"{cell:.0f}", str(seeds), f"{seen:.3f}"]))
+        seen = [detectable_effect(one, Goal(effect=0.05), design) for one in noise]
+        cells = [f"{questions} x {samples}", f"{cell:.0f}", str(seeds), *(f"{x:.3f}" for x in seen)]
+        lines.append(_row(cells))
     return "\n".join(lines)
 
 
@@ -141,6 +149,10 @@ def draw(tables: Tables, noise: Tables, path: Path) -> None:
                 _draw_arms(panel, tables, metric, [a for a in arms if f"pilot={a}" in stored])
                 panel.set_title(group if metric == "accuracy_easy" else "")
             row[0].set_ylabel(label)
+            if metric == "response_length":
+                row[0].set_yscale("log")
+                row[0].set_yticks(LENGTHS, labels=map(str, LENGTHS), minor=False)
+                row[0].minorticks_off()
         for panel in panels[-1]:
             panel.set_xlabel("training step")
         for panel in panels[0]:
