@@ -119,7 +119,8 @@ def test_the_critic_is_the_same_in_both_arms(updates_of, scale: str) -> None:
 
 def test_by_verl_s_default_the_critic_would_follow_the_actor(updates_of) -> None:
     """The partner of the test above: why the scales say what the critic does."""
-    one, eight = cells("scale=micro", "seeds=1").values()
+    arms = cells("scale=micro", "seeds=1")
+    one, eight = arms["1", 1], arms["8", 1]
     for verl in (one, eight):
         del verl["critic"]["shuffle"]
     assert updates_of(one, "critic") != updates_of(eight, "critic")
