@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -81,12 +82,7 @@ def arm_table(tables: Tables) -> str:
 
 def _measured(tables: Tables, arm: str, asked: Quantity) -> np.ndarray:
     curves, _ = curves_of(tables, asked.metric, [arm])
-    return values_of(
-        Quantity(
-            measure=asked.measure, metric=asked.metric, arm=arm, at=asked.at, window=asked.window
-        ),
-        curves,
-    )
+    return values_of(replace(asked, arm=arm), curves)
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Every claim file on disk: whole, about a finding, and with references that exist."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,22 @@ def test_a_whole_micro_study_reaches_the_first_look(claim: Any) -> None:
     seeds = select_seeds(None, ablation.seeds)
     assert len(set(seeds) - set(rule.exploratory_seeds)) >= DESIGN.seeds[0]
     assert ablation.steps >= rule.steps
+
+
+def windows(rule: Any) -> set[tuple[str, str, int]]:
+    parts = (*rule.parts, *rule.control)
+    return {(p.quantity.measure, p.quantity.metric, p.quantity.window) for p in parts}
+
+
+def test_a_control_falls_in_the_means_in_which_its_part_falls() -> None:
+    """One in means of 20 steps beside the other in means of 3 would compare two things."""
+    for claim in ALL:
+        for scale, rule in claim.rules.items():
+            found = windows(rule)
+            assert len({(measure, metric) for measure, metric, _ in found}) == len(found), scale
+    rule = read_claim(next(CLAIMS.glob("f01b*"))).rules["orz_7b"]
+    part = replace(rule.parts[0], quantity=replace(rule.parts[0].quantity, window=3))
+    assert len(windows(replace(rule, parts=(part,)))) == 2
 
 
 def test_a_claim_about_arms_that_there_are_not_is_found() -> None:
