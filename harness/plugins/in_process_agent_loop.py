@@ -1,10 +1,11 @@
 """verl's agent-loop manager with the bookkeeping of a response in one process.
 
 verl 0.9.1's own worker builds an agent loop with Hydra for each response, asks a load balancer for
-the only server there is, sends each response to another process to be scored, and puts each one
-alone into the queue: some 40 ms of bookkeeping a response, where a small model needs 10 ms for it.
-This worker does the same work with the same functions in one process, and puts the responses of a
-prompt together. Chosen by `rollout.agent.agent_loop_manager_class`; for one rollout replica only.
+the only server there is, calls it through Ray, sends each response to another process to be scored,
+and puts each one alone into the queue: some 40 ms of bookkeeping a response, where a small model
+needs 2 ms for it. This worker does the same work with the same functions inside the process of
+vLLM's server, and puts all responses together that are ready when the queue has taken the last
+ones. Chosen by `rollout.agent.agent_loop_manager_class`; for one rollout replica only.
 No longer needed when a cell is as fast with that key at null (`harness/profile/switches.yaml`).
 """
 
@@ -17,7 +18,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import hydra
-import ray
 import torch
 import transfer_queue as tq
 from verl.experimental.agent_loop import AgentLoopOutput
@@ -54,13 +54,46 @@ class _LocalRewardWorker:
         return self._worker.compute_score(data)
 
 
-class _PromptBuffer:
-    """What the samples of one prompt have ready for the queue."""
+class _LocalServer:
+    """vLLM's server in this process, called as the Ray actor would be."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    @property
+    def generate(self) -> _LocalServer:
+        """Stands for the actor's method, of which only `remote` is asked for."""
+        return self
+
+    def remote(self, *, sampling_params: dict[str, Any], **kwargs: Any) -> Any:
+        """Return the coroutine that generates one response; the caller awaits it."""
+        # a Ray actor would get a copy, and the server takes entries out of it
+        return self._server.generate(sampling_params=dict(sampling_params), **kwargs)
+
+
+class _Ready:
+    """What is ready for the queue: responses of prompts, and the prompts that are finished."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
         self.fields: list[dict[str, Any]] = []
         self.tags: list[dict[str, Any]] = []
+        self.prompts: dict[str, str] = {}
+
+    async def put(self, partition: str) -> None:
+        """Put the responses, and then say which prompts are finished: that order is read from."""
+        if self.keys:
+            await tq.async_kv_batch_put(
+                keys=self.keys,
+                fields=list_of_dict_to_tensordict(self.fields),
+                tags=self.tags,
+                partition_id=partition,
+            )
+        await tq.async_kv_batch_put(
+            keys=list(self.prompts),
+            tags=[{"status": status} for status in self.prompts.values()],
+            partition_id=partition,
+        )
 
 
 class InProcessAgentLoopWorker(_Base):
@@ -72,22 +105,19 @@ class InProcessAgentLoopWorker(_Base):
         # there are none where verl scores whole batches later
         self.reward_loop_worker_handles: Any = remote and [_LocalRewardWorker(self.config)]
         self._loops: dict[str, Any] = {}
-        self._buffers: dict[str, _PromptBuffer] = {}
-        self._acquire_once()
+        self._buffers: dict[str, _Ready] = {}
+        self._ready: dict[str, _Ready] = {}
+        self._putting: set[str] = set()
 
-    def _acquire_once(self) -> None:
-        """Ask the load balancer for its only server once, and never return it."""
-        client = self.llm_client
-        acquire = client._acquire_server
-        known: list[Any] = []
+    def ask_locally(self, server: Any) -> None:
+        """Let the client ask this server, in this process, and no load balancer."""
+        local = _LocalServer(server)
 
         async def acquire_server(request_id: str, **extra: Any) -> Any:
-            if not known:
-                known.append(await acquire(request_id, **extra))
-            return known[0]
+            return "local", local
 
-        client._acquire_server = acquire_server
-        client._release_server = lambda server_id, request_id=None: None
+        self.llm_client._acquire_server = acquire_server
+        self.llm_client._release_server = lambda server_id, request_id=None: None
 
     def _loop_of(self, name: str) -> Any:
         """Return the agent loop of this name; it holds nothing of a single response."""
@@ -125,7 +155,7 @@ class InProcessAgentLoopWorker(_Base):
         partition = "val" if validate else "train"
         config = self.config.actor_rollout_ref.rollout
         count = prompt.pop("__rollout_n__", config.val_kwargs.n if validate else config.n)
-        self._buffers[uid] = _PromptBuffer()
+        self._buffers[uid] = _Ready()
         runs = (
             self._run_agent_loop(dict(sampling_params), trajectory, session_id=session, **prompt)
             for session in range(count)
@@ -136,14 +166,24 @@ class InProcessAgentLoopWorker(_Base):
         for error in (end for end in ends if isinstance(end, BaseException)):
             logger.error("a response of prompt %s failed", uid, exc_info=error)
             status = "failure"
-        if buffer.keys:
-            await tq.async_kv_batch_put(
-                keys=buffer.keys,
-                fields=list_of_dict_to_tensordict(buffer.fields),
-                tags=buffer.tags,
-                partition_id=partition,
-            )
-        await tq.async_kv_put(key=uid, partition_id=partition, tag={"status": status})
+        buffer.prompts[uid] = status
+        await self._put(buffer, partition)
+
+    async def _put(self, buffer: _Ready, partition: str) -> None:
+        """Put what a prompt has ready, with all that is ready when the queue has taken the last."""
+        ready = self._ready.setdefault(partition, _Ready())
+        ready.keys += buffer.keys
+        ready.fields += buffer.fields
+        ready.tags += buffer.tags
+        ready.prompts |= buffer.prompts
+        if partition in self._putting:
+            return
+        self._putting.add(partition)
+        try:
+            while partition in self._ready:
+                await self._ready.pop(partition).put(partition)
+        finally:
+            self._putting.discard(partition)
 
     async def _agent_loop_postprocess(
         self, output: AgentLoopOutput, validate: bool, **kwargs: Any
@@ -179,9 +219,29 @@ def _tag(field: Mapping[str, Any], prompt: int, response: int, step: int) -> dic
     }
 
 
+class _Host:
+    """The worker inside vLLM's server, called as a Ray actor of its own would be."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    @property
+    def generate_sequences(self) -> _Host:
+        """Stands for the actor's method, of which only `remote` is asked for."""
+        return self
+
+    def remote(self, batch: Any) -> Any:
+        """Return the reference of the call that starts the prompts of a batch."""
+        return self._server.run_agent_loop.remote(batch)
+
+
 class InProcessAgentLoopManager(AgentLoopManagerTQ):
     """verl's manager over one `InProcessAgentLoopWorker`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.agent_loop_workers_class = ray.remote(InProcessAgentLoopWorker)
+    async def _init_agent_loop_workers(self) -> None:
+        _, server = await self.llm_client._acquire_server("the agent loop", prompt_ids=[])
+        await server.host_agent_loop.remote(
+            self.config, self.llm_client, self.teacher_client, self.reward_loop_worker_handles
+        )
+        self.agent_loop_workers: list[Any] = [_Host(server)]
+

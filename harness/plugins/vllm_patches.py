@@ -21,6 +21,13 @@ RECHECK_MS = 5
 """Milliseconds of sleep at most."""
 
 
+LEAN_SAMPLING_SWITCH = "HARNESS_LEAN_SAMPLING"
+"""Environment variable: "1" draws noise once and leaves log-probabilities without texts."""
+
+LEAN_FORWARD_SWITCH = "HARNESS_LEAN_FORWARD"
+"""Environment variable: "1" calls the operations of a small model directly (lean_forward.py)."""
+
+
 def _alias_vllm_version() -> None:
     """Answer a question for the version of "vllm" with that of the CPU build.
 
@@ -118,12 +125,85 @@ def _shorten_busy_wait(module: ModuleType) -> None:
     module.SHM_READER_RECHECK_INTERVAL_MS = RECHECK_MS
 
 
+def _draw_once(module: ModuleType) -> None:
+    """Draw the noise of a seeded request from its own generator alone.
+
+    Works around, in vLLM 0.28: on a CPU the noise of all requests is drawn from the shared generator
+    first, and then again for each that has a seed; here all have. The sampled tokens are the same.
+    No longer needed when: docs/upstream/drawn_twice.py ends with 1.
+    """
+    sampler = module.TopKTopPSampler
+    original = sampler.forward_cpu
+
+    def forward_cpu(self: Any, logits: Any, generators: Any, k: Any, p: Any) -> Any:
+        if len(generators) != len(logits) or self.use_fp64_gumbel or self.logprobs_mode != "raw_logprobs":
+            return original(self, logits, generators, k, p)
+        probabilities = module.apply_top_k_top_p(logits, k, p).softmax(dim=-1, dtype=module.torch.float32)
+        noise = module.torch.empty_like(probabilities)
+        rows = noise.unbind(0)
+        for place, generator in generators.items():
+            rows[place].exponential_(generator=generator)
+        return module.sample_with_exponential_noise(probabilities, noise), None
+
+    sampler.forward_cpu = forward_cpu
+
+
+def _leave_log_probs_without_text(module: ModuleType) -> None:
+    """Let vLLM return the log-probability of a token without the token's text.
+
+    Works around, in vLLM 0.28: each sampled token is decoded twice, once for the response and once,
+    alone, for the entry of its log-probability, where verl reads the number only.
+    No longer needed when: a request can ask for log-probabilities without texts.
+    """
+    original = module.LogprobsProcessor.from_new_request.__func__
+
+    def from_new_request(cls: Any, tokenizer: Any, request: Any) -> Any:
+        return original(cls, None, request)
+
+    module.LogprobsProcessor.from_new_request = classmethod(from_new_request)
+
+
+def _make_forward_lean(module: ModuleType) -> None:
+    from harness.plugins import lean_forward
+
+    lean_forward.patch(module)
+
+
+def _let_server_host_agent_loop(module: ModuleType) -> None:
+    """Give verl's vLLM server the two methods by which it runs the agent loop in its own process.
+
+    Works around, in verl 0.9.1: agent loop and server are two Ray actors, and each response is a
+    call from one to the other. Only `InProcessAgentLoopManager` calls the methods.
+    No longer needed when: that manager is not (see its module).
+    """
+
+    async def host_agent_loop(self: Any, *args: Any) -> None:
+        from harness.plugins.in_process_agent_loop import InProcessAgentLoopWorker
+
+        self.agent_loop = InProcessAgentLoopWorker(*args)
+        self.agent_loop.ask_locally(self)
+
+    async def run_agent_loop(self: Any, batch: Any) -> None:
+        await self.agent_loop.generate_sequences(batch)
+
+    module.vLLMHttpServer.host_agent_loop = host_agent_loop
+    module.vLLMHttpServer.run_agent_loop = run_agent_loop
+
+
 def apply() -> None:
     """Put every patch of this module in wait for the module that it changes."""
     _alias_vllm_version()
     after_import("vllm.model_executor.layers.utils", _keep_linear_weights)
     if os.environ.get(SPIN_SWITCH) == "0":
         after_import("vllm.distributed.device_communicators.shm_broadcast", _shorten_busy_wait)
+    if os.environ.get(LEAN_SAMPLING_SWITCH) == "1":
+        after_import("vllm.v1.sample.ops.topk_topp_sampler", _draw_once)
+        after_import("vllm.v1.engine.logprobs", _leave_log_probs_without_text)
+    if os.environ.get(LEAN_FORWARD_SWITCH) == "1":
+        after_import("vllm.model_executor.models.qwen2", _make_forward_lean)
+    after_import(
+        "verl.workers.rollout.vllm_rollout.vllm_async_server", _let_server_host_agent_loop
+    )
     after_import(
         "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _patch_weight_transfer
     )
