@@ -17,6 +17,12 @@ THREADS_VARIABLE = "HARNESS_TRAINING_THREADS"
 LOG_PROBS_SWITCH = "HARNESS_LOG_PROBS_AT_ONCE"
 """Environment variable: "1" takes the log-probs of all packed tokens in one operation."""
 
+ENTROPY_KEY = "actor/entropy_loss"
+"""verl's name of the entropy of the actor's update."""
+
+DIFFERENCE_KEY = "actor/rollout_probs_diff_mean"
+"""The name of the difference between rollout and training engine in the actor's update."""
+
 CRITIC_SEED_VARIABLE = "HARNESS_SEED_CRITIC_INIT"
 """Environment variable with the seed of the value head (an int, see harness.spec.seeds)."""
 
@@ -152,10 +158,47 @@ def _vectorise_log_probs(module: ModuleType) -> None:
     module.logprobs_from_logits_v2 = logprobs_from_logits_v2
 
 
+def _measure_in_update(module: ModuleType) -> None:
+    """Measure in the actor's update what the pass for old log-probs measures where there is one.
+
+    Works around, in verl 0.9.1: with `algorithm.rollout_correction.bypass_mode` the policy's entropy
+    and the difference of a token's probability between rollout and training engine are not
+    reported, since the pass that measured them is left out. With one update per batch the update
+    itself begins with the same policy on the same tokens.
+    No longer needed when: a step in bypass mode reports both.
+    """
+    import torch
+
+    original = module.ppo_loss
+
+    def ppo_loss(config: Any, model_output: Any, data: Any, *args: Any, **kwargs: Any) -> Any:
+        if config.entropy_coeff == 0 and "entropy" in model_output:
+            # verl would go backwards through it, to multiply by 0
+            model_output["entropy"] = model_output["entropy"].detach()
+        loss, metrics = original(config, model_output, data, *args, **kwargs)
+        if ENTROPY_KEY in metrics:
+            with torch.no_grad():
+                metrics[DIFFERENCE_KEY] = _difference(module, model_output, data)
+        return loss, metrics
+
+    module.ppo_loss = ppo_loss
+
+
+def _difference(module: ModuleType, model_output: Any, data: Any) -> Any:
+    """Return this micro-batch's share of the mean difference of a token's probability."""
+    new = module.no_padding_2_padding(model_output["log_probs"], data).exp()
+    fields = data.select("response_mask", "old_log_probs").to_padded_tensor()
+    mask = fields["response_mask"].to(bool)
+    total = ((new - fields["old_log_probs"].exp()).abs() * mask).sum()
+    tokens = data["batch_num_tokens"] / data["dp_size"]
+    return module.Metric(value=total / tokens, aggregation=module.AggregationType.SUM)
+
+
 def apply() -> None:
     """Put every patch of this module in wait for the module that it changes."""
     after_import("verl.workers.engine.fsdp.transformer_impl", _patch_engines)
     after_import("verl.utils.distributed", _gloo_only)
     after_import("verl.utils.model", _patch_critic_loading)
+    after_import("verl.workers.utils.losses", _measure_in_update)
     if os.environ.get(LOG_PROBS_SWITCH) == "1":
         after_import("verl.utils.torch_functional", _vectorise_log_probs)

@@ -1,4 +1,4 @@
-"""Patches of verl's trainer process that change no number, one small function each."""
+"""Patches of verl's trainer process, one small function each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from typing import Any
 import numpy as np
 
 from harness.plugins.after_import import after_import
+from harness.plugins.engine_patches import DIFFERENCE_KEY, ENTROPY_KEY
 
 BOOTSTRAP_SWITCH = "HARNESS_BOOTSTRAP"
 """Environment variable: "loop" leaves verl's own resampling, to measure what the patch saves."""
+
+MEASURED_IN_UPDATE = {
+    "actor/entropy": ENTROPY_KEY,
+    "training/rollout_probs_diff_mean": DIFFERENCE_KEY,
+}
+"""What the pass for old log-probs reports -> what the update calls it."""
 
 _REDUCTIONS = (np.max, np.min, np.mean)
 """What numbers are reduced by; numpy takes each along an axis."""
@@ -49,7 +56,26 @@ def _vectorise_bootstrap(module: ModuleType) -> None:
     module.bootstrap_metric = bootstrap_metric
 
 
+def _name_as_measured_before(module: ModuleType) -> None:
+    """Report the entropy and the difference that an update in bypass mode measures by their names.
+
+    `engine_patches._measure_in_update` measures them, and says why.
+    """
+    trainer = module.PPOTrainer
+    original = trainer._update_actor
+
+    def update_actor(self: Any, batch: Any, metrics: dict[str, Any]) -> Any:
+        result = original(self, batch, metrics)
+        if self.config.algorithm.rollout_correction.bypass_mode:
+            for key, measured in MEASURED_IN_UPDATE.items():
+                metrics[key] = metrics.pop(measured)
+        return result
+
+    trainer._update_actor = update_actor
+
+
 def apply() -> None:
     """Put every patch of this module in wait for the module that it changes."""
     if os.environ.get(BOOTSTRAP_SWITCH) != "loop":
         after_import("verl.trainer.ppo.metric_utils", _vectorise_bootstrap)
+    after_import("verl.trainer.ppo.v1.trainer_base", _name_as_measured_before)

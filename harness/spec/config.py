@@ -31,6 +31,7 @@ CELL_KEYS = ("verl", "reward", "dataset", "model", "evaluation", "environment")
 # a level of an ablation can say "an eighth of the batch" at every scale
 OmegaConf.register_new_resolver("quotient", lambda whole, part: whole // part, replace=True)
 OmegaConf.register_new_resolver("product", lambda left, right: left * right, replace=True)
+OmegaConf.register_new_resolver("equal", lambda left, right: left == right, replace=True)
 OmegaConf.register_new_resolver("unequal", lambda left, right: left != right, replace=True)
 
 
