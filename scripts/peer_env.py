@@ -1,7 +1,7 @@
-"""Make the environment of a peer that the benchmark times beside the suite: TRL in build/peers/trl.
+"""Make the environment of a peer that is timed beside the suite: TRL, in build/peers/trl.
 
-Usage: ``python scripts/peer_env.py`` prints the peer's Python, or one line that says why it cannot be
-had (exit code 2). The suite's ``.venv`` is not touched. Made once; a changed lock installs the difference.
+Usage: ``python scripts/peer_env.py`` prints its Python, or says in one line why it cannot be had
+(exit code 2). Made once, and anew where the lock has changed; the suite's ``.venv`` is not touched.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ def ensure_peer(env: Environment) -> Path:
     if env.python.exists() and wanted <= installed(env):
         return env.python
     env.venv.parent.mkdir(parents=True, exist_ok=True)
-    # anew where it is broken: --clear; pip and uv come back from their caches
     command = [sys.executable, "-m", "venv", "--without-pip", "--clear", str(env.venv)]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode != 0:

@@ -59,7 +59,9 @@ class Work:
 def read_work(argv: Sequence[str]) -> Work:
     """Return the work that the command line names: ``work=<file>``."""
     if len(argv) != 1 or not argv[0].startswith("work="):
-        sys.exit(f"found {' '.join(argv) or 'no argument'}: expected work=<file>, one of Work.write")
+        sys.exit(
+            f"found {' '.join(argv) or 'no argument'}: expected work=<file>, one of Work.write"
+        )
     document = json.loads(Path(argv[0].removeprefix("work=")).read_text(encoding="utf-8"))
     return Work(**document)
 
@@ -119,4 +121,3 @@ class Report:
             "peak_rss_mib": getrusage(RUSAGE_SELF).ru_maxrss / 2**10,
         }
         print(json.dumps(document), flush=True)
-
