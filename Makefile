@@ -67,7 +67,7 @@ test-engine: setup ## the tests that run torch, verl, vLLM and Ray for real (min
 test-all: setup check ## every test there is, slow ones too; writes docs/lab/test-all.md
 	@$(PY) scripts/record_tests.py docs/lab/test-all.md
 
-bench-cell: setup ## time naive and final cells in turn on an idle machine: 20 minutes (REPEATS=5 STEPS=6 REMOVAL=1 SIZES=1 LONG=1 PART=; PEERS=5: beside TRL and a plain loop)
+bench-cell: setup ## time naive and final cells in turn on an idle machine: 20 minutes (REPEATS=5 STEPS=6 REMOVAL=1 SIZES=1 LONG=1 PART=, PEERS=5 beside TRL)
 	@$(PY) scripts/bench_cell.py REPEATS=$(or $(REPEATS),5) STEPS=$(or $(STEPS),6) REMOVAL=$(REMOVAL) SIZES=$(SIZES) LONG=$(LONG) PART=$(PART) \
 		PEERS=$(PEERS) PEER_SIZES=$(PEER_SIZES) PEER_STEPS=$(or $(PEER_STEPS),12)
 

@@ -62,7 +62,8 @@ def trl_python(env: Environment) -> tuple[str, str]:
     try:
         return str(ensure_peer(env)), ""
     except (SetupError, OSError) as error:
-        return "", str(error)
+        # what follows is advice to a set-up of the suite
+        return "", str(error).partition(": check ")[0]
 
 
 def measure(given: dict[str, str]) -> dict[str, Any]:

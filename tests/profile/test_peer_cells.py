@@ -115,7 +115,9 @@ def test_memory_of_others_is_not_counted() -> None:
 
 @pytest.mark.parametrize("name", ["cells", "peer_cells", "rliable_speed"])
 def test_what_the_benchmarks_run_can_be_collected(name: str) -> None:
-    environment = {**os.environ, "BENCH_REPEATS": "1", "BENCH_PEERS": "1", "BENCH_TRL": "python"}
+    # a worker of pytest-xdist would make its child one, too
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environment = {**kept, "BENCH_REPEATS": "1", "BENCH_PEERS": "1", "BENCH_TRL": "python"}
     command = [sys.executable, "-m", "pytest", f"tests/bench/{name}.py", "--collect-only", "-q"]
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider"],

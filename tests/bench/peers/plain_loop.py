@@ -41,13 +41,10 @@ def positions(mask: torch.Tensor) -> torch.Tensor:
     return (mask.cumsum(-1) - 1).clamp(min=0)
 
 
-@torch.no_grad()
-def generate(model: Any, tokenizer: Any, work: Work, prompts: list[str], ends: Any) -> Responses:
-    """Sample `work.samples` responses to each prompt; `ends` are the tokens that end one."""
-    inputs = tokenizer(prompts, padding=True, return_tensors="pt")
+def read_prompts(model: Any, inputs: Any, samples: int) -> tuple[DynamicCache, torch.Tensor]:
+    """Read each prompt once; return its keys and values, and next logits, for each response."""
     mask = inputs["attention_mask"]
     cache = DynamicCache(config=model.config)
-    # each prompt is read once, and its keys and values repeated for its responses
     output = model(
         input_ids=inputs["input_ids"],
         attention_mask=mask,
@@ -55,14 +52,21 @@ def generate(model: Any, tokenizer: Any, work: Work, prompts: list[str], ends: A
         past_key_values=cache,
         logits_to_keep=1,
     )
-    cache.batch_repeat_interleave(work.samples)
-    logits = output.logits[:, -1].repeat_interleave(work.samples, 0)
-    mask = mask.repeat_interleave(work.samples, 0)
-    width, count = mask.shape[1], len(mask)
+    cache.batch_repeat_interleave(samples)
+    return cache, output.logits[:, -1].repeat_interleave(samples, 0)
+
+
+@torch.no_grad()
+def generate(model: Any, tokenizer: Any, work: Work, prompts: list[str], ends: Any) -> Responses:
+    """Sample `work.samples` responses to each prompt; `ends` are the tokens that end one."""
+    inputs = tokenizer(prompts, padding=True, return_tensors="pt")
+    cache, logits = read_prompts(model, inputs, work.samples)
+    prompt_mask = mask = inputs["attention_mask"].repeat_interleave(work.samples, 0)
+    count = len(mask)
     written = torch.full((count, work.response_limit), tokenizer.pad_token_id)
     lengths = torch.full((count,), work.response_limit)
+    # the responses that are still computed, and which of them go on
     rows, is_open = torch.arange(count), torch.ones(count, dtype=torch.bool)
-    step_mask = mask
     for step in range(work.response_limit):
         token = torch.multinomial((logits / work.temperature).softmax(-1), 1)
         written[rows[is_open], step] = token[is_open, 0]
@@ -72,23 +76,27 @@ def generate(model: Any, tokenizer: Any, work: Work, prompts: list[str], ends: A
         if not is_open.any():
             break
         if 2 * int(is_open.sum()) <= len(rows):
-            # half of the rows have ended: go on with the others alone
+            # half of them have ended: go on with the others alone
             cache.batch_select_indices(is_open.nonzero()[:, 0])
-            rows, token, step_mask = rows[is_open], token[is_open], step_mask[is_open]
+            rows, token, mask = rows[is_open], token[is_open], mask[is_open]
             is_open = is_open[is_open]
-        step_mask = torch.cat([step_mask, step_mask.new_ones(len(rows), 1)], -1)
-        output = model(
-            input_ids=token,
-            attention_mask=step_mask,
-            position_ids=positions(step_mask)[:, -1:],
-            past_key_values=cache,
-        )
-        logits = output.logits[:, -1]
+        mask = torch.cat([mask, mask.new_ones(len(rows), 1)], -1)
+        place = positions(mask)[:, -1:]
+        logits = model(
+            input_ids=token, attention_mask=mask, position_ids=place, past_key_values=cache
+        ).logits[:, -1]
+    return together(inputs["input_ids"], prompt_mask, written, lengths)
+
+
+def together(
+    prompt_ids: torch.Tensor, mask: torch.Tensor, written: torch.Tensor, lengths: torch.Tensor
+) -> Responses:
+    """Put prompts (one each), their mask (one for each response) and what was written together."""
     longest = int(lengths.max())
     inside = (torch.arange(longest) < lengths[:, None]).to(mask.dtype)
-    prompt_ids = inputs["input_ids"].repeat_interleave(work.samples, 0)
-    tokens = torch.cat([prompt_ids, written[:, :longest]], -1)
-    return Responses(tokens, torch.cat([mask, inside], -1), width, lengths)
+    prompts = prompt_ids.repeat_interleave(len(mask) // len(prompt_ids), 0)
+    tokens = torch.cat([prompts, written[:, :longest]], -1)
+    return Responses(tokens, torch.cat([mask, inside], -1), mask.shape[1], lengths)
 
 
 def rewards_of(
