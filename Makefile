@@ -67,8 +67,9 @@ test-engine: setup ## the tests that run torch, verl, vLLM and Ray for real (min
 test-all: setup check ## every test there is, slow ones too; writes docs/lab/test-all.md
 	@$(PY) scripts/record_tests.py docs/lab/test-all.md
 
-bench-cell: setup ## time naive and final cells in turn on an idle machine: 20 minutes (REPEATS=5 STEPS=6 REMOVAL=1 SIZES=1 LONG=1 PART=)
-	@$(PY) scripts/bench_cell.py REPEATS=$(or $(REPEATS),5) STEPS=$(or $(STEPS),6) REMOVAL=$(REMOVAL) SIZES=$(SIZES) LONG=$(LONG) PART=$(PART)
+bench-cell: setup ## time naive and final cells in turn on an idle machine: 20 minutes (REPEATS=5 STEPS=6 REMOVAL=1 SIZES=1 LONG=1 PART=, PEERS=5 beside TRL)
+	@$(PY) scripts/bench_cell.py REPEATS=$(or $(REPEATS),5) STEPS=$(or $(STEPS),6) REMOVAL=$(REMOVAL) SIZES=$(SIZES) LONG=$(LONG) PART=$(PART) \
+		PEERS=$(PEERS) PEER_SIZES=$(PEER_SIZES) PEER_STEPS=$(or $(PEER_STEPS),12)
 
 profile: setup ## where the time of the newest finished cell went: tables and pictures (ABLATION= SCALE= RESULTS=)
 	@$(PY) -m harness.profile ablation=$(ABLATION) scale=$(SCALE) $(if $(RESULTS),results_dir=$(RESULTS))

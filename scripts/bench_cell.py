@@ -1,13 +1,16 @@
 """Time whole naive and final cells in turn, and write what was measured.
 
 Usage: ``python scripts/bench_cell.py [REPEATS=5] [STEPS=6] [REMOVAL=1] [SIZES=1] [LONG=1]
-[PART=...] [OUT=...]``
+[PEERS=5] [PEER_SIZES=grpo_64,...] [PEER_STEPS=12] [PART=...] [OUT=...]``
 
 Writes cell.json (every run) and CELL.md (the tables) to OUT. About 4 minutes per repeat on two
 cores; nothing else may run on the machine. REMOVAL=1 adds the final cell with one switch taken back
 at a time; SIZES=1 adds batches of 256 sequences; LONG=1 adds cells of 60 steps, alone, bare and two
-at once. PART= names the file of this measurement, cell-<part>.json: the tables are made from all
-parts in OUT, so that a long measurement can be taken in pieces.
+at once. PEERS=5 runs GRPO five times by the suite, by TRL and by a plain loop, in turn (REPEATS=0
+leaves the naive and final cells out); TRL in an environment of its own, which is made once
+(scripts/peer_env.py), and skipped with the reason where it cannot be had. PART= names the file of
+this measurement, cell-<part>.json: the tables are made from all parts in OUT, so that a long
+measurement can be taken in pieces.
 """
 
 from __future__ import annotations
@@ -20,14 +23,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from peer_env import ensure_peer, peer_environment
+from setup_gates import SetupError
+from setup_kinds import Environment
+
 from harness.profile.bench import long_table, ratio_table, read_runs, removal_table, size_table
-from harness.profile.switches import read_switches
+from harness.profile.peers import peer_section
+from harness.profile.switches import declared, read_switches
 from harness.store.files import write_atomic, write_json
 from harness.text import paragraphs
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = {"REPEATS": "5", "STEPS": "6", "REMOVAL": "", "SIZES": "", "LONG": ""}
+DEFAULTS |= {"PEERS": "", "PEER_STEPS": "12", "PEER_SIZES": ""}
 DEFAULTS |= {"PART": "", "OUT": "results/bench"}
+CELLS = ("tests/bench/cells.py", "tests/bench/peer_cells.py")
 
 
 def read(argv: list[str]) -> dict[str, str]:
@@ -38,7 +48,22 @@ def read(argv: list[str]) -> dict[str, str]:
         if not sign or key not in DEFAULTS:
             sys.exit(f"unknown argument {argument!r}: expected {'=, '.join(DEFAULTS)}=")
         given[key] = value
+    unknown = set(filter(None, given["PEER_SIZES"].split(","))) - set(declared("peers"))
+    if unknown:
+        sys.exit(
+            f"PEER_SIZES={given['PEER_SIZES']} has no cell {', '.join(sorted(unknown))}: expected"
+            f" some of {','.join(declared('peers'))}"
+        )
     return given
+
+
+def trl_python(env: Environment) -> tuple[str, str]:
+    """Return TRL's Python and "", or "" and why it cannot be had."""
+    try:
+        return str(ensure_peer(env)), ""
+    except (SetupError, OSError) as error:
+        # what follows is advice to a set-up of the suite
+        return "", str(error).partition(": check ")[0]
 
 
 def measure(given: dict[str, str]) -> dict[str, Any]:
@@ -47,7 +72,7 @@ def measure(given: dict[str, str]) -> dict[str, Any]:
         report = Path(folder, "report.json")
         environment = {**os.environ, **{f"BENCH_{key}": value for key, value in given.items()}}
         options = ["-q", "-x", "-p", "no:cacheprovider", "--benchmark-disable-gc"]
-        command = [sys.executable, "-m", "pytest", "tests/bench/cells.py", *options]
+        command = [sys.executable, "-m", "pytest", *CELLS, *options]
         done = subprocess.run(
             [*command, f"--benchmark-json={report}", f"--basetemp={folder}/cells"],
             cwd=ROOT,
@@ -78,19 +103,23 @@ def page(parts: list[dict[str, Any]], steps: str) -> str:
         sizes,
         "## Whole cells of 60 steps, with their evaluations" if long else "",
         long,
+        peer_section(parts),
     )
 
 
 def main(argv: list[str]) -> int:
     """Run the command line; return the exit code."""
     given = read(argv)
-    document = measure(given)
+    python, reason = trl_python(peer_environment()) if given["PEERS"] else ("", "")
+    document = measure({**given, "TRL": python})
     cpu = document["machine_info"].get("cpu", {})
     kept = {
         "machine": {"cpu": cpu.get("brand_raw"), "cores": cpu.get("count")},
         "datetime": document["datetime"],
         "commit": document["commit_info"],
         "steps": int(given["STEPS"]),
+        **({"peer_steps": int(given["PEER_STEPS"])} if given["PEERS"] else {}),
+        **({"skipped": {"trl": reason}} if reason else {}),
         "benchmarks": [{"extra_info": item["extra_info"]} for item in document["benchmarks"]],
     }
     out = ROOT / given["OUT"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
@@ -57,8 +57,22 @@ def variants() -> dict[str, tuple[str, ...]]:
     }
 
 
-def declared(section: Literal["sizes", "long"]) -> dict[str, tuple[str, ...]]:
-    """Return variant -> overrides: `sizes` of 256 sequences, `long` cells of 60 steps."""
-    document = yaml.safe_load(SWITCHES_FILE.read_text(encoding="utf-8"))
-    items: Mapping[str, Mapping[str, list[str]]] = document[section]
-    return {name: tuple(item["words"]) for name, item in items.items()}
+Section = Literal["sizes", "long", "peers"]
+"""Of the file: batches of 256 sequences, cells of 60 steps, cells that are timed beside peers."""
+
+
+def declared(section: Section) -> dict[str, tuple[str, ...]]:
+    """Return variant -> overrides of `harness.run`."""
+    return {name: tuple(item["words"]) for name, item in _items(section).items()}
+
+
+def described(section: Section) -> dict[str, str]:
+    """Return variant -> what it is, in one line."""
+    return {name: str(item["what"]) for name, item in _items(section).items()}
+
+
+def _items(section: Section) -> Mapping[str, Mapping[str, Any]]:
+    items: Mapping[str, Mapping[str, Any]] = yaml.safe_load(
+        SWITCHES_FILE.read_text(encoding="utf-8")
+    )[section]
+    return items

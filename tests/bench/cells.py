@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from harness.launch.cleanup import scratch_directory
-from harness.launch.command import Places, build_command
+from harness.launch.command import CellPaths, build_command
 from harness.launch.environment import trainer_environment
 from harness.profile.phases import STEP
 from harness.profile.profile import make_profile
@@ -80,8 +80,8 @@ def run_bare(results: Path) -> float:
     attempt.mkdir()
     with scratch_directory() as scratch, (attempt / "log.txt").open("wb") as log:
         model = model_dir(cell.config["model"])
-        places = Places(model=model, data=data, attempt=attempt, scratch=scratch)
-        command = build_command(cell, places)
+        paths = CellPaths(model=model, data=data, attempt=attempt, scratch=scratch)
+        command = build_command(cell, paths)
         tag = attempt.parent.name
         environment = trainer_environment(os.environ, command.environment, tag, scratch)
         begin = time.monotonic()

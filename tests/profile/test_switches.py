@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hydra.errors import ConfigCompositionException
 
-from harness.profile.switches import read_switches, variants
+from harness.profile.switches import declared, read_switches, variants
 from harness.spec import config as configs
 from harness.spec.study import make_study
 
-VARIANTS = variants()
+VARIANTS = {**variants(), **declared("peers")}
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from peer_env import TRL
 from setup_kinds import CPU, KINDS, OPTIONAL_FILE, Kind
 from setup_state import Pin, normalised, read_pins
 
@@ -39,12 +40,12 @@ def unmet(declared: list[str], pins: list[Pin]) -> list[str]:
     ]
 
 
-def test_every_file_of_the_folder_is_installed_by_the_setup() -> None:
-    installed = {name for kind in KINDS.values() for name in kind.files}
+def test_every_file_of_the_folder_is_installed_by_the_setup_or_for_a_peer() -> None:
+    installed = {name for kind in (*KINDS.values(), TRL) for name in kind.files}
     assert {path.name for path in FOLDER.glob("*.txt")} == {*installed, OPTIONAL_FILE}
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("kind", [*KINDS.values(), TRL], ids=[*KINDS, TRL.name])
 def test_no_package_is_locked_twice(kind: Kind) -> None:
     names = [pin.name for file in kind.files for pin in read_pins(FOLDER / file, "x86_64")]
     assert len(names) == len(set(names))
@@ -65,7 +66,7 @@ def test_vllm_is_alone_and_pinned_by_hash() -> None:
     assert len(hashes) == len(set(hashes)) >= 1
 
 
-@pytest.mark.parametrize("name", ["core.txt", "train.txt", "dev.txt", "cuda.txt"])
+@pytest.mark.parametrize("name", ["core.txt", "train.txt", "dev.txt", "cuda.txt", "peer-trl.txt"])
 def test_each_direct_dependency_says_why_it_is_there(name: str) -> None:
     assert uncommented((FOLDER / name).read_text()) == []
 

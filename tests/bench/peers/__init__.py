@@ -1,0 +1,1 @@
+"""What the benchmark times beside the suite: TRL, and a plain torch loop, on the same work."""
