@@ -7,6 +7,7 @@ settled here, through verl's registration of agent loops (`rollout.agent.agent_l
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any, Literal
 
@@ -17,6 +18,9 @@ from harness.plugins.request_seed import REQUEST_SEED_VARIABLE, request_seed
 
 FINAL_SWITCH = "HARNESS_FINAL_OUTPUT"
 """Environment variable: "1" lets vLLM report a response once, when it is finished."""
+
+PROMPTS_KEPT = 1024
+"""Prompts whose tokens are kept at most."""
 
 FinishReason = Literal["stop", "length"]
 
@@ -70,6 +74,24 @@ class PairedAgentLoop(SingleTurnAgentLoop):
         super().__init__(*args, **kwargs)
         self.stop = tuple(stop)
         self.run_seed = int(os.environ[REQUEST_SEED_VARIABLE])
+        self._prompts: dict[tuple[tuple[str, str], ...], asyncio.Task[list[int]]] = {}
+
+    async def ct_build_initial_tokens(
+        self, messages: list[dict[str, Any]], **extra: Any
+    ) -> list[int]:
+        """Return the tokens of a prompt; the samples of a question share one tokenisation.
+
+        Works around, in verl 0.9.1: each of them tokenises the prompt anew, 2 ms a response.
+        """
+        if any(extra.values()):
+            return await super().ct_build_initial_tokens(messages, **extra)
+        key = tuple((message["role"], message["content"]) for message in messages)
+        if key not in self._prompts:
+            if len(self._prompts) >= PROMPTS_KEPT:
+                self._prompts.clear()
+            build = super().ct_build_initial_tokens(messages, **extra)
+            self._prompts[key] = asyncio.create_task(build)
+        return list(await self._prompts[key])
 
     async def run(
         self, sampling_params: dict[str, Any], priority: int = 0, **kwargs: Any

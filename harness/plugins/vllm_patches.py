@@ -136,14 +136,20 @@ def _draw_once(module: ModuleType) -> None:
     original = sampler.forward_cpu
 
     def forward_cpu(self: Any, logits: Any, generators: Any, k: Any, p: Any) -> Any:
-        if len(generators) != len(logits) or self.use_fp64_gumbel or self.logprobs_mode != "raw_logprobs":
+        if len(generators) != len(logits) or self.use_fp64_gumbel:
             return original(self, logits, generators, k, p)
-        probabilities = module.apply_top_k_top_p(logits, k, p).softmax(dim=-1, dtype=module.torch.float32)
+        logits = module.apply_top_k_top_p(logits, k, p)
+        asked = {
+            "processed_logits": lambda: logits,
+            "processed_logprobs": lambda: logits.log_softmax(dim=-1, dtype=module.torch.float32),
+        }
+        returned = asked.get(self.logprobs_mode, lambda: None)()
+        probabilities = logits.softmax(dim=-1, dtype=module.torch.float32)
         noise = module.torch.empty_like(probabilities)
         rows = noise.unbind(0)
         for place, generator in generators.items():
             rows[place].exponential_(generator=generator)
-        return module.sample_with_exponential_noise(probabilities, noise), None
+        return module.sample_with_exponential_noise(probabilities, noise), returned
 
     sampler.forward_cpu = forward_cpu
 
