@@ -108,14 +108,15 @@ RANKS = (
         (
             Known(
                 r"environment\.(MALLOC_.+|RAY_.+|VLLM_CPU_.+|HARNESS_(WARM|VLLM_SPIN|SKIP_MOVES"
-                r"|FINAL_OUTPUT|LOG_PROBS_AT_ONCE))",
+                r"|FINAL_OUTPUT|LOG_PROBS_AT_ONCE|LEAN_SAMPLING|LEAN_FORWARD))",
                 "speed",
             ),
             Known(r".+(num_workers|poll_interval|num_data_storage_units)", "speed"),
             Known(r".+\.(update_weights_bucket_megabytes|free_cache_engine)", "memory"),
             Known(r".+\.(max_num_seqs|max_num_batched_tokens)", "speed"),
             Known(r".+\.(enable_gradient_checkpointing|enable_sleep_mode)", "memory"),
-            Known(r".+\.agent_loop_manager_class", "speed"),
+            Known(r".+\.(agent_loop_manager_class|distributed_executor_backend)", "speed"),
+            Known(r".+\.calculate_entropy", "where the entropy is measured"),
             Known(r"verl\.trainer\.(save_freq|resume_mode|default_local_dir|.+_data_dir)", "files"),
         ),
     ),

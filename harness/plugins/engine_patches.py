@@ -161,8 +161,8 @@ def _vectorise_log_probs(module: ModuleType) -> None:
 def _measure_in_update(module: ModuleType) -> None:
     """Measure in the actor's update what the pass for old log-probs measures where there is one.
 
-    Works around, in verl 0.9.1: with `algorithm.rollout_correction.bypass_mode` the policy's entropy
-    and the difference of a token's probability between rollout and training engine are not
+    Works around, in verl 0.9.1: with `algorithm.rollout_correction.bypass_mode` the entropy of the
+    policy and the difference of a token's probability between rollout and training engine are not
     reported, since the pass that measured them is left out. With one update per batch the update
     itself begins with the same policy on the same tokens.
     No longer needed when: a step in bypass mode reports both.

@@ -128,8 +128,9 @@ def _shorten_busy_wait(module: ModuleType) -> None:
 def _draw_once(module: ModuleType) -> None:
     """Draw the noise of a seeded request from its own generator alone.
 
-    Works around, in vLLM 0.28: on a CPU the noise of all requests is drawn from the shared generator
-    first, and then again for each that has a seed; here all have. The sampled tokens are the same.
+    Works around, in vLLM 0.28: on a CPU the noise of all requests is drawn from the shared
+    generator first, and then again for each that has a seed; here all have. The sampled tokens are
+    the same.
     No longer needed when: docs/upstream/drawn_twice.py ends with 1.
     """
     sampler = module.TopKTopPSampler
@@ -207,9 +208,7 @@ def apply() -> None:
         after_import("vllm.v1.engine.logprobs", _leave_log_probs_without_text)
     if os.environ.get(LEAN_FORWARD_SWITCH) == "1":
         after_import("vllm.model_executor.models.qwen2", _make_forward_lean)
-    after_import(
-        "verl.workers.rollout.vllm_rollout.vllm_async_server", _let_server_host_agent_loop
-    )
+    after_import("verl.workers.rollout.vllm_rollout.vllm_async_server", _let_server_host_agent_loop)
     after_import(
         "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _patch_weight_transfer
     )

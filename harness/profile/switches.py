@@ -23,19 +23,21 @@ class Switch:
         what: it does, in one line.
         since: version of the baseline `micro/kl_penalty` that first ran with it.
         back: overrides of `harness.run` that take it back.
+        rounding: largest difference that it may make to a number of the first two steps.
     """
 
     name: str
     what: str
     since: str
     back: tuple[str, ...]
+    rounding: float = 0.0
 
 
 def read_switches() -> dict[str, Switch]:
     """Return name -> switch, in the order of the file."""
     document = yaml.safe_load(SWITCHES_FILE.read_text(encoding="utf-8"))
     return {
-        name: Switch(name=name, what=item["what"], since=item["since"], back=tuple(item["back"]))
+        name: Switch(**{**item, "name": name, "back": tuple(item["back"])})
         for name, item in document["switches"].items()
     }
 

@@ -1,7 +1,7 @@
 """Each step that made the cell fast, taken back alone, gives the same numbers.
 
-One two-step cell per switch, about a minute each; the recorded forty-step comparison over five
-seeds is in docs/lab/0003-fast-cell.md.
+One two-step cell per switch, about a minute each; the recorded comparisons over five seeds are in
+docs/lab/0003-fast-cell.md and 0012-a-faster-cell.md.
 """
 
 import os
@@ -40,9 +40,12 @@ def final(tmp_path_factory) -> list[dict]:
 
 @pytest.mark.parametrize("variant", ["naive", *(f"without {name}" for name in read_switches())])
 def test_a_step_taken_back_changes_no_number(variant: str, final, tmp_path: Path) -> None:
+    switches = read_switches()
+    rounding = {f"without {name}": switch.rounding for name, switch in switches.items()}
+    allowed = rounding.get(variant, max(rounding.values()))
     found = compare_runs(final, steps_of(variant, tmp_path))
     assert found.steps == 2
-    assert found.first_different is None, found.text()
+    assert max(found.largest.values(), default=0.0) <= allowed, found.text()
 
 
 def test_another_number_would_be_noticed(final) -> None:
