@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.plugins import lean_forward
 from harness.plugins.vllm_patches import (
     LEAN_FORWARD_SWITCH,
     LEAN_SAMPLING_SWITCH,
@@ -78,17 +79,48 @@ def test_lean_sampling_samples_the_same_tokens_and_leaves_out_the_texts(plain) -
     assert not any(lean["texts"])
 
 
+def small_model(**changed: Any) -> Any:
+    """What the lean pass asks of a model before it takes its place."""
+    linear = SimpleNamespace(tp_size=1, quant_method=type("UnquantizedLinearMethod", (), {})())
+    attention = SimpleNamespace(
+        qkv_proj=linear,
+        o_proj=linear,
+        qk_norm=changed.get("qk_norm", False),
+        attn=SimpleNamespace(query_quant=changed.get("query_quant")),
+    )
+    mlp = SimpleNamespace(gate_up_proj=linear, down_proj=linear)
+    if "down_proj" in changed:
+        mlp.down_proj = changed["down_proj"]
+    layer = SimpleNamespace(self_attn=attention, mlp=mlp)
+    hidden = changed.get("aux_hidden_state_layers", ())
+    return SimpleNamespace(layers=[layer, layer], aux_hidden_state_layers=hidden)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"qk_norm": True},
+        {"query_quant": object()},
+        {"aux_hidden_state_layers": (1,)},
+        {"down_proj": SimpleNamespace(tp_size=2, quant_method=None)},
+        {"down_proj": SimpleNamespace(tp_size=1, quant_method=None)},
+    ],
+)
+def test_a_model_with_more_than_the_lean_pass_does_goes_vllms_own_way(changed: Any) -> None:
+    assert lean_forward._is_plain(small_model())
+    assert not lean_forward._is_plain(small_model(**changed))
+
+
 @pytest.mark.parametrize("mode", ["raw_logprobs", "processed_logits", "processed_logprobs"])
 @pytest.mark.parametrize("seeded", [4, 3, 0])
 def test_noise_that_is_drawn_once_samples_the_same_tokens(mode: str, seeded: int) -> None:
     import torch
     from vllm.v1.sample.ops import topk_topp_sampler as module
 
-    class Sampler(module.TopKTopPSampler):
-        """vLLM's own, so that the patch stays in this test."""
-
+    # of its own, so that the patch stays in this test
+    sampler: Any = type("Sampler", (module.TopKTopPSampler,), {})
     holder = SimpleNamespace(
-        TopKTopPSampler=Sampler,
+        TopKTopPSampler=sampler,
         torch=torch,
         apply_top_k_top_p=module.apply_top_k_top_p,
         sample_with_exponential_noise=module.sample_with_exponential_noise,
@@ -104,7 +136,7 @@ def test_noise_that_is_drawn_once_samples_the_same_tokens(mode: str, seeded: int
 
     original = sampled(module.TopKTopPSampler(mode))
     _draw_once(holder)
-    ours = sampled(Sampler(mode))
+    ours = sampled(sampler(mode))
     assert torch.equal(ours[0], original[0])
     assert (ours[1] is None) == (original[1] is None)
     if original[1] is not None:
