@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from harness.compare.config_diff import decides
 from harness.metrics.columns import column_of
 from harness.paths import BASELINES
 from harness.report.results import Results
@@ -231,7 +232,9 @@ def _reason(results: Results, bundle: Bundle, arm: str) -> str:
     if own["hash"] == stored["hash"]:
         return ""
     inputs = [name for name in ("data", "model") if results.study.protocol[name] != protocol[name]]
-    keys = _different_keys(own["config"], stored["config"])
+    keys = [key for key in _different_keys(own["config"], stored["config"]) if decides(key)]
+    if not inputs and not keys:
+        return ""
     named = [*(f"another {name}" for name in inputs), *keys[:_MOST_KEYS]]
     more = f" and {len(keys) - _MOST_KEYS} more" if len(keys) > _MOST_KEYS else ""
     return f"it differs from the stored study in {', '.join(named)}{more}"

@@ -95,6 +95,10 @@ RANKS = (
                 "the order of sums (and the critic's loss, in versions where it is wrong)",
             ),
             Known(r".+\.(strategy|attn_implementation|use_remove_padding)", "the kernels"),
+            Known(
+                r"verl\.algorithm\.rollout_correction\.bypass_mode",
+                "which engine's rounding is in the log-probs of the policy that sampled",
+            ),
             Known(r".+\.(use_torch_compile|enforce_eager)|environment\.TORCH.+", "the kernels"),
             Known(
                 r"environment\.(OMP_NUM_THREADS|HARNESS_TRAINING_THREADS)",
@@ -178,6 +182,11 @@ def config_differences(
             )
     # by rank and place alone: keys of one pattern keep the order of the config
     return tuple(difference for _, difference in sorted(found, key=lambda item: item[0]))
+
+
+def decides(key: str) -> bool:
+    """Tell whether a key decides more than speed, memory, rounding and the order of sums."""
+    return _known(key)[0] <= _UNKNOWN
 
 
 def _follows(key: str, candidate: Mapping[str, Any], baseline: Mapping[str, Any]) -> bool:

@@ -136,6 +136,23 @@ def test_within_one_world_runs_are_placed(tmp_path: Path) -> None:
     assert "micro-world" not in placements_text(other)
 
 
+@pytest.mark.parametrize(
+    ("key", "is_placed"),
+    [("environment.HARNESS_WARM", True), ("verl.algorithm.lam", False), ("verl.new_key", False)],
+)
+def test_what_makes_a_cell_faster_keeps_its_runs_comparable(
+    key: str, is_placed: bool, tmp_path: Path
+) -> None:
+    results = results_of(tmp_path / "new")
+    store_bundle(results, tmp_path / "b")
+    bundle = read_bundle(tmp_path / "b" / "v1")
+    for arm in bundle.manifest["protocol"]["arms"].values():
+        arm["config"][key], arm["hash"] = "another value", "another hash"
+    placements = compare_with_bundle(results, bundle)
+    assert (placements.exit_code == ExitCode.OK) == is_placed
+    assert (key in placements_text(placements)) != is_placed
+
+
 def test_a_cell_of_today_differs_from_the_stored_runs_in_all_that_is_measured(stored: Side) -> None:
     cell = make_study(["ablation=kl_penalty", "seeds=1"]).cells[0]
     config = protocol_items(spec_document(cell))
