@@ -27,11 +27,9 @@ from peer_env import ensure_peer, peer_environment
 from setup_gates import SetupError
 from setup_kinds import Environment
 
-from harness.profile.bench import long_table, ratio_table, read_runs, removal_table, size_table
-from harness.profile.peers import peer_section
-from harness.profile.switches import declared, read_switches
+from harness.profile.bench_page import page
+from harness.profile.switches import declared
 from harness.store.files import write_atomic, write_json
-from harness.text import paragraphs
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = {"REPEATS": "5", "STEPS": "6", "REMOVAL": "", "SIZES": "", "LONG": ""}
@@ -85,28 +83,6 @@ def measure(given: dict[str, str]) -> dict[str, Any]:
         return document
 
 
-def page(parts: list[dict[str, Any]], steps: str) -> str:
-    """Return the tables of all parts as Markdown."""
-    runs = [run for part in parts for run in read_runs(part)]
-    what = {name: switch.what for name, switch in read_switches().items()}
-    removal, sizes, long = removal_table(runs, what), size_table(runs), long_table(runs)
-    return paragraphs(
-        "# The cell, naive and final",
-        f"Cells of {steps} steps of `kl=none`, seed 1, with an evaluation before and after, one"
-        " after another on an idle machine; naive is the cell with the switches of"
-        " `micro/kl_penalty@v1`. Written by `make bench-cell`; every run is in the `cell*.json`"
-        " beside this page.",
-        ratio_table(runs),
-        "## The final cell without one step, as a ratio to the final cell" if removal else "",
-        removal,
-        "## Steps of 256 sequences against the arithmetic of the same batch" if sizes else "",
-        sizes,
-        "## Whole cells of 60 steps, with their evaluations" if long else "",
-        long,
-        peer_section(parts),
-    )
-
-
 def main(argv: list[str]) -> int:
     """Run the command line; return the exit code."""
     given = read(argv)
@@ -126,7 +102,7 @@ def main(argv: list[str]) -> int:
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / (f"cell-{given['PART']}.json" if given["PART"] else "cell.json"), kept)
     parts = [json.loads(path.read_text()) for path in sorted(out.glob("cell*.json"))]
-    text = page(parts, given["STEPS"])
+    text = page(parts)
     write_atomic(out / "CELL.md", text + "\n")
     print(text)
     return 0

@@ -51,14 +51,14 @@ def peer_section(documents: Sequence[Mapping[str, Any]]) -> str:
     skipped = {who: why for document in documents for who, why in _skipped(document).items()}
     steps = {str(document["peer_steps"]) for document in documents if "peer_steps" in document}
     return paragraphs(
-        "## The suite beside TRL and a plain loop",
+        "### The suite beside TRL and a plain loop",
         f"GRPO for {' or '.join(sorted(steps))} steps, one process after another in turn: the same"
         " base model, the same prompts in the same order, the suite's grader, rate and clip, one"
         " update per batch, no KL term, no evaluation, 32 bits, no compilation, one thread of torch"
         " per process. The suite has many processes on all cores, a peer has one on one; the suite"
-        " also computes the old policy's log-probs anew, writes down every response, and makes its"
-        " report. A step is from the end of the one before to its own, medians are without the"
-        " first one. Memory counts what processes share once.",
+        " also writes down every response and makes its report. A step is from the end of the one"
+        " before to its own, medians are without the first one. Memory counts what processes"
+        " share once.",
         *[text for name in sizes for text in _size(runs, name, skipped)],
         versions_line(documents),
     )
@@ -71,7 +71,7 @@ def _size(runs: Sequence[Measured], name: str, skipped: Mapping[str, str]) -> li
         if not _of(runs, who, name)
     ]
     return [
-        f"### {name}: {described('peers')[name]}",
+        f"#### {name}: {described('peers')[name]}",
         peer_table(runs, name),
         "\n".join(reasons),
         "\n".join(departures(runs, name)),
