@@ -244,4 +244,3 @@ class InProcessAgentLoopManager(AgentLoopManagerTQ):
             self.config, self.llm_client, self.teacher_client, self.reward_loop_worker_handles
         )
         self.agent_loop_workers: list[Any] = [_Host(server)]
-

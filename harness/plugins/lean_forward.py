@@ -58,7 +58,9 @@ def _is_plain(model: Any) -> bool:
         known = (
             not model.aux_hidden_state_layers
             and all(getattr(part, "tp_size", 1) == 1 for part in linears)
-            and all(type(part.quant_method).__name__ == "UnquantizedLinearMethod" for part in linears)
+            and all(
+                type(part.quant_method).__name__ == "UnquantizedLinearMethod" for part in linears
+            )
             and not any(layer.self_attn.qk_norm for layer in model.layers)
             and all(layer.self_attn.attn.query_quant is None for layer in model.layers)
         )
@@ -96,9 +98,7 @@ def _attend(
     """Return what the attention adds, [tokens, hidden size]."""
     projection, layer = attention.qkv_proj, attention.attn
     qkv = functional.linear(hidden, projection.weight, projection.bias)
-    query, key, value = qkv.split(
-        [attention.q_size, attention.kv_size, attention.kv_size], dim=-1
-    )
+    query, key, value = qkv.split([attention.q_size, attention.kv_size, attention.kv_size], dim=-1)
     query, key = attention.rotary_emb(positions, query, key)
     query = query.view(-1, layer.num_heads, layer.head_size)
     key = key.view(-1, layer.num_kv_heads, layer.head_size)

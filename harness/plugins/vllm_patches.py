@@ -207,9 +207,7 @@ def apply() -> None:
         after_import("vllm.v1.engine.logprobs", _leave_log_probs_without_text)
     if os.environ.get(LEAN_FORWARD_SWITCH) == "1":
         after_import("vllm.model_executor.models.qwen2", _make_forward_lean)
-    after_import(
-        "verl.workers.rollout.vllm_rollout.vllm_async_server", _let_server_host_agent_loop
-    )
+    after_import("verl.workers.rollout.vllm_rollout.vllm_async_server", _let_server_host_agent_loop)
     after_import(
         "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer", _patch_weight_transfer
     )

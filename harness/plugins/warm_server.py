@@ -1,4 +1,8 @@
-"""The process that has imported torch and vLLM, and forks for each request (see warm.py)."""
+"""The process that has imported torch and vLLM, and forks for each request (see warm.py).
+
+It is started by the driver of an attempt, or forked from a process that imported the same and is
+kept between the attempts of a session (harness/launch/nursery.py).
+"""
 
 from __future__ import annotations
 
@@ -206,7 +210,7 @@ def become(request: Request) -> None:
     os.chdir(request.cwd)
     os.environ.clear()
     os.environ.update(request.env)
-    _forget_the_server()
+    forget_the_server()
     multiprocessing.set_executable(os.environ[EXECUTABLE_VARIABLE])
     if request.kind == "ray":
         _run_ray_worker(request.argv)
@@ -214,13 +218,15 @@ def become(request: Request) -> None:
         _run_spawned(request.argv)
 
 
-def _forget_the_server() -> None:
-    """Undo what a new interpreter would not have, and all forks would share."""
+def forget_the_server() -> None:
+    """Undo, in a fork, what a new interpreter would not have and all forks would share."""
     # found by the server's environment, at the first call
     tempfile.tempdir = None
     # every fork would draw the same numbers
     random.seed()
     sys.modules["numpy"].random.seed()
+    # and would open the connections of every other
+    multiprocessing.current_process().authkey = os.urandom(32)
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _NoRay)]
     importlib.reload(sys.modules[WITHOUT_RAY])
 
@@ -270,14 +276,11 @@ def die_with_parent(number: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
-def main(argv: Sequence[str]) -> None:
-    """Import everything, then serve; in a fork, become what was asked for."""
-    descriptor, driver = (int(word) for word in argv)
-    die_with_parent(signal.SIGTERM)
-    # it ended before the line above: no signal would come any more
-    if os.getppid() != driver:
-        return
-    listener = socket.socket(fileno=descriptor)
+def import_everything() -> None:
+    """Import what the processes of a cell need, without Ray, and make this process ready to fork.
+
+    Nothing is computed and no thread is started.
+    """
     sys.meta_path.insert(0, _NoRay())
     for name in MODULES:
         importlib.import_module(name)
@@ -286,6 +289,17 @@ def main(argv: Sequence[str]) -> None:
     gc.collect()
     # a collection in a fork would write into the pages of all that was imported, and copy them
     gc.freeze()
+
+
+def main(argv: Sequence[str]) -> None:
+    """Import everything, then serve; in a fork, become what was asked for."""
+    descriptor, driver = (int(word) for word in argv)
+    die_with_parent(signal.SIGTERM)
+    # it ended before the line above: no signal would come any more
+    if os.getppid() != driver:
+        return
+    listener = socket.socket(fileno=descriptor)
+    import_everything()
     become(Server(listener).serve())
 
 
