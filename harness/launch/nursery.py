@@ -117,7 +117,7 @@ class Nursery:
 
     def __init__(self, environment: Mapping[str, str], program: Sequence[str] = PROGRAM) -> None:
         self._held = ExitStack()
-        self._log = self._held.enter_context(tempfile.TemporaryFile())
+        self._log = self._held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         scratch = self._held.enter_context(scratch_directory())
         self._control, theirs = socket.socketpair()
         self._lock = threading.Lock()

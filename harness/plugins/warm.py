@@ -7,9 +7,9 @@ anything, and forks for each request. What runs in a fork is the same code with 
 environment and descriptors. The driver points Ray's worker command at `warm_shim.py`, and the forks
 point multiprocessing at a wrapper of it (`multiprocessing.set_executable`).
 
-`HARNESS_WARM=1`: the launcher keeps a process with these imports for a session, and forks from it,
-for each attempt, the driver and its server. Where nobody keeps one, and with `HARNESS_WARM=attempt`,
-the driver starts a server while it imports verl itself.
+`HARNESS_WARM=1`: the launcher keeps a process with these imports for a session, and forks an
+attempt's driver and server from it. Where nobody keeps one, and with `HARNESS_WARM=attempt`, the
+driver starts a server while it imports verl itself.
 
 No longer needed when: Ray (2.60 cannot) forks its Python workers from a process that has imported
 what it is told to, and vLLM's engine starts its processes from there too.

@@ -153,6 +153,8 @@ class Server:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         die_with_parent(signal.SIGKILL)
+        # the raylet ends the process group of a worker that is gone, and the server's is not its
+        os.setpgrp()
         self._selector.close()
         self._listener.close()
         for number in self._pipe:
