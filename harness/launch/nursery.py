@@ -150,20 +150,21 @@ class Nursery:
         """
         ours, theirs = socket.socketpair()
         ours.settimeout(ANSWER_S)
-        words = [f"{place.grace_s:g}", *argv]
-        request = {
+        request: dict[str, object] = {
             "kind": "attempt",
-            "argv": words,
+            "argv": [f"{place.grace_s:g}", *argv],
             "cwd": str(place.folder),
             "env": dict(environment),
         }
-        with theirs, self._lock:
-            send(self._control, request, [place.log.fileno(), theirs.fileno()])
-        pid = ours.recv(STATUS.size)
-        if not pid:
-            ours.close()
-            raise BrokenPipeError(self._last_words())
-        process = KeptProcess(STATUS.unpack(pid)[0], ours)
+        with ExitStack() as held:
+            held.callback(ours.close)
+            with theirs, self._lock:
+                send(self._control, request, [place.log.fileno(), theirs.fileno()])
+            pid = ours.recv(STATUS.size)
+            if not pid:
+                raise BrokenPipeError(self._last_words())
+            process = KeptProcess(STATUS.unpack(pid)[0], ours)
+            held.pop_all()
         self.started.append(process)
         return process
 

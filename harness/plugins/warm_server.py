@@ -260,6 +260,8 @@ def _run_ray_worker(argv: Sequence[str]) -> None:
         os.execv(sys.executable, [sys.executable, os.environ[FALLBACK_VARIABLE], *argv])
     update_envs(context.env_vars)
     sys.argv = rest
+    # where an interpreter that starts with a file searches first
+    sys.path[0] = os.path.dirname(rest[0])
     runpy.run_path(rest[0], run_name="__main__")
 
 
@@ -267,6 +269,7 @@ def _run_spawned(argv: Sequence[str]) -> None:
     """Do what `python [options] -c <code> <arguments>` does."""
     place = list(argv).index("-c")
     sys.argv = ["-c", *argv[place + 2 :]]
+    sys.path[0] = ""
     main = sys.modules["__main__"]
     # multiprocessing would import the file of the server as that of the program
     main.__dict__.pop("__file__", None)
