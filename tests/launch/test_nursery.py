@@ -128,10 +128,9 @@ WHO = ("driver", "worker")
 
 
 def test_the_scribbling_is_seen_where_it_is_done(tmp_path: Path) -> None:
-    sys.path.insert(0, str(HERE))
-    code = "import kept_trainer as k; k.tell('a.json'); e = k.json.JSONEncoder.encode; d = k.os.getcwd(); "
-    code += "k.scribble(); k.json.JSONEncoder.encode = e; k.signal; k.Path(d, 'b.json').write_text("
-    code += "k.json.dumps({**k.found(), 'x': 0}))"
+    code = "import kept_trainer as k; k.tell('a.json'); encode = k.json.JSONEncoder.encode; "
+    code += "folder = k.Path.cwd(); k.scribble(); k.json.JSONEncoder.encode = encode; "
+    code += "(folder / 'b.json').write_text(k.json.dumps(k.found()))"
     environment = {**os.environ, **WARM, "TMPDIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
     before = json.loads((tmp_path / "a.json").read_text())["found"]
@@ -188,7 +187,8 @@ def held(folder: Path, program: tuple[str, ...] = PROGRAM) -> Iterator[dict[str,
     """A command in the midst of an attempt: its processes by name."""
     folder.mkdir(exist_ok=True)
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import test_nursery; from pathlib import Path\n"
+        "import sys; from pathlib import Path\n"
+        "sys.path.insert(0, sys.argv[1]); import test_nursery\n"
         "with test_nursery.session():\n"
         "    end = test_nursery.run(Path(sys.argv[2]), 'holds')\n"
         "    Path(sys.argv[2], 'end.txt').write_text(end.status)\n"
@@ -277,6 +277,6 @@ def test_a_kept_process_that_is_gone_is_an_error() -> None:
     kept = Nursery({**os.environ, **WARM}, PROGRAM)
     kept.process.kill()
     kept.process.wait()
-    with pytest.raises(OSError), open(os.devnull, "wb") as log:  # noqa: PT011
+    with pytest.raises(OSError), open(os.devnull, "wb") as log:
         kept.start((sys.executable, "-m", "x"), {TAG: "0"}, nursery.Place(ROOT, log, 1.0))
     kept.end()
