@@ -30,6 +30,7 @@ from typing import NamedTuple
 from harness.launch import supervise
 from harness.launch.processes import TAG
 from harness.plugins import warm, warm_server
+from harness.plugins.warm_shim import SOCKET_VARIABLE
 
 STATUS = struct.Struct("!i")
 """What a supervisor says of itself: its pid when it begins, the trainer's exit code at its end."""
@@ -165,7 +166,7 @@ def _enter(request: warm_server.Request, log: int) -> None:
 def _listen() -> socket.socket:
     """Return the socket of the attempt's warm server, which takes requests from now on."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(os.environ[warm.SOCKET_VARIABLE])
+    listener.bind(os.environ[SOCKET_VARIABLE])
     listener.listen(64)
     return listener
 

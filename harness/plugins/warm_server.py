@@ -136,7 +136,12 @@ class Server:
     def _fork(self) -> Request | None:
         """Accept a request; return it in the new process, and None in the server."""
         connection, _ = self._listener.accept()
-        request = receive(connection)
+        try:
+            request = receive(connection)
+        except ConnectionError:
+            # it ended before it had said what it wants
+            connection.close()
+            return None
         pid = os.fork()
         if pid == 0:
             connection.close()
@@ -192,15 +197,24 @@ class Server:
 
 
 def receive(connection: socket.socket) -> Request:
-    """Read a request with its descriptors."""
+    """Read a request with its descriptors.
+
+    Raises:
+        ConnectionError: it ends early.
+    """
     size = array.array("i")
     head, rights, _, _ = connection.recvmsg(4, socket.CMSG_SPACE(MOST_DESCRIPTORS * size.itemsize))
     for _level, _kind, data in rights:
         size.frombytes(data)
-    (length,) = struct.unpack("!I", head)
+    length = struct.unpack("!I", head)[0] if len(head) == 4 else 0
     body = b""
-    while len(body) < length:
-        body += connection.recv(length - len(body))
+    while not body or len(body) < length:
+        read = connection.recv(length - len(body))
+        if not read:
+            for number in size:
+                os.close(number)
+            raise ConnectionError("a request ended early")
+        body += read
     words = json.loads(body)
     here = dict(zip(words.pop("fds"), size, strict=True))
     return Request(words["kind"], words["argv"], words["cwd"], words["env"], here)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,6 +41,7 @@ from harness.launch import nursery_server
 nursery_server.main(sys.argv[1:])
 """
 PROGRAM = ("-c", SMALL)
+WHO = ("driver", "worker")
 LIMITS = Limits(poll_s=0.05, grace_s=1.0, settle_s=0.15)
 WARM = {"HARNESS_WARM": "1", "PYTHONPATH": f"{ROOT}:{HERE}"}
 
@@ -122,9 +124,6 @@ def test_an_attempt_leaves_nothing_to_the_next(tmp_path: Path, first: str) -> No
         before = told(tmp_path / "before", who)
         assert told(tmp_path / "after", who) == before
         assert told(tmp_path / "last", who) == before
-
-
-WHO = ("driver", "worker")
 
 
 def test_the_scribbling_is_seen_where_it_is_done(tmp_path: Path) -> None:
@@ -264,6 +263,16 @@ def test_a_kept_process_is_used_again_after_an_attempt_was_killed(tmp_path: Path
         run(tmp_path / "killed", "fails")
         run(tmp_path / "two")
         assert next(iter(kept._kept.values())).process.pid == first
+
+
+def test_attempts_side_by_side_start_from_one_process_and_share_nothing(tmp_path: Path) -> None:
+    with session() as kept, ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(lambda number: run(tmp_path / str(number)), range(4)))
+        assert [end.status for end in ends] == [Status.DONE] * 4
+        assert len(kept._kept) == 1
+    draws = [drawn(tmp_path / str(number), who) for number in range(4) for who in WHO]
+    assert len(set().union(*draws)) == sum(map(len, draws))
+    assert told(tmp_path / "0") == told(tmp_path / "3")
 
 
 def test_a_third_environment_waits_for_no_other(tmp_path: Path) -> None:
