@@ -13,6 +13,13 @@ from harness.profile.switches import variants
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
+SAMPLED = ("critic/rewards/", "critic/score/", "response_length", "global_seqlen/", "val-")
+"""Metrics that tell which tokens were sampled: equal bit by bit."""
+
+SPREAD = 1e-6
+"""Of all other metrics: which requests share a batch of vLLM depends on when they arrive, and moves
+losses and norms of two runs of the same code by up to 9e-8."""
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,6 +45,9 @@ def test_a_cell_after_another_has_its_own_numbers(tmp_path: Path) -> None:
     kept = run_cells(tmp_path / "kept", "final", 61, 62)
     alone = run_cells(tmp_path / "alone", "without kept_warm", 62)
     same = compare_runs(kept[62], alone[62])
-    assert same.steps == 2
-    assert same.first_different is None, same.text()
-    assert compare_runs(kept[61], kept[62]).first_different == 1
+    assert (same.steps, same.only_in_one) == (2, ())
+    assert not {name for name in same.largest if name.startswith(SAMPLED)}, same.text()
+    assert max(same.largest.values(), default=0.0) < SPREAD, same.text()
+    other = compare_runs(kept[61], kept[62])
+    assert any(name.startswith(SAMPLED) for name in other.largest)
+    assert max(other.largest.values()) > SPREAD
