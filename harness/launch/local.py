@@ -11,11 +11,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import psutil
 
-from harness.launch import supervise
+from harness.launch import nursery, supervise
 from harness.launch.accounting import ACCOUNTS_FILE, Accounts
 from harness.launch.cleanup import Leftovers, ProcessNote, remove_note, write_note
 from harness.launch.environment import trainer_environment
@@ -137,23 +137,30 @@ class _Attempt:
             self._stop_processes()
             raise
 
-    def _start(self, command: Command) -> subprocess.Popen[bytes]:
-        # -S: the standard library is enough, and starts faster. -P: else its folder would be
-        # searched first, and queue.py there hides the library's.
-        program = (sys.executable, "-S", "-P", supervise.__file__)
-        arguments = (str(os.getpid()), f"{self.limits.grace_s:g}", *command.argv)
+    def _start(self, command: Command) -> subprocess.Popen[bytes] | nursery.KeptProcess:
         environment = trainer_environment(os.environ, command.environment, self.tag, self.scratch)
         # appended to, so that nothing of a log that is there is lost
         with (self.dir / LOG_FILE).open("ab") as log:
-            return subprocess.Popen(
-                (*program, *arguments),
-                cwd=self.dir,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            place = nursery.Place(self.dir, log, self.limits.grace_s)
+            kept = nursery.start(command.argv, environment, place)
+            return kept or self._start_new(command.argv, environment, log)
+
+    def _start_new(
+        self, argv: tuple[str, ...], environment: Mapping[str, str], log: BinaryIO
+    ) -> subprocess.Popen[bytes]:
+        # -S: the standard library is enough, and starts faster. -P: else its folder would be
+        # searched first, and queue.py there hides the library's.
+        program = (sys.executable, "-S", "-P", supervise.__file__)
+        arguments = (str(os.getpid()), f"{self.limits.grace_s:g}", *argv)
+        return subprocess.Popen(
+            (*program, *arguments),
+            cwd=self.dir,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
     def _note(self) -> ProcessNote:
         return ProcessNote(

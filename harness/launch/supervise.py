@@ -161,15 +161,32 @@ def end_like(status: int | None) -> int:
     return status
 
 
-def main(arguments: list[str]) -> int:
-    """Run the trainer; see the module's docstring for the arguments."""
-    harness, grace_s, argv = int(arguments[0]), float(arguments[1]), arguments[2:]
+def become_supervisor(parent: int) -> bool:
+    """Make this process one that ends with its parent and holds what its children leave.
+
+    Returns:
+        False if the parent has ended already.
+    """
     # blocked before anything starts: a signal then waits for `sigtimedwait` and is never lost
     signal.pthread_sigmask(signal.SIG_SETMASK, WATCHED)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    # it died before the kernel was told to tell us
-    if os.getppid() != harness:
+    # else it died before the kernel was told to tell us
+    return os.getppid() == parent
+
+
+def hold(trainer: int, grace_s: float) -> int | None:
+    """Return how a trainer ended (None: it had to be killed), when nothing of it is left."""
+    supervisor = Supervisor(trainer, grace_s)
+    supervisor.wait_for_trainer()
+    supervisor.end_all()
+    return supervisor.status
+
+
+def main(arguments: list[str]) -> int:
+    """Run the trainer; see the module's docstring for the arguments."""
+    harness, grace_s, argv = int(arguments[0]), float(arguments[1]), arguments[2:]
+    if not become_supervisor(harness):
         return CANNOT_START
     try:
         process = subprocess.Popen(
@@ -178,10 +195,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
         return CANNOT_START
-    supervisor = Supervisor(process.pid, grace_s)
-    supervisor.wait_for_trainer()
-    supervisor.end_all()
-    return end_like(supervisor.status)
+    return end_like(hold(process.pid, grace_s))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import os
 
 from harness.plugins import (
     engine_patches,
+    lean_ray,
     packed_attention,
     platform_cpu,
     trainer_patches,
@@ -35,6 +36,7 @@ def enable() -> bool:
     packed_attention.register()
     vllm_patches.apply()
     trainer_patches.apply()
+    lean_ray.apply()
     warm.start_for_driver()
     return True
 

@@ -4,9 +4,12 @@ A cell has some ten Python processes (Ray's workers, vLLM's engine core and work
 import torch, verl and vLLM anew: 8 to 15 CPU seconds, a hundred in all, most of the start-up on two
 cores. Here one process per attempt imports them once, without starting a thread or computing
 anything, and forks for each request. What runs in a fork is the same code with the same arguments,
-environment and descriptors. `HARNESS_WARM=1` switches it on; the driver starts it while it imports
-verl itself, and points Ray's worker command at `warm_shim.py` and multiprocessing at a wrapper of
-it (`multiprocessing.set_executable`).
+environment and descriptors. The driver points Ray's worker command at `warm_shim.py`, and the forks
+point multiprocessing at a wrapper of it (`multiprocessing.set_executable`).
+
+`HARNESS_WARM=1`: the launcher keeps a process with these imports for a session, and forks an
+attempt's driver and server from it. Where nobody keeps one, and with `HARNESS_WARM=attempt`, the
+driver starts a server while it imports verl itself.
 
 No longer needed when: Ray (2.60 cannot) forks its Python workers from a process that has imported
 what it is told to, and vLLM's engine starts its processes from there too.
@@ -28,24 +31,29 @@ from harness.plugins.after_import import after_import
 from harness.plugins.warm_shim import EXECUTABLE_VARIABLE, FALLBACK_VARIABLE, SOCKET_VARIABLE
 
 SWITCH = "HARNESS_WARM"
-"""Environment variable that asks for a warm server ("1")."""
+"""Environment variable that asks for a warm server ("1", "attempt")."""
 
 SHIM = Path(__file__).with_name("warm_shim.py")
 
 
 def start_for_driver() -> None:
-    """Start the warm server if this process is a run's driver and the switch is on.
+    """Let a run start its processes warm, if the switch is on.
 
-    The driver is the process that has the switch but no server yet; all others inherit the name of
-    the server's socket from it. The server dies with the driver.
+    The driver starts the server unless the launcher gave it one, which dies with the attempt. All
+    others inherit the name of the server's socket, and start no raylet.
     """
-    if os.environ.get(SWITCH) != "1" or SOCKET_VARIABLE in os.environ:
+    if os.environ.get(SWITCH) not in ("1", "attempt"):
         return
-    folder = Path(tempfile.gettempdir())
-    os.environ[SOCKET_VARIABLE] = str(folder / "warm.sock")
-    os.environ[EXECUTABLE_VARIABLE] = str(_write_executable(folder))
-    _start_server(os.environ[SOCKET_VARIABLE])
+    if SOCKET_VARIABLE not in os.environ:
+        os.environ.update(server_variables(Path(tempfile.gettempdir())))
+        _start_server(os.environ[SOCKET_VARIABLE])
     after_import("ray._private.services", _start_workers_warm)
+
+
+def server_variables(folder: Path) -> dict[str, str]:
+    """Return the variables by which processes find a server with its socket in this folder."""
+    executable = str(_write_executable(folder))
+    return {SOCKET_VARIABLE: str(folder / "warm.sock"), EXECUTABLE_VARIABLE: executable}
 
 
 def _start_server(path: str) -> None:

@@ -1,4 +1,8 @@
-"""The process that has imported torch and vLLM, and forks for each request (see warm.py)."""
+"""The process that has imported torch and vLLM, and forks for each request (see warm.py).
+
+It is started by the driver of an attempt, or forked from a process that imported the same and is
+kept between the attempts of a session (harness/launch/nursery.py).
+"""
 
 from __future__ import annotations
 
@@ -132,7 +136,12 @@ class Server:
     def _fork(self) -> Request | None:
         """Accept a request; return it in the new process, and None in the server."""
         connection, _ = self._listener.accept()
-        request = receive(connection)
+        try:
+            request = receive(connection)
+        except ConnectionError:
+            # it ended before it had said what it wants
+            connection.close()
+            return None
         pid = os.fork()
         if pid == 0:
             connection.close()
@@ -149,6 +158,8 @@ class Server:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         die_with_parent(signal.SIGKILL)
+        # the raylet ends the process group of a worker that is gone, and the server's is not its
+        os.setpgrp()
         self._selector.close()
         self._listener.close()
         for number in self._pipe:
@@ -186,15 +197,24 @@ class Server:
 
 
 def receive(connection: socket.socket) -> Request:
-    """Read a request with its descriptors."""
+    """Read a request with its descriptors.
+
+    Raises:
+        ConnectionError: it ends early.
+    """
     size = array.array("i")
     head, rights, _, _ = connection.recvmsg(4, socket.CMSG_SPACE(MOST_DESCRIPTORS * size.itemsize))
     for _level, _kind, data in rights:
         size.frombytes(data)
-    (length,) = struct.unpack("!I", head)
+    length = struct.unpack("!I", head)[0] if len(head) == 4 else 0
     body = b""
-    while len(body) < length:
-        body += connection.recv(length - len(body))
+    while not body or len(body) < length:
+        read = connection.recv(length - len(body))
+        if not read:
+            for number in size:
+                os.close(number)
+            raise ConnectionError("a request ended early")
+        body += read
     words = json.loads(body)
     here = dict(zip(words.pop("fds"), size, strict=True))
     return Request(words["kind"], words["argv"], words["cwd"], words["env"], here)
@@ -206,7 +226,7 @@ def become(request: Request) -> None:
     os.chdir(request.cwd)
     os.environ.clear()
     os.environ.update(request.env)
-    _forget_the_server()
+    forget_the_server()
     multiprocessing.set_executable(os.environ[EXECUTABLE_VARIABLE])
     if request.kind == "ray":
         _run_ray_worker(request.argv)
@@ -214,13 +234,15 @@ def become(request: Request) -> None:
         _run_spawned(request.argv)
 
 
-def _forget_the_server() -> None:
-    """Undo what a new interpreter would not have, and all forks would share."""
+def forget_the_server() -> None:
+    """Undo, in a fork, what a new interpreter would not have and all forks would share."""
     # found by the server's environment, at the first call
     tempfile.tempdir = None
     # every fork would draw the same numbers
     random.seed()
     sys.modules["numpy"].random.seed()
+    # and would open the connections of every other
+    multiprocessing.current_process().authkey = os.urandom(32)
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _NoRay)]
     importlib.reload(sys.modules[WITHOUT_RAY])
 
@@ -252,6 +274,8 @@ def _run_ray_worker(argv: Sequence[str]) -> None:
         os.execv(sys.executable, [sys.executable, os.environ[FALLBACK_VARIABLE], *argv])
     update_envs(context.env_vars)
     sys.argv = rest
+    # where an interpreter that starts with a file searches first
+    sys.path[0] = os.path.dirname(rest[0])
     runpy.run_path(rest[0], run_name="__main__")
 
 
@@ -259,6 +283,7 @@ def _run_spawned(argv: Sequence[str]) -> None:
     """Do what `python [options] -c <code> <arguments>` does."""
     place = list(argv).index("-c")
     sys.argv = ["-c", *argv[place + 2 :]]
+    sys.path[0] = ""
     main = sys.modules["__main__"]
     # multiprocessing would import the file of the server as that of the program
     main.__dict__.pop("__file__", None)
@@ -270,14 +295,11 @@ def die_with_parent(number: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
-def main(argv: Sequence[str]) -> None:
-    """Import everything, then serve; in a fork, become what was asked for."""
-    descriptor, driver = (int(word) for word in argv)
-    die_with_parent(signal.SIGTERM)
-    # it ended before the line above: no signal would come any more
-    if os.getppid() != driver:
-        return
-    listener = socket.socket(fileno=descriptor)
+def import_everything() -> None:
+    """Import what the processes of a cell need, without Ray, and make this process ready to fork.
+
+    Nothing is computed and no thread is started.
+    """
     sys.meta_path.insert(0, _NoRay())
     for name in MODULES:
         importlib.import_module(name)
@@ -286,6 +308,17 @@ def main(argv: Sequence[str]) -> None:
     gc.collect()
     # a collection in a fork would write into the pages of all that was imported, and copy them
     gc.freeze()
+
+
+def main(argv: Sequence[str]) -> None:
+    """Import everything, then serve; in a fork, become what was asked for."""
+    descriptor, driver = (int(word) for word in argv)
+    die_with_parent(signal.SIGTERM)
+    # it ended before the line above: no signal would come any more
+    if os.getppid() != driver:
+        return
+    listener = socket.socket(fileno=descriptor)
+    import_everything()
     become(Server(listener).serve())
 
 

@@ -14,6 +14,7 @@ from harness.launch.cleanup import end_leftovers, scratch_directory
 from harness.launch.command import CellPaths, Cluster, build_command
 from harness.launch.environment import CLUSTER_ADDRESS
 from harness.launch.local import AttemptEnd, run_attempt
+from harness.launch.nursery import kept_nurseries
 from harness.launch.progress import CellLine, Display, Progress
 from harness.launch.stop import StopRequest, catch_stop
 from harness.metrics.streams import RunFiles
@@ -78,7 +79,7 @@ def run_cells(study: Study, store: RunStore) -> Outcome:
     provenance = {**collect(ROOT), "registered": registered}
     at_once = min(cells_at_once(study), len(waiting))
     display = Display(len(study.cells), len(waiting), at_once=at_once)
-    with catch_stop() as stop:
+    with catch_stop() as stop, kept_nurseries():
         session = _Session(study, store, provenance, display, stop)
         launched = sum(_each(session.run, waiting, at_once))
         is_stopped = stop.is_set

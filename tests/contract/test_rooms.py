@@ -34,7 +34,7 @@ _ROOMS = {
     "spec": "schema typed paths provenance cli micro",
     "metrics": "schema",
     "store": "schema provenance metrics",
-    "launch": "schema paths cli spec store",
+    "launch": "schema paths cli plugins spec store",
     "plan": "schema typed paths cli text plots references spec store",
     "claims": "schema paths typed provenance cli text stats spec metrics store",
     "run": "schema paths provenance cli text spec metrics store launch plan claims",

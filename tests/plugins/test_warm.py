@@ -119,6 +119,22 @@ def test_a_killed_shim_takes_its_fork_with_it_and_the_server_goes_on(tmp_path, s
     assert again.returncode == 7
 
 
+@pytest.mark.parametrize("sent", [b"", b"\0\0", b"\0\0\1\0{", b"\0\0\0\0"])
+def test_a_request_that_ends_early_stops_nothing(tmp_path, server, sent: bytes) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as broken:
+        broken.connect(str(tmp_path / "w.sock"))
+        broken.sendall(sent)
+    process = shim(tmp_path, TELL)
+    process.communicate(b"", timeout=30)
+    assert process.returncode == 7
+
+
+def test_a_fork_leads_its_own_process_group(tmp_path, server) -> None:
+    # the raylet ends the group of a worker that is gone
+    process = shim(tmp_path, "import os; print(os.getpgrp() == os.getpid())")
+    assert process.communicate(b"", timeout=30)[0] == b"True\n"
+
+
 def test_the_end_of_the_server_ends_its_forks_and_the_shims_say_so(server, started) -> None:
     process, fork = started
     server.kill()

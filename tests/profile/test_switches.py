@@ -10,6 +10,7 @@ from harness.profile.switches import declared, read_switches, variants
 from harness.spec import config as configs
 from harness.spec.study import make_study
 
+WARM = {"final": "1", "without kept_warm": "attempt", "without warm_start": 0, "naive": 0}
 VARIANTS = {**variants(), **declared("peers")}
 
 
@@ -38,6 +39,12 @@ def test_the_naive_cell_takes_back_what_the_first_stored_study_did_not_have() ->
     assert {word for switch in new for word in switch.back} <= set(VARIANTS["naive"])
     old = [switch for switch in read_switches().values() if switch.since == "v1"]
     assert not {word for switch in old for word in switch.back} & set(VARIANTS["naive"])
+
+
+def test_the_naive_cell_has_no_warm_start_of_either_kind(tmp_path: Path) -> None:
+    rest = ["seeds=[1]", "steps=2", f"results_dir={tmp_path}"]
+    found = {name: make_study([*VARIANTS[name], *rest]).cells[0] for name in WARM}
+    assert {n: cell.config["environment"]["HARNESS_WARM"] for n, cell in found.items()} == WARM
 
 
 def test_a_switch_of_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Ray's private head starts neither autoscaler nor dashboard server, unless one is asked for."""
+
+import inspect
+from types import SimpleNamespace
+
+import pytest
+
+from harness.plugins.lean_ray import _leave_out
+
+
+class Node:
+    """What the patch changes of Ray's node."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self._webui_url: str | None = None
+
+    def start_monitor(self) -> None:
+        self.started.append("monitor")
+
+    def start_api_server(self, *, include_dashboard: bool | None, raise_on_failure: bool) -> None:
+        self.started.append("dashboard")
+
+
+@pytest.mark.parametrize(
+    ("asked", "started"), [(False, []), (None, ["dashboard"]), (True, ["dashboard"])]
+)
+def test_only_a_dashboard_that_is_asked_for_starts(asked: bool | None, started: list[str]) -> None:
+    class Patched(Node):
+        pass
+
+    _leave_out(SimpleNamespace(Node=Patched))
+    node = Patched()
+    node.start_monitor()
+    node.start_api_server(include_dashboard=asked, raise_on_failure=False)
+    assert node.started == started
+    assert node._webui_url == (None if started else "")
+
+
+@pytest.mark.engine
+def test_rays_node_has_what_is_left_out() -> None:
+    from ray._private.node import Node as Real
+
+    assert callable(Real.start_monitor)
+    assert set(inspect.signature(Real.start_api_server).parameters) == {
+        "self",
+        "include_dashboard",
+        "raise_on_failure",
+    }
