@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.baseline.archive import is_archive, read_archive
 from harness.baseline.checks import name_of, verify_bundle
 from harness.baseline.logs.mapping import read_mapping
-from harness.baseline.logs.reading import is_log, read_log
+from harness.baseline.logs.reading import is_log, read_log, read_logs
 from harness.baseline.logs.study import Origin, bundle_of_logs
 from harness.baseline.making import bundle_of
 from harness.evaluate.folder import is_evaluation
@@ -74,14 +74,14 @@ def load_logs(given: Mapping[str, str], origin: Origin) -> Bundle:
     paths = [Path(text) for text in given["from"].split(",") if text]
     known = read_mapping(Path(given["mapping"]) if given["mapping"] else None)
     arms, seeds = (_per_log(given[key], key, len(paths)) for key in ("arm", "seed"))
-    logs = []
-    for path, arm, seed in zip(paths, arms, seeds, strict=True):
+    mappings = []
+    for arm, seed in zip(arms, seeds, strict=True):
         said = {key: value for key, value in (("arm", arm), ("seed", seed)) if value}
         doubled = [key for key in said if getattr(known, key) or known.runs]
         if doubled:
             raise UsageError(f"the mapping file says the {doubled[0]} already: leave it out")
-        own = known.model_copy(update={"fixed": {**known.fixed, **said}})
-        logs.append(read_log(path, own, format_=given["format"]))
+        mappings.append(known.model_copy(update={"fixed": {**known.fixed, **said}}))
+    logs = read_logs(list(zip(paths, mappings, strict=True)), format_=given["format"])
     return bundle_of_logs(logs, known, given["name"], origin)
 
 

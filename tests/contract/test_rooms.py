@@ -107,7 +107,7 @@ PACKAGES: dict[str, set[str]] = {
     "matplotlib": {"plots", "profile", "plan", "paper", "evaluate", "compare", "scripts"},
     "seaborn": {"plots", "paper"},
     "duckdb": {"store", "metrics"},
-    "pyarrow": {"store", "metrics", "data"},
+    "pyarrow": {"store", "metrics", "data", "baseline"},
     "psutil": {"launch"},
     "jinja2": {"report"},
     "markupsafe": {"report"},

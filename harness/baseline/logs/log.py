@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from harness.metrics.columns import column_of
 from harness.schema import DamagedError, UsageError
@@ -22,6 +25,21 @@ _ROUNDING = 1e-6
 """A fraction may lie beyond 0 and 1 by this much: event files hold single precision."""
 
 RAW = ("arm", "seed", "step", "metric", "value")
+_TYPES = dict(zip(RAW, ("category", "int64", "int64", "category", "float64"), strict=True))
+
+
+class Values(NamedTuple):
+    """A metric's values at the rows of a log.
+
+    Attributes:
+        metric: our name.
+        value_R: in our unit, shape (rows,).
+        is_there_R: false where the log has no value, shape (rows,).
+    """
+
+    metric: str
+    value_R: npt.NDArray[np.float64]
+    is_there_R: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +49,9 @@ class Log:
     Attributes:
         path: the file.
         format: name of the reader.
-        rows: columns arm, seed, step, metric, value in the order of the file; NaN is a value that
-            the log states to be undefined, what it lacks has no row.
+        rows: columns arm, seed, step, metric, value, of which arm and metric are categories; each
+            run and metric in the order of the file. NaN is a value that the log states to be
+            undefined, what it lacks has no row.
         unmapped: names in the log that are not ours and were left out.
         notes: what a reader of the numbers should know.
     """
@@ -106,16 +125,85 @@ def listed(names: Iterable[str], most: int = 8) -> str:
 
 def frame_of(rows: Sequence[tuple[str, int, int, str, float]]) -> pd.DataFrame:
     """Return rows of (arm, seed, step, metric, value) as a frame with the right types."""
-    types = {"arm": "str", "seed": "int64", "step": "int64", "metric": "str", "value": "float64"}
-    return pd.DataFrame(list(rows), columns=list(RAW)).astype(types)
+    return pd.DataFrame(list(rows), columns=list(RAW)).astype(_TYPES)
+
+
+def repeated(name: str, size: int) -> pd.Categorical:
+    """Return a name so many times, as a category."""
+    return pd.Categorical.from_codes(np.zeros(size, dtype=np.int8), [name])
+
+
+def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of several logs, at least one, below one another, with common categories."""
+    columns: dict[str, object] = {}
+    for name in RAW:
+        parts = [frame[name].array for frame in frames]
+        is_category = _TYPES[name] == "category"
+        columns[name] = union_categoricals(parts) if is_category else np.concatenate(parts)
+    return pd.DataFrame(columns)
+
+
+def stacked(
+    arm_R: pd.Categorical, seed_R: np.ndarray, step_R: np.ndarray, columns: Sequence[Values]
+) -> pd.DataFrame:
+    """Return the columns of a log below one another, as the rows of `Log`.
+
+    Args:
+        arm_R: arm of each row of the log, shape (rows,).
+        seed_R: its seed.
+        step_R: its step.
+        columns: values at these rows.
+    """
+    names = list(dict.fromkeys(column.metric for column in columns))
+    if not names:
+        return frame_of([])
+    codes = np.repeat([names.index(column.metric) for column in columns], len(step_R))
+    is_there = np.concatenate([column.is_there_R for column in columns])
+    place = np.tile(np.arange(len(step_R)), len(columns))[is_there]
+    return pd.DataFrame(
+        {
+            "arm": arm_R.take(place),
+            "seed": seed_R[place],
+            "step": step_R[place],
+            "metric": pd.Categorical.from_codes(codes[is_there], names),
+            "value": np.concatenate([column.value_R for column in columns])[is_there],
+        }
+    )
+
+
+def key_codes(column: pd.Series) -> np.ndarray:
+    """Return whole numbers that are equal where a column is: a category's codes, or its values."""
+    return np.asarray(column.cat.codes if isinstance(column.dtype, pd.CategoricalDtype) else column)
+
+
+def ordered_blocks(keys: Sequence[np.ndarray], step_R: np.ndarray) -> np.ndarray | None:
+    """Return where blocks of rows with equal keys begin; None unless each is whole and in order.
+
+    Args:
+        keys: whole numbers, each of shape (rows,).
+        step_R: shape (rows,).
+
+    Returns:
+        The first row of each block, if no two blocks have the same keys and steps grow within
+        every one: no step of a key then comes twice.
+    """
+    is_first_R = np.ones(len(step_R), dtype=bool)
+    is_first_R[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    if not np.all(is_first_R[1:] | (np.diff(step_R) > 0)):
+        return None
+    first_B = np.flatnonzero(is_first_R)
+    heads = pd.DataFrame({place: key[first_B] for place, key in enumerate(keys)})
+    return None if heads.duplicated().any() else first_B
 
 
 def _check_fractions(path: Path, rows: pd.DataFrame) -> None:
-    names = rows["metric"].astype(str)
-    is_fraction = names.isin([name for name in set(names) if column_of(name).unit == "fraction"])
-    wrong = rows[is_fraction & ((rows["value"] < -_ROUNDING) | (rows["value"] > 1.0 + _ROUNDING))]
-    if len(wrong):
-        row = wrong.iloc[0]
+    metric = rows["metric"].cat
+    is_fraction = [column_of(name).unit == "fraction" for name in metric.categories]
+    value = rows["value"].to_numpy()
+    is_beyond = (value < -_ROUNDING) | (value > 1.0 + _ROUNDING)
+    wrong = np.flatnonzero(np.array(is_fraction)[metric.codes] & is_beyond)
+    if wrong.size:
+        row = rows.iloc[int(wrong[0])]
         raise UsageError(
             f"{path} has {row['metric']} = {row['value']:g} at step {row['step']}, expected a"
             " fraction from 0 to 1: if it is in percent, say so in a mapping file, by"
@@ -128,6 +216,9 @@ def _check_steps(log: Log) -> None:
     if (rows["step"] < 0).any() or (rows["step"] > np.iinfo(np.int32).max).any():
         raise DamagedError(f"{log.path} has a step that is negative or beyond 2^31: correct it")
     keys = ["arm", "seed", "metric"]
+    # most logs are in order, which is seen much faster than the place where one is not
+    if ordered_blocks([key_codes(rows[key]) for key in keys], rows["step"].to_numpy()) is not None:
+        return
     change = rows.groupby(keys, sort=False, observed=True)["step"].diff()
     wrong = np.flatnonzero((change <= 0).to_numpy())
     if not wrong.size:

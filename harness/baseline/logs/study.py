@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from harness.baseline.logs.log import Log
+from harness.baseline.logs.curves import THREADS, curves_of
+from harness.baseline.logs.log import Log, joined, key_codes, ordered_blocks
 from harness.baseline.logs.mapping import Mapping
 from harness.metrics.columns import column_of
-from harness.metrics.tables import STEP_TYPES
 from harness.provenance import now
 from harness.schema import SCHEMA_VERSION, DamagedError, content_hash
 from harness.store.bundle import Bundle, sha256
@@ -52,11 +54,16 @@ def bundle_of_logs(
     Raises:
         DamagedError: two logs have a number for the same arm, seed, step and metric.
     """
-    rows = pd.concat([log.rows for log in logs], ignore_index=True)
-    _check_replicates(rows, logs)
-    hashes = {str(log.path): sha256(log.path) for log in logs}
-    cells = _cells(rows, content_hash(sorted(hashes.values())))
-    curves = _curves(rows, cells)
+    rows = joined([log.rows for log in logs])
+    keys = [key_codes(rows[key]) for key in ("arm", "seed", "metric")]
+    block_B = ordered_blocks(keys, rows["step"].to_numpy())
+    if block_B is None:
+        _check_replicates(rows, logs)
+    with ThreadPoolExecutor(THREADS) as pool:
+        sums = pool.map(sha256, [log.path for log in logs])
+        hashes = {str(log.path): found for log, found in zip(logs, sums, strict=True)}
+    cells, cell_R = _cells(rows, content_hash(sorted(hashes.values())))
+    curves = curves_of(rows, cells, cell_R, block_B)
     manifest = {
         **_description(curves, cells, name, origin),
         "imported": {
@@ -99,43 +106,36 @@ def _check_replicates(rows: pd.DataFrame, logs: Sequence[Log]) -> None:
         )
 
 
-def _cells(rows: pd.DataFrame, source: str) -> list[dict[str, Any]]:
-    """Return one finished cell per arm and seed, with an id made of the logs' content."""
+def _cells(rows: pd.DataFrame, source: str) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Return one finished cell per arm and seed, in their order, and which one each row is of."""
+    grouped = rows.groupby(["arm", "seed"], sort=False, observed=True)
+    ends = grouped["step"].max().reset_index().astype({"arm": str})
+    order = ends.sort_values(["arm", "seed"]).index.to_numpy()
     cells = []
-    for (arm, seed), own in rows.groupby(["arm", "seed"], sort=True):
-        number = int(own["seed"].iloc[0])
+    for arm, seed, last in ends.loc[order].itertuples(index=False):
         # of the content of the logs: the same log imported twice has the same ids
-        cell_id = content_hash({"imported": source, "arm": str(arm), "seed": number})
+        cell_id = content_hash({"imported": source, "arm": arm, "seed": int(seed)})
         cells.append(
             {
                 "cell_id": cell_id,
                 "run_id": f"{arm}-s{seed}-{cell_id[:8]}",
-                "arm": str(arm),
-                "seed": number,
+                "arm": arm,
+                "seed": int(seed),
                 "status": "done",
                 "reason": "",
                 "attempts": None,
                 "started": None,
-                "last_step": int(own["step"].max()),
+                "last_step": int(last),
             }
         )
-    return cells
-
-
-def _curves(rows: pd.DataFrame, cells: Sequence[MappingType[str, Any]]) -> pd.DataFrame:
-    ids = pd.DataFrame(cells)[["arm", "seed", "run_id", "cell_id"]]
-    curves = rows.merge(ids, on=["arm", "seed"], how="left", validate="many_to_one")
-    short = curves["cell_id"].str[:8]
-    curves["row_id"] = short + "/" + curves["step"].astype(str) + "/" + curves["metric"].astype(str)
-    curves = curves.sort_values(["run_id", "metric", "step"], kind="stable", ignore_index=True)
-    return curves[list(STEP_TYPES)].astype({**STEP_TYPES, "seed": "int64"})
+    return cells, np.argsort(order)[grouped.ngroup().to_numpy()]
 
 
 def _description(
     curves: pd.DataFrame, cells: Sequence[MappingType[str, Any]], name: str, origin: Origin
 ) -> dict[str, Any]:
     arms = list(dict.fromkeys(cell["arm"] for cell in cells))
-    metrics = sorted(set(curves["metric"].astype(str)))
+    metrics = list(curves["metric"].cat.categories)
     evaluated = [metric for metric in metrics if column_of(metric).source == "evaluation"]
     at = sorted(set(curves.loc[curves["metric"].isin(evaluated), "step"].astype(int)))
     return {
