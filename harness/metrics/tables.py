@@ -24,7 +24,7 @@ from harness.metrics.streams import RunFiles, Training, read_training
 from harness.schema import SCHEMA_VERSION, DamagedError, RunRecord, computed_items, content_hash
 
 _LEVEL, _FAST_LEVEL = 19, 3
-"""Of zstd: the smallest files, and half a percent larger ones of many rows in a tenth of the time."""
+"""Of zstd: the smallest files, and some that are hardly larger in a tenth of the time."""
 
 _SMALL = 1 << 18
 """Rows of a table that is written as small as can be: those that are committed have fewer."""

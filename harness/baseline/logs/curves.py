@@ -1,11 +1,11 @@
 """The rows of logs as the curves of a bundle: by run, metric and step, each with its row_id.
 
-Axis letters: ``R`` rows, ``B`` blocks of rows, ``C`` cells.
+Axis letters: ``R`` rows, ``B`` blocks of rows: all steps of one run and metric, in order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.baseline.logs.log import ordered_blocks
 from harness.metrics.tables import STEP_TYPES
 
 THREADS = 2
@@ -21,74 +22,83 @@ THREADS = 2
 
 _CHUNK = 1 << 20
 
+_BLOCK = ("part", "first", "end", "arm", "seed", "metric", "last_step")
+
+
+def blocks_of(parts: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
+    """Return the blocks of the rows of logs; None if two are of one run and metric.
+
+    Args:
+        parts: rows as `Log` has them, at least one each.
+
+    Returns:
+        Columns part, first, end (rows of the part), arm, seed, metric, last_step.
+    """
+    found: dict[str, list[np.ndarray]] = {name: [] for name in _BLOCK}
+    for number, rows in enumerate(parts):
+        first_B = ordered_blocks(rows)
+        if first_B is None:
+            return None
+        end_B = np.append(first_B[1:], len(rows))
+        found["part"].append(np.full(len(first_B), number))
+        found["first"].append(first_B)
+        found["end"].append(end_B)
+        found["seed"].append(rows["seed"].to_numpy()[first_B])
+        found["last_step"].append(rows["step"].to_numpy()[end_B - 1])
+        for name in ("arm", "metric"):
+            whole = rows[name].array
+            found[name].append(whole.categories.to_numpy(dtype=object)[whole.codes[first_B]])
+    blocks = pd.DataFrame({name: np.concatenate(columns) for name, columns in found.items()})
+    return None if blocks.duplicated(["arm", "seed", "metric"]).any() else blocks
+
 
 def curves_of(
-    rows: pd.DataFrame,
-    cells: Sequence[Mapping[str, Any]],
-    cell_R: np.ndarray,
-    block_B: np.ndarray | None,
+    parts: Sequence[pd.DataFrame], blocks: pd.DataFrame, cells: Sequence[Mapping[str, Any]]
 ) -> pd.DataFrame:
     """Return the curves of a bundle.
 
     Args:
-        rows: of logs, as `Log` has them.
+        parts: rows as `Log` has them.
+        blocks: of these, from `blocks_of`.
         cells: of the bundle's manifest.
-        cell_R: which of them each row is of, shape (rows,).
-        block_B: first rows of the blocks that hold all steps of a run and metric in order, shape
-            (blocks,); None if rows do not stand in such blocks.
     """
-    run_id = _category([cell["run_id"] for cell in cells], cell_R)
-    metric = _category(rows["metric"].cat.categories, rows["metric"].cat.codes.to_numpy())
-    step_R = rows["step"].to_numpy(dtype=np.int32)
-    order_R = _order(run_id.codes, metric.codes, step_R, block_B)
-    short = pd.Categorical([cell["cell_id"][:8] for cell in cells])
-    short_R = short.codes[cell_R[order_R]]
-    columns = {
-        "run_id": run_id.take(order_R),
-        "arm": _category(rows["arm"].cat.categories, rows["arm"].cat.codes.to_numpy()[order_R]),
-        "seed": rows["seed"].to_numpy()[order_R],
-        "step": step_R[order_R],
-        "metric": metric.take(order_R),
-        "value": rows["value"].to_numpy()[order_R],
-    }
-    shorts = pd.Categorical.from_codes(short_R, short.categories)
-    columns["row_id"] = _row_ids(shorts, columns["step"], columns["metric"])
+    ids = pd.DataFrame(cells)[["arm", "seed", "run_id", "cell_id"]]
+    blocks = blocks.merge(ids, on=["arm", "seed"], how="left", validate="many_to_one")
+    blocks = blocks.sort_values(["run_id", "metric"], kind="stable", ignore_index=True)
+    size_B = (blocks["end"] - blocks["first"]).to_numpy()
+
+    def rows_of(name: str, dtype: type) -> np.ndarray:
+        columns = [part[name].to_numpy(dtype=dtype) for part in parts]
+        places = blocks[["part", "first", "end"]].itertuples(index=False)
+        return np.concatenate([columns[part][first:end] for part, first, end in places])
+
+    def repeated(name: str) -> pd.Categorical:
+        whole = pd.Categorical(blocks[name])
+        return pd.Categorical.from_codes(np.repeat(whole.codes, size_B), whole.categories)
+
+    columns: dict[str, Any] = {name: repeated(name) for name in ("run_id", "arm", "metric")}
+    columns["seed"] = np.repeat(blocks["seed"].to_numpy(), size_B)
+    columns["step"] = rows_of("step", np.int32)
+    columns["value"] = rows_of("value", np.float64)
+    blocks["short"] = blocks["cell_id"].str[:8]
+    columns["row_id"] = _row_ids(repeated("short"), columns["step"], columns["metric"])
     return pd.DataFrame({name: columns[name] for name in STEP_TYPES})
-
-
-def _category(names: Iterable[str], code_R: np.ndarray) -> pd.Categorical:
-    """Return names by their places as a category whose order is that of the names."""
-    named = pd.Categorical(list(names))
-    whole = pd.Categorical.from_codes(named.codes[code_R], named.categories)
-    return whole.remove_unused_categories()
-
-
-def _order(
-    run_R: np.ndarray, metric_R: np.ndarray, step_R: np.ndarray, block_B: np.ndarray | None
-) -> np.ndarray:
-    """Return the order of rows by run, metric and step, shape (rows,)."""
-    if block_B is None:
-        return np.lexsort((step_R, metric_R, run_R))
-    order_B = np.lexsort((metric_R[block_B], run_R[block_B]))
-    size_B = np.diff(block_B, append=len(step_R))[order_B]
-    # from a row's place in the new order to that in the old one
-    shift_B = block_B[order_B] - (np.cumsum(size_B) - size_B)
-    return np.asarray(np.arange(len(step_R)) + np.repeat(shift_B, size_B))
 
 
 def _row_ids(short: pd.Categorical, step_R: np.ndarray, metric: pd.Categorical) -> Any:
     """Return `<first 8 digits of the cell's id>/<step>/<metric>` of each row."""
-    shorts, metrics = (
-        pa.array(named.categories, type=pa.large_string()) for named in (short, metric)
-    )
+    text = pa.large_string()
+    shorts, metrics = (pa.array(column.categories, type=text) for column in (short, metric))
+    step_code_R, steps = pd.factorize(step_R)
+    step_texts = pc.cast(pa.array(steps), text)
 
     def part(first: int) -> pa.Array:
         rows = slice(first, first + _CHUNK)
         return pc.binary_join_element_wise(
             shorts.take(pa.array(short.codes[rows])),
-            pc.cast(pa.array(step_R[rows]), pa.large_string()),
+            step_texts.take(pa.array(step_code_R[rows])),
             metrics.take(pa.array(metric.codes[rows])),
-            pa.scalar("/", type=pa.large_string()),
+            pa.scalar("/", type=text),
         )
 
     with ThreadPoolExecutor(THREADS) as pool:

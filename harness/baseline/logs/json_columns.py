@@ -6,12 +6,12 @@ in any way is left to the reader of lines, which also says what is wrong.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.json
 
 _MOST_BYTES = 1 << 30
@@ -53,12 +53,21 @@ def read_columns(content: bytes) -> Columns | None:
     return _columns(table) if table.num_rows == len(lines) else None
 
 
-def numbers(column: pa.Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]] | None:
-    """Return a column's finite numbers and where there is one; None if it holds anything else."""
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        return None
-    is_there = np.asarray(column.is_valid())
-    values = np.asarray(pc.fill_null(column, 0)).astype(np.float64)
+def matrix(columns: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return finite numbers and where there is one; None if a column holds anything else.
+
+    Returns:
+        Values and a mask, each of shape (columns, lines).
+    """
+    shape = len(columns), len(columns[0]) if columns else 0
+    values, is_there = np.empty(shape), np.ones(shape, dtype=bool)
+    for place, column in enumerate(columns):
+        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            return None
+        if column.null_count:
+            is_there[place] = column.is_valid()
+            column = column.fill_null(0)
+        values[place] = column
     return (values, is_there) if np.isfinite(values).all() else None
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import union_categoricals
 
@@ -26,20 +24,6 @@ _ROUNDING = 1e-6
 
 RAW = ("arm", "seed", "step", "metric", "value")
 _TYPES = dict(zip(RAW, ("category", "int64", "int64", "category", "float64"), strict=True))
-
-
-class Values(NamedTuple):
-    """A metric's values at the rows of a log.
-
-    Attributes:
-        metric: our name.
-        value_R: in our unit, shape (rows,).
-        is_there_R: false where the log has no value, shape (rows,).
-    """
-
-    metric: str
-    value_R: npt.NDArray[np.float64]
-    is_there_R: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,25 +79,19 @@ def checked(log: Log) -> Log:
             " mapping=<file.yaml>"
         )
     _check_steps(log)
-    values = rows["value"].to_numpy(dtype=float)
-    infinite = np.isinf(values)
+    values = rows["value"].to_numpy()
+    infinite = int(np.isinf(values).sum())
     undefined = int(np.isnan(values).sum())
     notes = list(log.notes)
-    if infinite.any():
-        notes.append(f"{int(infinite.sum())} infinite values are kept as undefined")
+    if infinite:
+        notes.append(f"{infinite} infinite values are kept as undefined")
+        rows = rows.assign(value=np.where(np.isinf(values), np.nan, values))
     if undefined:
         notes.append(f"{undefined} values are undefined (NaN) in the log")
-    if (rows["seed"] == UNSTATED_SEED).any():
+    if (rows["seed"].to_numpy() == UNSTATED_SEED).any():
         notes.append(f"the seed is not stated: {UNSTATED_SEED} stands for it, and pairs with none")
-    clean = rows.assign(value=np.where(infinite, np.nan, values))
-    _check_fractions(log.path, clean)
-    return Log(
-        path=log.path,
-        format=log.format,
-        rows=clean,
-        unmapped=log.unmapped,
-        notes=tuple(dict.fromkeys(notes)),
-    )
+    _check_fractions(log.path, rows)
+    return replace(log, rows=rows, notes=tuple(dict.fromkeys(notes)))
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
@@ -144,64 +122,69 @@ def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def stacked(
-    arm_R: pd.Categorical, seed_R: np.ndarray, step_R: np.ndarray, columns: Sequence[Values]
+    arm_R: pd.Categorical,
+    seed_R: np.ndarray,
+    step_R: np.ndarray,
+    metrics: Sequence[str],
+    found: tuple[np.ndarray, np.ndarray],
 ) -> pd.DataFrame:
     """Return the columns of a log below one another, as the rows of `Log`.
 
     Args:
-        arm_R: arm of each row of the log, shape (rows,).
+        arm_R: arm of each row of the file, shape (rows,).
         seed_R: its seed.
         step_R: its step.
-        columns: values at these rows.
+        metrics: our name of each column.
+        found: values in our unit, and false where the log has none, each (metrics, rows).
     """
-    names = list(dict.fromkeys(column.metric for column in columns))
-    if not names:
+    if not metrics:
         return frame_of([])
-    codes = np.repeat([names.index(column.metric) for column in columns], len(step_R))
-    is_there = np.concatenate([column.is_there_R for column in columns])
-    place = np.tile(np.arange(len(step_R)), len(columns))[is_there]
+    value_MR, is_there_MR = found
+    names = list(dict.fromkeys(metrics))
+    code_M = np.array([names.index(metric) for metric in metrics], dtype=np.int16)
+    size = len(step_R)
+    row_N, metric_N = np.tile(np.arange(size), len(metrics)), np.repeat(code_M, size)
+    value_N = value_MR.ravel()
+    if not is_there_MR.all():
+        is_there_N = is_there_MR.ravel()
+        row_N, metric_N, value_N = (part[is_there_N] for part in (row_N, metric_N, value_N))
     return pd.DataFrame(
         {
-            "arm": arm_R.take(place),
-            "seed": seed_R[place],
-            "step": step_R[place],
-            "metric": pd.Categorical.from_codes(codes[is_there], names),
-            "value": np.concatenate([column.value_R for column in columns])[is_there],
+            "arm": arm_R.take(row_N),
+            "seed": seed_R[row_N],
+            "step": step_R[row_N],
+            "metric": pd.Categorical.from_codes(metric_N, names),
+            "value": value_N,
         }
     )
 
 
-def key_codes(column: pd.Series) -> np.ndarray:
-    """Return whole numbers that are equal where a column is: a category's codes, or its values."""
-    return np.asarray(column.cat.codes if isinstance(column.dtype, pd.CategoricalDtype) else column)
-
-
-def ordered_blocks(keys: Sequence[np.ndarray], step_R: np.ndarray) -> np.ndarray | None:
-    """Return where blocks of rows with equal keys begin; None unless each is whole and in order.
+def ordered_blocks(rows: pd.DataFrame) -> np.ndarray | None:
+    """Return where blocks of one arm, seed and metric begin; None unless each is whole, in order.
 
     Args:
-        keys: whole numbers, each of shape (rows,).
-        step_R: shape (rows,).
+        rows: as `Log` has them, at least one.
 
     Returns:
         The first row of each block, if no two blocks have the same keys and steps grow within
-        every one: no step of a key then comes twice.
+        every one: no step of a run and metric then comes twice.
     """
-    is_first_R = np.ones(len(step_R), dtype=bool)
+    keys = [rows["arm"].array.codes, rows["seed"].to_numpy(), rows["metric"].array.codes]
+    is_first_R = np.ones(len(rows), dtype=bool)
     is_first_R[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
-    if not np.all(is_first_R[1:] | (np.diff(step_R) > 0)):
+    if not np.all(is_first_R[1:] | (np.diff(rows["step"].to_numpy()) > 0)):
         return None
     first_B = np.flatnonzero(is_first_R)
-    heads = pd.DataFrame({place: key[first_B] for place, key in enumerate(keys)})
-    return None if heads.duplicated().any() else first_B
+    heads = set(zip(*(key[first_B].tolist() for key in keys), strict=True))
+    return first_B if len(heads) == len(first_B) else None
 
 
 def _check_fractions(path: Path, rows: pd.DataFrame) -> None:
-    metric = rows["metric"].cat
-    is_fraction = [column_of(name).unit == "fraction" for name in metric.categories]
+    metric = rows["metric"].array
+    is_fraction = np.array([column_of(name).unit == "fraction" for name in metric.categories])
     value = rows["value"].to_numpy()
     is_beyond = (value < -_ROUNDING) | (value > 1.0 + _ROUNDING)
-    wrong = np.flatnonzero(np.array(is_fraction)[metric.codes] & is_beyond)
+    wrong = np.flatnonzero(is_fraction[metric.codes] & is_beyond)
     if wrong.size:
         row = rows.iloc[int(wrong[0])]
         raise UsageError(
@@ -213,11 +196,12 @@ def _check_fractions(path: Path, rows: pd.DataFrame) -> None:
 
 def _check_steps(log: Log) -> None:
     rows = log.rows
-    if (rows["step"] < 0).any() or (rows["step"] > np.iinfo(np.int32).max).any():
+    step_R = rows["step"].to_numpy()
+    if step_R.min() < 0 or step_R.max() > np.iinfo(np.int32).max:
         raise DamagedError(f"{log.path} has a step that is negative or beyond 2^31: correct it")
     keys = ["arm", "seed", "metric"]
     # most logs are in order, which is seen much faster than the place where one is not
-    if ordered_blocks([key_codes(rows[key]) for key in keys], rows["step"].to_numpy()) is not None:
+    if ordered_blocks(rows) is not None:
         return
     change = rows.groupby(keys, sort=False, observed=True)["step"].diff()
     wrong = np.flatnonzero((change <= 0).to_numpy())

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.baseline.logs.log import UNSTATED_SEED, Log, Values, repeated, stacked
+from harness.baseline.logs.log import UNSTATED_SEED, Log, repeated, stacked
 from harness.baseline.logs.mapping import Mapping, seed_number
-from harness.baseline.logs.table import column_of_table, numbers, read_table, whole_numbers
+from harness.baseline.logs.table import column_of_table, matrix, read_table, whole_numbers
 from harness.schema import UsageError
 
 FORMAT = "csv"
@@ -34,17 +34,20 @@ def read_plain(path: Path, mapping: Mapping) -> Log:
     for name in mapping.metrics:
         column_of_table(path, frame, name)
     used = {step_name, mapping.arm, mapping.seed}
-    columns: list[Values] = []
-    unmapped = []
-    for name in map(str, frame.columns):
-        target = mapping.target(name)
-        if name in used or target is None:
-            unmapped += [] if name in used else [name]
-            continue
-        values, is_there = numbers(path, frame[name])
-        columns.append(Values(target.name, values * target.scale, is_there))
-    rows = stacked(arms, seeds, steps, columns)
-    return Log(path=path, format=FORMAT, rows=rows, unmapped=tuple(unmapped))
+    names = [name for name in map(str, frame.columns) if name not in used]
+    targets = {name: mapping.target(name) for name in names}
+    known = {name: target for name, target in targets.items() if target is not None}
+    values, is_there = matrix(path, frame, list(known))
+    scale_M = np.array([target.scale for target in known.values()])
+    rows = stacked(
+        arms,
+        seeds,
+        steps,
+        [target.name for target in known.values()],
+        (values * scale_M[:, None], is_there),
+    )
+    unmapped = tuple(name for name in names if name not in known)
+    return Log(path=path, format=FORMAT, rows=rows, unmapped=unmapped)
 
 
 def _arms(path: Path, frame: pd.DataFrame, mapping: Mapping) -> pd.Categorical:

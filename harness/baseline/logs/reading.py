@@ -61,7 +61,9 @@ def read_logs(logs: Sequence[tuple[Path, Mapping]], *, format_: str = "") -> lis
     """
     found: list[Log] = []
     rows = 0
-    with ThreadPoolExecutor(THREADS) as pool:
+    # pandas holds Python's lock, and what a warning does is set for all threads at once
+    is_table = any("csv" in (format_, path.suffix[1:]) or format_ == "wandb" for path, _ in logs)
+    with ThreadPoolExecutor(1 if is_table else THREADS) as pool:
         reading = pool.map(lambda log: read_log(*log, format_=format_), logs)
         try:
             for log in reading:

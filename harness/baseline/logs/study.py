@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from harness.baseline.logs.curves import THREADS, curves_of
-from harness.baseline.logs.log import Log, joined, key_codes, ordered_blocks
+from harness.baseline.logs.curves import THREADS, blocks_of, curves_of
+from harness.baseline.logs.log import Log, joined
 from harness.baseline.logs.mapping import Mapping
 from harness.metrics.columns import column_of
 from harness.provenance import now
@@ -54,16 +53,17 @@ def bundle_of_logs(
     Raises:
         DamagedError: two logs have a number for the same arm, seed, step and metric.
     """
-    rows = joined([log.rows for log in logs])
-    keys = [key_codes(rows[key]) for key in ("arm", "seed", "metric")]
-    block_B = ordered_blocks(keys, rows["step"].to_numpy())
-    if block_B is None:
-        _check_replicates(rows, logs)
+    parts = [log.rows for log in logs]
+    blocks = blocks_of(parts)
+    if blocks is None:
+        parts = [_in_order(logs)]
+        blocks = blocks_of(parts)
+        assert blocks is not None
     with ThreadPoolExecutor(THREADS) as pool:
         sums = pool.map(sha256, [log.path for log in logs])
         hashes = {str(log.path): found for log, found in zip(logs, sums, strict=True)}
-    cells, cell_R = _cells(rows, content_hash(sorted(hashes.values())))
-    curves = curves_of(rows, cells, cell_R, block_B)
+    cells = _cells(blocks, content_hash(sorted(hashes.values())))
+    curves = curves_of(parts, blocks, cells)
     manifest = {
         **_description(curves, cells, name, origin),
         "imported": {
@@ -95,8 +95,14 @@ def _short(cells: Sequence[MappingType[str, Any]]) -> list[str]:
     ]
 
 
-def _check_replicates(rows: pd.DataFrame, logs: Sequence[Log]) -> None:
-    keys = ["arm", "seed", "step", "metric"]
+def _in_order(logs: Sequence[Log]) -> pd.DataFrame:
+    """Return the rows of all logs by arm, seed, metric and step.
+
+    Raises:
+        DamagedError: there are two of the same.
+    """
+    rows = joined([log.rows for log in logs])
+    keys = ["arm", "seed", "metric", "step"]
     twice = rows[rows.duplicated(keys)]
     if len(twice):
         row = twice.iloc[0]
@@ -104,23 +110,23 @@ def _check_replicates(rows: pd.DataFrame, logs: Sequence[Log]) -> None:
             f"{len(logs)} logs state step {row['step']} of {row['metric']} of arm {row['arm']},"
             f" seed {row['seed']} more than once: are these two runs? Give each its seed, seed="
         )
+    return rows.sort_values(keys, ignore_index=True)
 
 
-def _cells(rows: pd.DataFrame, source: str) -> tuple[list[dict[str, Any]], np.ndarray]:
-    """Return one finished cell per arm and seed, in their order, and which one each row is of."""
-    grouped = rows.groupby(["arm", "seed"], sort=False, observed=True)
-    ends = grouped["step"].max().reset_index().astype({"arm": str})
-    order = ends.sort_values(["arm", "seed"]).index.to_numpy()
+def _cells(blocks: pd.DataFrame, source: str) -> list[dict[str, Any]]:
+    """Return one finished cell per arm and seed, with an id made of the logs' content."""
     cells = []
-    for arm, seed, last in ends.loc[order].itertuples(index=False):
+    ends = blocks.groupby(["arm", "seed"], sort=True)["last_step"].max()
+    for (arm, seed), last in ends.items():
+        number = int(seed)
         # of the content of the logs: the same log imported twice has the same ids
-        cell_id = content_hash({"imported": source, "arm": arm, "seed": int(seed)})
+        cell_id = content_hash({"imported": source, "arm": str(arm), "seed": number})
         cells.append(
             {
                 "cell_id": cell_id,
                 "run_id": f"{arm}-s{seed}-{cell_id[:8]}",
-                "arm": arm,
-                "seed": int(seed),
+                "arm": str(arm),
+                "seed": number,
                 "status": "done",
                 "reason": "",
                 "attempts": None,
@@ -128,7 +134,7 @@ def _cells(rows: pd.DataFrame, source: str) -> tuple[list[dict[str, Any]], np.nd
                 "last_step": int(last),
             }
         )
-    return cells, np.argsort(order)[grouped.ngroup().to_numpy()]
+    return cells
 
 
 def _description(

@@ -6,7 +6,6 @@ pandas reads it with numbers as numbers; where a column is none, it is read as t
 from __future__ import annotations
 
 import csv
-import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +17,6 @@ import pandas as pd
 
 from harness.baseline.logs.log import listed
 from harness.schema import DamagedError, UsageError
-
-_WARNINGS = threading.Lock()
-"""What a warning does is set for all threads at once."""
 
 FIRST_LINE = 2
 """Line of the first row: the head stands above it."""
@@ -65,8 +61,8 @@ def read_table(path: Path, *, texts: Sequence[str] = ()) -> pd.DataFrame:
     is_text = [isinstance(dtype, pd.StringDtype) for dtype in frame.dtypes]
     if not np.all(np.logical_or(is_number, is_text)):
         return _text(path)
-    names = frame.columns[is_text]
-    return frame.fillna(dict.fromkeys(names, ""))
+    texts_there = frame.columns[is_text]
+    return frame.fillna(dict.fromkeys(texts_there, "")) if len(texts_there) else frame
 
 
 def _text(path: Path) -> pd.DataFrame:
@@ -77,7 +73,7 @@ def _text(path: Path) -> pd.DataFrame:
 def _read(path: Path, **how: Any) -> pd.DataFrame:
     try:
         # where every row is longer than the head, pandas cuts them and only warns
-        with _WARNINGS, warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame: pd.DataFrame = pd.read_csv(
                 path,
@@ -135,6 +131,19 @@ def numbers(path: Path, column: pd.Series) -> tuple[npt.NDArray[np.float64], npt
     if wrong.size:
         raise _wrong(path, str(column.name), int(wrong[0]), "a number")
     return values, is_there
+
+
+def matrix(
+    path: Path, frame: pd.DataFrame, names: Sequence[str]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return columns as `numbers` has them, below one another: each (columns, rows)."""
+    columns = frame[list(names)]
+    is_text = [isinstance(dtype, pd.StringDtype) for dtype in columns.dtypes]
+    if not any(is_text):
+        values = columns.to_numpy(dtype=float).T
+        return values, ~np.isnan(values)
+    found = [numbers(path, columns[name]) for name in names]
+    return np.stack([values for values, _ in found]), np.stack([there for _, there in found])
 
 
 def _wrong(path: Path, column: str, row: int, expected: str) -> DamagedError:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.baseline.logs.json_columns import numbers, read_columns
-from harness.baseline.logs.log import UNSTATED_SEED, Log, Values, frame_of, repeated, stacked
+from harness.baseline.logs.json_columns import matrix, read_columns
+from harness.baseline.logs.log import UNSTATED_SEED, Log, frame_of, repeated, stacked
 from harness.baseline.logs.mapping import Mapping, seed_number
 from harness.metrics.streams import read_lines
 from harness.schema import DamagedError
@@ -37,20 +37,21 @@ def _by_columns(path: Path, mapping: Mapping) -> Log | None:
     known = {name: target for name, target in targets.items() if target is not None}
     if len({target.name for target in known.values()}) < len(known):
         return None
-    found = []
-    for name, target in known.items():
-        told = numbers(columns.data[name])
-        if told is None:
-            return None
-        found.append(Values(target.name, told[0] * target.scale, told[1]))
+    found = matrix([columns.data[name] for name in known])
+    if found is None:
+        return None
+    scale_M = np.array([target.scale for target in known.values()])
     arm, seed = _who(path, mapping)
     size = len(columns.step_R)
-    return Log(
-        path=path,
-        format=FORMAT,
-        rows=stacked(repeated(arm, size), np.full(size, seed), columns.step_R, found),
-        unmapped=tuple(name for name in targets if name not in known),
+    rows = stacked(
+        repeated(arm, size),
+        np.full(size, seed),
+        columns.step_R,
+        [target.name for target in known.values()],
+        (found[0] * scale_M[:, None], found[1]),
     )
+    unmapped = tuple(name for name in targets if name not in known)
+    return Log(path=path, format=FORMAT, rows=rows, unmapped=unmapped)
 
 
 def _by_lines(path: Path, mapping: Mapping) -> Log:

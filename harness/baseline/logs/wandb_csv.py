@@ -15,7 +15,6 @@ import pandas as pd
 from harness.baseline.logs.log import (
     UNSTATED_SEED,
     Log,
-    Values,
     frame_of,
     joined,
     repeated,
@@ -63,8 +62,8 @@ def read_wandb(path: Path, mapping: Mapping) -> Log:
         who = mapping.runs.get(run, mapping.fixed)
         seed = seed_number(who.get("seed", UNSTATED_SEED), str(path))
         arms = repeated(str(who.get("arm", run)), len(steps))
-        column = Values(target.name, values * target.scale, is_there)
-        parts.append(stacked(arms, np.full(len(steps), seed), steps, [column]))
+        found = values[None] * target.scale, is_there[None]
+        parts.append(stacked(arms, np.full(len(steps), seed), steps, [target.name], found))
     for run in mapping.runs:
         if run not in seen:
             raise DamagedError(f"{path} has no run {run!r}: it has {', '.join(sorted(seen))}")
