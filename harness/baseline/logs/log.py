@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from harness.metrics.blocks import are_ordered, block_starts
 from harness.metrics.columns import column_of
 from harness.schema import DamagedError, UsageError
 
@@ -23,6 +24,9 @@ _ROUNDING = 1e-6
 """A fraction may lie beyond 0 and 1 by this much: event files hold single precision."""
 
 RAW = ("arm", "seed", "step", "metric", "value")
+KEYS = ("arm", "seed", "metric")
+"""What names one curve of a log."""
+
 _TYPES = dict(zip(RAW, ("category", "int64", "int64", "category", "float64"), strict=True))
 
 
@@ -159,26 +163,6 @@ def stacked(
     )
 
 
-def ordered_blocks(rows: pd.DataFrame) -> np.ndarray | None:
-    """Return where blocks of one arm, seed and metric begin; None unless each is whole, in order.
-
-    Args:
-        rows: as `Log` has them, at least one.
-
-    Returns:
-        The first row of each block, if no two blocks have the same keys and steps grow within
-        every one: no step of a run and metric then comes twice.
-    """
-    keys = [rows["arm"].array.codes, rows["seed"].to_numpy(), rows["metric"].array.codes]
-    is_first_R = np.ones(len(rows), dtype=bool)
-    is_first_R[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
-    if not np.all(is_first_R[1:] | (np.diff(rows["step"].to_numpy()) > 0)):
-        return None
-    first_B = np.flatnonzero(is_first_R)
-    heads = set(zip(*(key[first_B].tolist() for key in keys), strict=True))
-    return first_B if len(heads) == len(first_B) else None
-
-
 def _check_fractions(path: Path, rows: pd.DataFrame) -> None:
     metric = rows["metric"].array
     is_fraction = np.array([column_of(name).unit == "fraction" for name in metric.categories])
@@ -199,11 +183,10 @@ def _check_steps(log: Log) -> None:
     step_R = rows["step"].to_numpy()
     if step_R.min() < 0 or step_R.max() > np.iinfo(np.int32).max:
         raise DamagedError(f"{log.path} has a step that is negative or beyond 2^31: correct it")
-    keys = ["arm", "seed", "metric"]
     # most logs are in order, which is seen much faster than the place where one is not
-    if ordered_blocks(rows) is not None:
+    if are_ordered(rows, KEYS, block_starts(rows, KEYS)):
         return
-    change = rows.groupby(keys, sort=False, observed=True)["step"].diff()
+    change = rows.groupby(list(KEYS), sort=False, observed=True)["step"].diff()
     wrong = np.flatnonzero((change <= 0).to_numpy())
     if not wrong.size:
         return

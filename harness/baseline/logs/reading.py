@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness.baseline.logs.curves import THREADS
 from harness.baseline.logs.log import Log, check_size, checked
 from harness.baseline.logs.mapping import Mapping
 from harness.baseline.logs.plain_csv import read_plain
@@ -14,6 +13,7 @@ from harness.baseline.logs.table import head_of
 from harness.baseline.logs.tensorboard import read_tensorboard
 from harness.baseline.logs.verl_jsonl import read_verl
 from harness.baseline.logs.wandb_csv import is_chart, read_wandb
+from harness.metrics.blocks import THREADS
 from harness.schema import UsageError
 from harness.store.contents import MOST_ROWS
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from harness.baseline.logs.curves import THREADS, blocks_of, curves_of
+from harness.baseline.logs.curves import blocks_of, curves_of
 from harness.baseline.logs.log import Log, joined
 from harness.baseline.logs.mapping import Mapping
+from harness.metrics.blocks import THREADS
 from harness.metrics.columns import column_of
 from harness.provenance import now
 from harness.schema import SCHEMA_VERSION, DamagedError, content_hash
