@@ -60,9 +60,7 @@ def end_texts(bundle: Bundle) -> dict[tuple[str, str], str]:
 
     What has no value at the end is not in it.
     """
-    metrics = list(
-        bundle.curves["metric"].astype("category").cat.remove_unused_categories().cat.categories
-    )
+    metrics = sorted(map(str, bundle.curves["metric"].unique()))
     finals = bundle.finals(metrics).dropna(subset="value")
     texts = {}
     for (arm, metric), values in finals.groupby(["arm", "metric"], observed=True)["value"]:

@@ -64,14 +64,15 @@ def load_logs(given: Mapping[str, str], origin: Origin) -> Bundle:
     """Read one log or several as one study.
 
     Args:
-        given: `name` of the study; `from`, files with commas between; `format` and `mapping` of
-            all of them; `arm` and `seed`, one for all files or one for each. "" is not given.
+        given: `name` of the study; `from`, files with commas between, or a folder of them;
+            `format` and `mapping` of all of them; `arm` and `seed`, one for all files or one for
+            each. "" is not given.
         origin: title, licence and citation.
 
     Raises:
         HarnessError: an option contradicts another, or a log is damaged.
     """
-    paths = [Path(text) for text in given["from"].split(",") if text]
+    paths = [log for text in given["from"].split(",") if text for log in _logs(Path(text))]
     known = read_mapping(Path(given["mapping"]) if given["mapping"] else None)
     arms, seeds = (_per_log(given[key], key, len(paths)) for key in ("arm", "seed"))
     mappings = []
@@ -83,6 +84,16 @@ def load_logs(given: Mapping[str, str], origin: Origin) -> Bundle:
         mappings.append(known.model_copy(update={"fixed": {**known.fixed, **said}}))
     logs = read_logs(list(zip(paths, mappings, strict=True)), format_=given["format"])
     return bundle_of_logs(logs, known, given["name"], origin)
+
+
+def _logs(path: Path) -> list[Path]:
+    """Return a file itself, and of a folder its logs by name."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(log for log in path.iterdir() if is_log(log))
+    if not found:
+        raise UsageError(f"{path} holds no log: expected .jsonl, .csv or event files in it")
+    return found
 
 
 def _per_log(text: str, key: str, logs: int) -> list[str]:

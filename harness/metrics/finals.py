@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.metrics.blocks import block_starts
 from harness.metrics.columns import FINAL_TRAINING_STEPS, SPLIT_PREFIX, column_of, split_of
 from harness.metrics.tables import Tables
 
@@ -71,8 +72,12 @@ def _means(value_R: np.ndarray, group_R: np.ndarray) -> np.ndarray:
 
 def steps_reached(steps: pd.DataFrame) -> pd.Series:
     """Return run_id -> last step with any row, of the steps of tables."""
-    last = steps.groupby("run_id", observed=True)["step"].max()
-    return last.set_axis(last.index.astype(str))
+    if steps.empty:
+        return pd.Series(dtype=float)
+    first_B = block_starts(steps, ["run_id"])
+    runs = steps["run_id"].iloc[first_B].astype(str)
+    last_B = np.maximum.reduceat(steps["step"].to_numpy(), first_B)
+    return pd.Series(last_B, index=runs.to_numpy()).groupby(level=0).max()
 
 
 def score_array(tables: Tables, arm: str, seeds: Sequence[int], metric: str) -> np.ndarray:
