@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.baseline.logs import reading
+from harness.baseline.logs import reading, tensorboard
 from harness.baseline.logs.log import Log
 from harness.baseline.logs.mapping import Mapping, read_mapping
 from harness.baseline.logs.reading import read_log, read_logs
 from harness.baseline.logs.study import Origin, bundle_of_logs
 from harness.baseline.logs.table import _text, numbers, read_table
-from harness.baseline.logs.tfrecord import crc32c, masked_crc, read_records
+from harness.baseline.logs.tfrecord import masked_crcs, read_records
 from harness.baseline.logs.verl_jsonl import _by_columns, _by_lines
 from harness.baseline.sources import load_logs
 from harness.baseline.writing import write_version
@@ -75,10 +75,33 @@ def test_an_event_file_holds_what_the_jsonl_holds_in_single_precision() -> None:
     assert "val-core/micro_easy/reward/mean_4" in events.unmapped
 
 
+def rotated(crc: int) -> int:
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def masked_crc(data: bytes) -> int:
+    return int(masked_crcs(data, np.array([0]), np.array([len(data)]))[0])
+
+
 def test_checksums_are_those_of_the_standard() -> None:
-    # RFC 3720, B.4
-    assert crc32c(bytes(32)) == 0x8A9136AA
-    assert crc32c(b"123456789") == 0xE3069283
+    # RFC 3720, B.4, and as a record holds them
+    expected = [rotated(0x8A9136AA), rotated(0xE3069283), rotated(0)]
+    data = bytes(32) + b"123456789"
+    found = masked_crcs(data, np.array([0, 32, 5]), np.array([32, 9, 0]))
+    assert found.tolist() == expected
+    # many at a time, of many lengths
+    data = np.random.default_rng(1).integers(256, size=500, dtype=np.uint8).tobytes()
+    first, length = np.arange(40), np.arange(40) ** 2 % 97
+    singly = [masked_crc(data[f : f + n]) for f, n in zip(first, length, strict=True)]
+    assert masked_crcs(data, first, length).tolist() == singly
+
+
+def test_usual_events_say_what_any_event_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = read_log(EVENTS, Mapping())
+    seen = []
+    monkeypatch.setattr(tensorboard, "_usual", lambda event: seen.append(event))
+    assert in_order(read_log(EVENTS, Mapping())) == in_order(usual)
+    assert seen
 
 
 @pytest.mark.parametrize("place", [0, 9, 30, 4000])
