@@ -31,7 +31,7 @@ SETUP = $(if $(ACCELERATOR),"accelerator=$(ACCELERATOR)") $(if $(DRIVER),"driver
 CODE = $(wildcard harness paper scripts tests)
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest
 
-.PHONY: help setup run study test test-core test-engine test-all bench-cell profile check report paper examples clean clean-venv
+.PHONY: help setup run study test test-core test-engine test-all bench-cell bench-readers profile check report paper examples clean clean-venv
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -70,6 +70,9 @@ test-all: setup check ## every test there is, slow ones too; writes docs/lab/tes
 bench-cell: setup ## time naive and final cells in turn on an idle machine: 20 minutes (REPEATS=5 STEPS=6 REMOVAL=1 SIZES=1 LONG=1 PART=, PEERS=5 beside TRL)
 	@$(PY) scripts/bench_cell.py REPEATS=$(or $(REPEATS),5) STEPS=$(or $(STEPS),6) REMOVAL=$(REMOVAL) SIZES=$(SIZES) LONG=$(LONG) PART=$(PART) \
 		PEERS=$(PEERS) PEER_SIZES=$(PEER_SIZES) PEER_STEPS=$(or $(PEER_STEPS),12)
+
+bench-readers: setup ## time the readers of logs against pandas, and what is done with a bundle: 10 minutes, writes lab 0011's figure
+	@$(PY) scripts/bench_readers.py
 
 profile: setup ## where the time of the newest finished cell went: tables and pictures (ABLATION= SCALE= RESULTS=)
 	@$(PY) -m harness.profile ablation=$(ABLATION) scale=$(SCALE) $(if $(RESULTS),results_dir=$(RESULTS))

@@ -18,7 +18,7 @@ v<N>/, named `<scale>/<study>@v<N>`. It is never changed: what is new is the nex
           [arm=] [seed=] [title=]
           logs of veRL (.jsonl), TensorBoard (event files), W&B or others (.csv); arm= and seed=
           are one for all logs, or one for each
-          (seed=1,2; arms with ; between)
+          (seed=1,2; arms with ; between); a folder stands for its logs, by name
 
 A name without @v<N> is the latest version. A source is a name, directory or archive of a bundle, a
 directory of results, or a log. baselines_dir= is another place for all baselines.

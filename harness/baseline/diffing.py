@@ -55,26 +55,29 @@ def diff_text(first: Bundle, second: Bundle) -> str:
     return "\n\n".join(blocks)
 
 
-def end_text(bundle: Bundle, arm: str, metric: str) -> str:
-    """Return the mean at the end of training over the seeds of an arm, with their number."""
-    if metric not in set(bundle.curves["metric"].astype(str)):
-        return NOTHING
-    finals = bundle.finals([metric])
-    values = finals.loc[finals["arm"] == arm, "value"].dropna()
-    if values.empty:
-        return NOTHING
-    unit = column_of(metric).unit
-    mean, deviation = float(values.mean()), float(values.std(ddof=1))
-    text = spread(mean, deviation, unit) if len(values) > 1 else number(mean, unit)
-    return f"{text} ({len(values)})"
+def end_texts(bundle: Bundle) -> dict[tuple[str, str], str]:
+    """Return (arm, metric) -> the mean at the end of training over its seeds, with their number.
+
+    What has no value at the end is not in it.
+    """
+    metrics = sorted(map(str, bundle.curves["metric"].unique()))
+    finals = bundle.finals(metrics).dropna(subset="value")
+    texts = {}
+    for (arm, metric), values in finals.groupby(["arm", "metric"], observed=True)["value"]:
+        unit = column_of(metric).unit
+        mean, deviation = float(values.mean()), float(values.std(ddof=1))
+        text = spread(mean, deviation, unit) if len(values) > 1 else number(mean, unit)
+        texts[arm, metric] = f"{text} ({len(values)})"
+    return texts
 
 
 def _finals(first: Bundle, second: Bundle) -> list[list[str]]:
     sides = (first, second)
+    texts = [end_texts(side) for side in sides]
     arms = dict.fromkeys(arm for side in sides for arm in side.manifest["arms"])
     metrics = dict.fromkeys(metric for side in sides for metric in side.manifest["metrics"])
     return [
-        [arm, metric, *(end_text(side, arm, metric) for side in sides)]
+        [arm, metric, *(ends.get((arm, metric), NOTHING) for ends in texts)]
         for arm in arms
         for metric in metrics
     ]

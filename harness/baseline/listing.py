@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.baseline.diffing import end_text
+from harness.baseline.diffing import end_texts
 from harness.provenance import commit_note
 from harness.schema import content_hash
 from harness.store.bundle import Bundle, bundle_names, find_bundle, read_bundle, read_manifest
 from harness.store.data_names import data_names
-from harness.text import plain_table
+from harness.text import NOTHING, plain_table
 
 
 def list_text(baselines: Path) -> str:
@@ -113,7 +113,8 @@ def _presence(bundle: Bundle) -> str:
 def _ends(bundle: Bundle) -> str:
     metrics = bundle.manifest["metrics"]
     arms = bundle.manifest["arms"]
-    rows = [[metric, *(end_text(bundle, arm, metric) for arm in arms)] for metric in metrics]
+    ends = end_texts(bundle)
+    rows = [[metric, *(ends.get((arm, metric), NOTHING) for arm in arms)] for metric in metrics]
     text = "at the end of training, mean ± standard deviation over seeds (n)"
     return f"{text}\n\n{plain_table(['metric', *arms], rows)}"
 

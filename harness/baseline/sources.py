@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.baseline.archive import is_archive, read_archive
 from harness.baseline.checks import name_of, verify_bundle
 from harness.baseline.logs.mapping import read_mapping
-from harness.baseline.logs.reading import is_log, read_log
+from harness.baseline.logs.reading import is_log, read_log, read_logs
 from harness.baseline.logs.study import Origin, bundle_of_logs
 from harness.baseline.making import bundle_of
 from harness.evaluate.folder import is_evaluation
@@ -64,25 +64,36 @@ def load_logs(given: Mapping[str, str], origin: Origin) -> Bundle:
     """Read one log or several as one study.
 
     Args:
-        given: `name` of the study; `from`, files with commas between; `format` and `mapping` of
-            all of them; `arm` and `seed`, one for all files or one for each. "" is not given.
+        given: `name` of the study; `from`, files with commas between, or a folder of them;
+            `format` and `mapping` of all of them; `arm` and `seed`, one for all files or one for
+            each. "" is not given.
         origin: title, licence and citation.
 
     Raises:
         HarnessError: an option contradicts another, or a log is damaged.
     """
-    paths = [Path(text) for text in given["from"].split(",") if text]
+    paths = [log for text in given["from"].split(",") if text for log in _logs(Path(text))]
     known = read_mapping(Path(given["mapping"]) if given["mapping"] else None)
     arms, seeds = (_per_log(given[key], key, len(paths)) for key in ("arm", "seed"))
-    logs = []
-    for path, arm, seed in zip(paths, arms, seeds, strict=True):
+    mappings = []
+    for arm, seed in zip(arms, seeds, strict=True):
         said = {key: value for key, value in (("arm", arm), ("seed", seed)) if value}
         doubled = [key for key in said if getattr(known, key) or known.runs]
         if doubled:
             raise UsageError(f"the mapping file says the {doubled[0]} already: leave it out")
-        own = known.model_copy(update={"fixed": {**known.fixed, **said}})
-        logs.append(read_log(path, own, format_=given["format"]))
+        mappings.append(known.model_copy(update={"fixed": {**known.fixed, **said}}))
+    logs = read_logs(list(zip(paths, mappings, strict=True)), format_=given["format"])
     return bundle_of_logs(logs, known, given["name"], origin)
+
+
+def _logs(path: Path) -> list[Path]:
+    """Return a file itself, and of a folder its logs by name."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(log for log in path.iterdir() if is_log(log))
+    if not found:
+        raise UsageError(f"{path} holds no log: expected .jsonl, .csv or event files in it")
+    return found
 
 
 def _per_log(text: str, key: str, logs: int) -> list[str]:

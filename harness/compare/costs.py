@@ -134,11 +134,12 @@ def _totals(side: Side, metric: str, seeds: Sequence[int]) -> np.ndarray:
 
     Evaluation happens at some steps only, so its sum needs no value at the others.
     """
-    rows = side.curves[side.curves["metric"].astype(str) == metric]
+    rows = side.curves[side.curves["metric"] == metric]
     rows = rows[rows["step"] > 0]
+    of_seed = {seed: own.to_numpy(dtype=float) for seed, own in rows.groupby("seed")["value"]}
     found = []
     for seed in seeds:
-        own = rows.loc[rows["seed"] == seed, "value"].to_numpy(dtype=float)
+        own = of_seed.get(seed, np.array([]))
         is_whole = len(own) >= side.steps or (metric == "evaluation_time" and len(own) > 0)
         found.append(float(own.sum()) if is_whole else math.nan)
     return np.array(found, dtype=float)

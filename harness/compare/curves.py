@@ -105,7 +105,7 @@ def common_curves(
     """Return the common steps, and both sides' curves, (seeds, steps) each; NaN is no value."""
     tables = []
     for side, seeds in zip((candidate, baseline), pairing.seeds, strict=True):
-        rows = side.curves[side.curves["metric"].astype(str) == metric]
+        rows = side.curves[side.curves["metric"] == metric]
         table = rows.pivot_table(index="seed", columns="step", values="value", aggfunc="first")
         tables.append(table.reindex(index=list(seeds)))
     steps = tuple(sorted(set(map(int, tables[0].columns)) & set(map(int, tables[1].columns))))

@@ -113,7 +113,7 @@ def _panel(comparison: StudyComparison, metric: str) -> Panel:
     frames = []
     sides = (comparison.baseline, comparison.candidate)
     for name, side in zip(_names(comparison), sides, strict=True):
-        rows = side.curves[side.curves["metric"].astype(str) == metric]
+        rows = side.curves[side.curves["metric"] == metric]
         frames.append(rows[["seed", "step", "value"]].assign(arm=name))
     column = column_of(metric)
     return Panel(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.metrics.blocks import block_starts
 from harness.metrics.columns import FINAL_TRAINING_STEPS, SPLIT_PREFIX, column_of, split_of
 from harness.metrics.tables import Tables
 
@@ -33,25 +34,50 @@ def final_values(tables: Tables, metrics: Sequence[str]) -> pd.DataFrame:
     runs = tables.runs[tables.runs["is_included"].astype(bool)]
     wanted = _wanted(runs, metrics)
     steps = tables.steps[["run_id", "metric", "step", "value"]]
+    # first of all, since the ends are few of the steps
+    steps = steps[steps["step"] >= wanted["first"].min()]
     steps = steps[steps["metric"].isin(metrics)].astype({"run_id": str, "metric": str})
     inside = wanted[[*_KEYS, "first", "end"]].merge(steps, on=_KEYS)
     inside = inside[(inside["step"] >= inside["first"]) & (inside["step"] <= inside["end"])]
     grouped = inside.groupby(_KEYS)
-    # an undefined step makes the window undefined: leaving it out would flatter the run
-    value = grouped["value"].agg(value=lambda values: values.mean(skipna=False), points="size")
-    ends = grouped["step"].agg(first_step="min", last_step="max")
+    ends = grouped["step"].agg(first_step="min", last_step="max", points="size")
+    ends["value"] = _means(inside["value"].to_numpy(dtype=float), grouped.ngroup().to_numpy())
     found = wanted.drop(columns=["first", "end"]).merge(
-        value.join(ends).reset_index(), on=_KEYS, how="left"
+        ends[["value", "points", "first_step", "last_step"]].reset_index(), on=_KEYS, how="left"
     )
     reached = steps_reached(tables.steps)
     found["value"] = found["value"].where(found["run_id"].map(reached) >= wanted["end"].to_numpy())
     return found.fillna({"points": 0}).astype({"value": float, "points": int})
 
 
+def _means(value_R: np.ndarray, group_R: np.ndarray) -> np.ndarray:
+    """Return the mean of each group of values, shape (groups,); NaN where a value is undefined.
+
+    Leaving an undefined step out would flatter the run.
+
+    Args:
+        value_R: shape (rows,).
+        group_R: number of the group of each row, from 0 on, none left out.
+    """
+    size_G = np.bincount(group_R)
+    value_R = value_R[np.argsort(group_R, kind="stable")]
+    first_G = np.cumsum(size_G) - size_G
+    mean_G = np.empty(len(size_G))
+    # many groups of one size at once, each summed as if it were alone: a mean keeps its last digit
+    for size in np.unique(size_G):
+        is_so = size_G == size
+        mean_G[is_so] = value_R[first_G[is_so][:, None] + np.arange(size)].mean(axis=1)
+    return mean_G
+
+
 def steps_reached(steps: pd.DataFrame) -> pd.Series:
     """Return run_id -> last step with any row, of the steps of tables."""
-    last = steps.groupby("run_id", observed=True)["step"].max()
-    return last.set_axis(last.index.astype(str))
+    if steps.empty:
+        return pd.Series(dtype=float)
+    first_B = block_starts(steps, ["run_id"])
+    runs = steps["run_id"].iloc[first_B].astype(str)
+    last_B = np.maximum.reduceat(steps["step"].to_numpy(), first_B)
+    return pd.Series(last_B, index=runs.to_numpy()).groupby(level=0).max()
 
 
 def score_array(tables: Tables, arm: str, seeds: Sequence[int], metric: str) -> np.ndarray:
@@ -86,10 +112,11 @@ def score_array(tables: Tables, arm: str, seeds: Sequence[int], metric: str) -> 
 
 def _wanted(runs: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     """Return one row per metric and run, with the first and last step of the window."""
+    known = runs.to_dict("records")
     rows: list[dict[str, Any]] = []
     for metric in metrics:
         length = math.inf if column_of(metric).source == "training" else 1
-        for run in runs.to_dict("records"):
+        for run in known:
             end = int(run["steps"])
             rows.append(
                 {

@@ -10,10 +10,10 @@ Axis letters: ``S`` training seeds, ``Q`` questions, ``N`` all scores (seeds tim
 from __future__ import annotations
 
 import math
-from bisect import bisect, bisect_left
+from bisect import bisect
 from collections.abc import Iterator
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,6 +30,10 @@ _TABLE = 1 << 17
 
 _CHUNK = 1 << 19
 """Scores per chunk: long enough rows that their number costs little, small enough for the cache."""
+
+
+_BLOCK = 1 << 8
+"""Draws that are turned to floats at a time: so many of a side's scores fit the cache."""
 
 
 def count_chunks(
@@ -83,13 +87,9 @@ class Iqm:
         self.order_N = np.argsort(flat)
         value_N = flat[self.order_N]
         self.cut = trimmed(flat.size)
-        middle = flat.size // 2
-        self.centre = float(value_N[middle])
+        self.middle = flat.size // 2
+        self.centre = float(value_N[self.middle])
         self.gap_N = np.diff(value_N)
-        self.dtype = np.int16 if flat.size < 2**15 else np.int64
-        # distances are taken from the middle, so that a far outlier is multiplied by an exact 0
-        base_N = np.where(np.arange(flat.size - 1) < middle, self.cut, flat.size - self.cut)
-        self.base_N1 = base_N.astype(self.dtype)[:, None]
 
     def of(self, count_SQB: np.ndarray) -> np.ndarray:
         """Return the IQM of each resample.
@@ -104,25 +104,38 @@ class Iqm:
         count_NB = count_SQB.reshape(-1, count_SQB.shape[-1])
         if size == 1:
             return np.full(count_NB.shape[1], self.centre)
-        row_N = self.order_N[:-1] // (size // len(count_NB))
-        up_to_NB = _cumulate(count_NB, row_N, self.dtype)
-        rows = self._middle(up_to_NB)
-        middle_NB = np.clip(up_to_NB[rows], self.cut, size - self.cut, out=up_to_NB[rows])
-        np.subtract(self.base_N1[rows], middle_NB, out=middle_NB)
-        shift_B = self.gap_N[rows] @ middle_NB.astype(float)
-        return np.asarray(self.centre + shift_B / (size - 2 * self.cut))
-
-    def _middle(self, up_to_NB: np.ndarray) -> slice:
-        """Return the rows that any draw gives a weight: in all others every score is cut off.
-
-        Sums grow from row to row, so that the ends are found by halving.
-        """
-        rows = range(len(up_to_NB))
-        first = bisect(rows, self.cut, key=lambda row: int(up_to_NB[row].max()))
-        last = bisect_left(
-            rows, self.order_N.size - self.cut, key=lambda row: int(up_to_NB[row].min())
+        row_N = self.order_N // (size // len(count_NB))
+        # distances are taken from the middle, so that a far outlier is multiplied by an exact 0
+        below_B = self._distance(count_NB, row_N[: self.middle], self.gap_N[: self.middle])
+        above_B = self._distance(
+            count_NB, row_N[: self.middle : -1], self.gap_N[: self.middle - 1 : -1]
         )
-        return slice(first, last)
+        return np.asarray(self.centre + (above_B - below_B) / (size - 2 * self.cut))
+
+    def _distance(self, count_NB: np.ndarray, row_N: np.ndarray, gap_N: np.ndarray) -> np.ndarray:
+        """Sum how far the scores that are not cut off lie to one side of the middle.
+
+        Args:
+            count_NB: how often each score was drawn, in one row for all or for each question.
+            row_N: the row of each score of that side, from the outermost inwards.
+            gap_N: from each of them to the next one inwards.
+
+        Returns:
+            Shape (draws,).
+        """
+        if not row_N.size:
+            return np.zeros(count_NB.shape[1])
+        size = self.order_N.size
+        up_to_NB = _cumulate(count_NB, row_N, size, size - self.cut)
+        # sums grow from row to row: before the first that exceeds the cut all scores are cut off
+        first = bisect(range(len(row_N)), self.cut, key=lambda row: int(up_to_NB[row].max()))
+        kept_NB = np.clip(up_to_NB[first:], self.cut, size - self.cut, out=up_to_NB[first:])
+        kept_NB -= up_to_NB.dtype.type(self.cut)
+        total_B = np.empty(kept_NB.shape[1])
+        for start in range(0, total_B.size, _BLOCK):
+            part = slice(start, start + _BLOCK)
+            total_B[part] = gap_N[first:] @ kept_NB[:, part].astype(float)
+        return total_B
 
 
 def question_means(score_SQ: np.ndarray, count_SQB: np.ndarray) -> np.ndarray:
@@ -135,11 +148,15 @@ def question_means(score_SQ: np.ndarray, count_SQB: np.ndarray) -> np.ndarray:
     Returns:
         Shape (questions, draws), in the unit of the scores.
     """
-    total_QB = score_SQ[0][:, None] * count_SQB[0]
-    for score_Q, count_QB in zip(score_SQ[1:], count_SQB[1:], strict=True):
-        total_QB += score_Q[:, None] * count_QB
-    total_QB /= score_SQ.shape[0]
-    return np.asarray(total_QB)
+    seeds, questions = score_SQ.shape
+    if count_SQB.shape[1] == 1:
+        return np.asarray(score_SQ.T @ count_SQB[:, 0].astype(float) / seeds)
+    mean_QB = np.empty((questions, count_SQB.shape[2]))
+    # one at a time: the counts of a question as floats fit the cache
+    for question, out_B in enumerate(mean_QB):
+        np.dot(score_SQ[:, question], count_SQB[:, question].astype(float), out=out_B)
+    mean_QB /= seeds
+    return mean_QB
 
 
 def column_medians(value_QB: np.ndarray) -> np.ndarray:
@@ -156,17 +173,34 @@ def column_medians(value_QB: np.ndarray) -> np.ndarray:
     return np.asarray((sorted_BQ[:, (count - 1) // 2] + sorted_BQ[:, count // 2]) / 2.0)
 
 
-def _cumulate(count_NB: np.ndarray, order_N: np.ndarray, dtype: type) -> np.ndarray:
-    """Return cumulated counts of the rows named by `order_N`.
+def _cumulate(count_NB: np.ndarray, row_N: np.ndarray, size: int, most: int) -> np.ndarray:
+    """Return cumulated counts of the rows named by `row_N`, in the smallest type that holds them.
 
     A row at a time: numpy's own cumsum along the first axis walks down the columns.
+
+    Args:
+        count_NB: whole numbers.
+        row_N: places of rows, in the order of summing.
+        size: what a sum cannot exceed.
+        most: what the type must hold at least; a sum beyond it may be told by a larger type.
     """
+    if count_NB.dtype == np.uint8 and most < 2**8:
+        total_NB = _running_sums(count_NB, row_N, np.dtype(np.uint8))
+        # a sum of 256 or more has begun again at 0, from where it cannot have come far
+        if size < 2**8 or (total_NB[-1] > size - 2**8).all():
+            return total_NB
+    return _running_sums(count_NB, row_N, np.dtype(np.int16 if size < 2**15 else np.int64))
+
+
+def _running_sums(count_NB: np.ndarray, row_N: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     if count_NB.shape[1] < 64:
-        return np.cumsum(count_NB[order_N], axis=0, dtype=dtype)
-    total_NB: np.ndarray = np.empty((order_N.size, count_NB.shape[1]), dtype=dtype)
-    total_NB[0] = count_NB[order_N[0]]
-    for place in range(1, order_N.size):
-        np.add(total_NB[place - 1], count_NB[order_N[place]], out=total_NB[place])
+        return np.cumsum(count_NB[row_N], axis=0, dtype=dtype)
+    total_NB: np.ndarray = np.empty((row_N.size, count_NB.shape[1]), dtype=dtype)
+    total_NB[0] = count_NB[row_N[0]]
+    rows = [count_NB[row] for row in row_N[1:].tolist()]
+    # lists of rows: looking each of them up takes as long as adding it
+    for before_B, row_B, total_B in zip(total_NB[:-1], rows, total_NB[1:], strict=True):
+        np.add(before_B, row_B, out=total_B)
     return total_NB
 
 
@@ -189,7 +223,7 @@ def _drawn_counts(rng: np.random.Generator, seeds: int, size: tuple[int, int]) -
     word_QB = np.zeros(size, dtype=np.uint64)
     for length in _lengths(seeds):
         table = _packed_counts(seeds, length)
-        word_QB += table[rng.integers(table.size, size=size, dtype=np.uint32)]
+        word_QB += table.take(rng.integers(table.size, size=size, dtype=np.uint32))
     count_SQB = np.empty((seeds, *size), dtype=np.uint8)
     byte_QB8 = word_QB.astype("<u8", copy=False).view(np.uint8).reshape(*size, 8)
     for seed in range(0, seeds, 2):

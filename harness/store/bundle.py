@@ -71,12 +71,16 @@ class Bundle:
     def tables(self) -> Tables:
         """Its finished runs and their curves as tables; a bundle keeps no single samples."""
         done = [cell for cell in self.manifest["cells"] if cell["status"] == "done"]
+        by_arm: dict[str, list[Mapping[str, Any]]] = {}
+        for cell in done:
+            by_arm.setdefault(str(cell["arm"]), []).append(cell)
+        steps = {arm: steps_of(cells, arm, self.steps) for arm, cells in by_arm.items()}
         runs = pd.DataFrame(
             [
                 {
                     **cell,
                     "row_id": cell["cell_id"][:8],
-                    "steps": steps_of(done, str(cell["arm"]), self.steps),
+                    "steps": steps[str(cell["arm"])],
                     "is_included": True,
                 }
                 for cell in done

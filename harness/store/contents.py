@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from harness.metrics.blocks import are_ordered, block_starts, row_ids
 from harness.metrics.columns import SPLIT_PREFIX, column_of, short_split
 from harness.schema import SCHEMA_VERSION, DamagedError, UsageError
 
@@ -41,6 +43,8 @@ MOST_ROWS = 1 << 23
 """Of a table: what is larger would not fit into the memory of a small machine."""
 
 _MOST_METRICS = 1000
+_CURVE_KEYS = ("run_id", "metric")
+_BLOCK = ("run_id", "arm", "seed", "metric")
 _QUESTION_KEYS = ["run_id", "split"]
 _ROUNDING = 1e-6
 """Curves of logs hold single precision."""
@@ -118,9 +122,12 @@ def objections(
         for key in ("cell_id", "run_id")
         if len({cell[key] for cell in manifest["cells"]}) != len(manifest["cells"])
     ]
-    for table, name in ((curves, CURVES), (scores, SCORES)):
-        texts += _run_objections(manifest, table, name)
-    texts += [*_curve_objections(curves), *_step_objections(manifest, curves)]
+    blocks = _blocks(curves)
+    for table, heads, name in ((curves, blocks, CURVES), (scores, scores, SCORES)):
+        texts += _run_objections(manifest, heads, name)
+        if not (_has_usual_ids(manifest, table) or table["row_id"].is_unique):
+            texts.append(f"{name} has two rows of the same row_id")
+    texts += [*_curve_objections(curves, blocks), *_step_objections(manifest, curves, blocks)]
     texts += [*_score_objections(manifest, scores)]
     if RIGHT in scores:
         texts += [*_right_objections(manifest, scores)]
@@ -157,8 +164,53 @@ def _is_of(found: pa.DataType, kind: str) -> bool:
     return any(is_type(inner) for is_type in text_types)
 
 
+def _blocks(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the blocks of curves: their keys, and the least and the largest step and value."""
+    if curves.empty:
+        return curves.assign(first=[], last=[], low=[], high=[])
+    first_B = block_starts(curves, _BLOCK)
+    step_R, value_R = curves["step"].to_numpy(), curves["value"].to_numpy(dtype=float)
+    return (
+        curves[list(_BLOCK)]
+        .iloc[first_B]
+        .assign(
+            first=np.minimum.reduceat(step_R, first_B),
+            last=np.maximum.reduceat(step_R, first_B),
+            # an undefined value is neither
+            low=np.fmin.reduceat(value_R, first_B),
+            high=np.fmax.reduceat(value_R, first_B),
+        )
+    )
+
+
+def _has_usual_ids(manifest: Mapping[str, Any], table: pd.DataFrame) -> bool:
+    """Tell whether rows of curves have the ids that are usual, each another one.
+
+    It is told from short keys, much faster than by comparing millions of texts.
+    """
+    shorts = {cell["run_id"]: cell["cell_id"][:8] for cell in manifest["cells"]}
+    keys = [table[name].dtype for name in _CURVE_KEYS if name in table]
+    if len(keys) < 2 or not all(isinstance(key, pd.CategoricalDtype) for key in keys):
+        return False
+    # else two runs could have the same ids
+    if len(set(shorts.values())) < len(shorts) or any("/" in short for short in shorts.values()):
+        return False
+    if not _is_in_blocks(table):
+        return False
+    run, metric = table["run_id"].array, table["metric"].array
+    if not set(run.categories) <= set(shorts):
+        return False
+    short = run.rename_categories(shorts)
+    usual = row_ids(short, table["step"].to_numpy(), metric)
+    return bool(pc.all(pc.equal(usual, pa.array(table["row_id"], type=usual.type))).as_py())
+
+
+def _is_in_blocks(curves: pd.DataFrame) -> bool:
+    return are_ordered(curves, _CURVE_KEYS, block_starts(curves, _CURVE_KEYS))
+
+
 def _run_objections(manifest: Mapping[str, Any], table: pd.DataFrame, name: str) -> Iterator[str]:
-    """Compare run, arm and seed of each row with the cells."""
+    """Compare run, arm and seed of each row, or of each block of rows, with the cells."""
     known = {(c["run_id"], c["arm"], int(c["seed"])) for c in _done(manifest)}
     found = table[["run_id", "arm", "seed"]].drop_duplicates().astype({"run_id": str, "arm": str})
     rows = {(row["run_id"], row["arm"], int(row["seed"])) for row in found.to_dict("records")}
@@ -167,18 +219,16 @@ def _run_objections(manifest: Mapping[str, Any], table: pd.DataFrame, name: str)
         yield f"{name} has rows of {foreign[0]}, which is no finished cell of the manifest"
     if name == CURVES and known - rows:
         yield f"{name} has no row of {min(ascii(row) for row in known - rows)}"
-    if not table["row_id"].is_unique:
-        yield f"{name} has two rows of the same row_id"
 
 
-def _curve_objections(curves: pd.DataFrame) -> Iterator[str]:
-    twice = curves.duplicated(["run_id", "step", "metric"])
-    if twice.any():
+def _curve_objections(curves: pd.DataFrame, blocks: pd.DataFrame) -> Iterator[str]:
+    twice = [] if _is_in_blocks(curves) else curves.duplicated(["run_id", "step", "metric"])
+    if np.any(twice):
         row = curves[twice].iloc[0]
         yield f"{CURVES} states {row['metric']} of {row['run_id']} at step {row['step']} twice"
     if np.isinf(curves["value"].to_numpy(dtype=float)).any():
         yield f"{CURVES} has an infinite value"
-    spans = curves.groupby(curves["metric"].astype(str))["value"].agg(["min", "max"])
+    spans = blocks.groupby(blocks["metric"].astype(str)).agg({"low": "min", "high": "max"})
     for metric, low, high in spans.itertuples():
         try:
             column = column_of(metric)
@@ -196,16 +246,18 @@ def _curve_objections(curves: pd.DataFrame) -> Iterator[str]:
             yield f"{CURVES} has {metric} = {low:.4g} {column.unit}, which is never negative"
 
 
-def _step_objections(manifest: Mapping[str, Any], curves: pd.DataFrame) -> Iterator[str]:
+def _step_objections(
+    manifest: Mapping[str, Any], curves: pd.DataFrame, blocks: pd.DataFrame
+) -> Iterator[str]:
     """Compare the steps of the rows with those that the manifest states."""
     ends = {c["run_id"]: _end(manifest, c) for c in _done(manifest)}
-    spans = curves.groupby(curves["run_id"].astype(str))["step"].agg(["min", "max"])
+    spans = blocks.groupby(blocks["run_id"].astype(str)).agg({"first": "min", "last": "max"})
     for run, first, last in spans.itertuples():
         if first < 0 or last > ends.get(run, last):
             yield f"{CURVES} has step {min(first, 0) or last} of {run}, which has {ends[run]} steps"
     if "imported" in manifest:
         return
-    names = curves["metric"].astype(str)
+    names = curves["metric"].astype("category")
     for split, count in (manifest["protocol"]["evaluation"]["questions"] or {}).items():
         short = short_split(split)
         rows = curves[names == f"accuracy_{short}"]
@@ -261,9 +313,9 @@ def _end_objections(
     if later:
         text = f"its evaluations go on to step {max(later)}, its runs end at step {steps}"
         yield Objection(text, only_lowers=True)
-    names = curves["metric"].astype(str)
-    is_needed = names.str.startswith("accuracy_") | names.str.startswith("samples_")
-    rows = curves[is_needed]
+    names = curves["metric"].astype("category")
+    needed = [n for n in names.cat.categories if str(n).startswith(("accuracy_", "samples_"))]
+    rows = curves[names.isin(needed)]
     keys = zip(rows["run_id"].astype(str), rows["metric"].astype(str), rows["step"], strict=True)
     value_of = dict(zip(keys, rows["value"], strict=True))
     table: dict[Any, pd.DataFrame] = dict(iter(scores.groupby(_QUESTION_KEYS, observed=True)))

@@ -169,11 +169,13 @@ def _range(manifest: Mapping[str, Any]) -> str:
         return "it has a negative number of steps"
     if any(count < 1 for count in counts):
         return "it evaluates fewer than one question or sample"
-    unknown = [cell["status"] for cell in cells if cell["status"] not in list(Status)]
+    known = set(Status)
+    unknown = [cell["status"] for cell in cells if cell["status"] not in known]
     if unknown:
         return f"a cell has the status {shown(unknown[0])}, expected one of {', '.join(Status)}"
-    foreign = [c for c in cells if c["arm"] not in manifest["arms"]]
-    foreign += [c for c in cells if c["seed"] not in manifest["seeds"]]
+    arms, seeds = set(manifest["arms"]), set(manifest["seeds"])
+    foreign = [c for c in cells if c["arm"] not in arms]
+    foreign += [c for c in cells if c["seed"] not in seeds]
     if foreign:
         return f"cell {foreign[0]['run_id']} has an arm or a seed that the manifest does not list"
     for key in ("arms", "seeds", "metrics"):

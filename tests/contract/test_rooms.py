@@ -64,7 +64,8 @@ _ROOMS = {
         "metrics store claims report baseline"
     ),
     "scripts": (
-        "schema paths cli text plots stats micro spec metrics store claims report profile compare"
+        "schema paths cli text plots stats micro spec metrics store claims report baseline profile "
+        "compare"
     ),
 }
 ROOMS = {room: set(others.split()) for room, others in _ROOMS.items()}
@@ -107,7 +108,7 @@ PACKAGES: dict[str, set[str]] = {
     "matplotlib": {"plots", "profile", "plan", "paper", "evaluate", "compare", "scripts"},
     "seaborn": {"plots", "paper"},
     "duckdb": {"store", "metrics"},
-    "pyarrow": {"store", "metrics", "data"},
+    "pyarrow": {"store", "metrics", "data", "baseline"},
     "psutil": {"launch"},
     "jinja2": {"report"},
     "markupsafe": {"report"},

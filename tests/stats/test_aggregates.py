@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats import aggregates
+from harness.stats import aggregates, resampling
 from harness.stats.resampling import _drawn_counts
 from harness.stats.stratified import aggregate_draws
 
@@ -106,3 +106,28 @@ def test_packed_counts_are_whole_draws_and_each_seed_is_as_likely(seeds: int) ->
     mean_S = count_SQB.mean(axis=(1, 2))
     assert mean_S == pytest.approx(np.ones(seeds), abs=0.12)
     assert count_SQB.var(dtype=float) == pytest.approx(1.0 - 1.0 / seeds, abs=0.05)
+
+
+@pytest.mark.parametrize("lowest", [True, False])
+def test_sums_that_no_byte_holds_are_seen(lowest: bool) -> None:
+    """300 draws that all fall to one side of the middle: their sum begins again at 0 in a byte."""
+    score = np.sort(np.random.default_rng(5).normal(size=300)).reshape(10, 30)
+    drawn = 0 if lowest else 9
+    index = np.full((200, 10, 1), drawn)
+    # one resample as usual among them
+    index[7, :, 0] = range(10)
+    found = aggregate_draws(score, names=("iqm",), index_BSQ=index)["iqm"]
+    expected = aggregates.iqm(np.tile(score[drawn], (10, 1)))
+    assert np.delete(found, 7) == pytest.approx(expected, abs=1e-13)
+    assert found[7] == pytest.approx(aggregates.iqm(score), abs=1e-13)
+
+
+def test_the_sums_of_bytes_would_be_wrong_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    score = np.sort(np.random.default_rng(5).normal(size=300)).reshape(10, 30)
+    index = np.zeros((200, 10, 1), dtype=int)
+    plain = resampling._running_sums
+    monkeypatch.setattr(
+        resampling, "_running_sums", lambda count, row, dtype: plain(count, row, np.dtype(np.uint8))
+    )
+    found = aggregate_draws(score, names=("iqm",), index_BSQ=index)["iqm"]
+    assert abs(found[0] - aggregates.iqm(np.tile(score[0], (10, 1)))) > 0.01

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
+from harness.metrics.blocks import are_ordered, block_starts
 from harness.metrics.columns import column_of
 from harness.schema import DamagedError, UsageError
 
@@ -22,6 +24,10 @@ _ROUNDING = 1e-6
 """A fraction may lie beyond 0 and 1 by this much: event files hold single precision."""
 
 RAW = ("arm", "seed", "step", "metric", "value")
+KEYS = ("arm", "seed", "metric")
+"""What names one curve of a log."""
+
+_TYPES = dict(zip(RAW, ("category", "int64", "int64", "category", "float64"), strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +37,9 @@ class Log:
     Attributes:
         path: the file.
         format: name of the reader.
-        rows: columns arm, seed, step, metric, value in the order of the file; NaN is a value that
-            the log states to be undefined, what it lacks has no row.
+        rows: columns arm, seed, step, metric, value, of which arm and metric are categories; each
+            run and metric in the order of the file. NaN is a value that the log states to be
+            undefined, what it lacks has no row.
         unmapped: names in the log that are not ours and were left out.
         notes: what a reader of the numbers should know.
     """
@@ -76,25 +83,19 @@ def checked(log: Log) -> Log:
             " mapping=<file.yaml>"
         )
     _check_steps(log)
-    values = rows["value"].to_numpy(dtype=float)
-    infinite = np.isinf(values)
+    values = rows["value"].to_numpy()
+    infinite = int(np.isinf(values).sum())
     undefined = int(np.isnan(values).sum())
     notes = list(log.notes)
-    if infinite.any():
-        notes.append(f"{int(infinite.sum())} infinite values are kept as undefined")
+    if infinite:
+        notes.append(f"{infinite} infinite values are kept as undefined")
+        rows = rows.assign(value=np.where(np.isinf(values), np.nan, values))
     if undefined:
         notes.append(f"{undefined} values are undefined (NaN) in the log")
-    if (rows["seed"] == UNSTATED_SEED).any():
+    if (rows["seed"].to_numpy() == UNSTATED_SEED).any():
         notes.append(f"the seed is not stated: {UNSTATED_SEED} stands for it, and pairs with none")
-    clean = rows.assign(value=np.where(infinite, np.nan, values))
-    _check_fractions(log.path, clean)
-    return Log(
-        path=log.path,
-        format=log.format,
-        rows=clean,
-        unmapped=log.unmapped,
-        notes=tuple(dict.fromkeys(notes)),
-    )
+    _check_fractions(log.path, rows)
+    return replace(log, rows=rows, notes=tuple(dict.fromkeys(notes)))
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
@@ -106,16 +107,70 @@ def listed(names: Iterable[str], most: int = 8) -> str:
 
 def frame_of(rows: Sequence[tuple[str, int, int, str, float]]) -> pd.DataFrame:
     """Return rows of (arm, seed, step, metric, value) as a frame with the right types."""
-    types = {"arm": "str", "seed": "int64", "step": "int64", "metric": "str", "value": "float64"}
-    return pd.DataFrame(list(rows), columns=list(RAW)).astype(types)
+    return pd.DataFrame(list(rows), columns=list(RAW)).astype(_TYPES)
+
+
+def repeated(name: str, size: int) -> pd.Categorical:
+    """Return a name so many times, as a category."""
+    return pd.Categorical.from_codes(np.zeros(size, dtype=np.int8), [name])
+
+
+def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of several logs, at least one, below one another, with common categories."""
+    columns: dict[str, object] = {}
+    for name in RAW:
+        parts = [frame[name].array for frame in frames]
+        is_category = _TYPES[name] == "category"
+        columns[name] = union_categoricals(parts) if is_category else np.concatenate(parts)
+    return pd.DataFrame(columns)
+
+
+def stacked(
+    arm_R: pd.Categorical,
+    seed_R: np.ndarray,
+    step_R: np.ndarray,
+    metrics: Sequence[str],
+    found: tuple[np.ndarray, np.ndarray],
+) -> pd.DataFrame:
+    """Return the columns of a log below one another, as the rows of `Log`.
+
+    Args:
+        arm_R: arm of each row of the file, shape (rows,).
+        seed_R: its seed.
+        step_R: its step.
+        metrics: our name of each column.
+        found: values in our unit, and false where the log has none, each (metrics, rows).
+    """
+    if not metrics:
+        return frame_of([])
+    value_MR, is_there_MR = found
+    names = list(dict.fromkeys(metrics))
+    code_M = np.array([names.index(metric) for metric in metrics], dtype=np.int16)
+    size = len(step_R)
+    row_N, metric_N = np.tile(np.arange(size), len(metrics)), np.repeat(code_M, size)
+    value_N = value_MR.ravel()
+    if not is_there_MR.all():
+        is_there_N = is_there_MR.ravel()
+        row_N, metric_N, value_N = (part[is_there_N] for part in (row_N, metric_N, value_N))
+    return pd.DataFrame(
+        {
+            "arm": arm_R.take(row_N),
+            "seed": seed_R[row_N],
+            "step": step_R[row_N],
+            "metric": pd.Categorical.from_codes(metric_N, names),
+            "value": value_N,
+        }
+    )
 
 
 def _check_fractions(path: Path, rows: pd.DataFrame) -> None:
-    names = rows["metric"].astype(str)
-    is_fraction = names.isin([name for name in set(names) if column_of(name).unit == "fraction"])
-    wrong = rows[is_fraction & ((rows["value"] < -_ROUNDING) | (rows["value"] > 1.0 + _ROUNDING))]
-    if len(wrong):
-        row = wrong.iloc[0]
+    metric = rows["metric"].array
+    is_fraction = np.array([column_of(name).unit == "fraction" for name in metric.categories])
+    value = rows["value"].to_numpy()
+    is_beyond = (value < -_ROUNDING) | (value > 1.0 + _ROUNDING)
+    wrong = np.flatnonzero(is_fraction[metric.codes] & is_beyond)
+    if wrong.size:
+        row = rows.iloc[int(wrong[0])]
         raise UsageError(
             f"{path} has {row['metric']} = {row['value']:g} at step {row['step']}, expected a"
             " fraction from 0 to 1: if it is in percent, say so in a mapping file, by"
@@ -125,10 +180,13 @@ def _check_fractions(path: Path, rows: pd.DataFrame) -> None:
 
 def _check_steps(log: Log) -> None:
     rows = log.rows
-    if (rows["step"] < 0).any() or (rows["step"] > np.iinfo(np.int32).max).any():
+    step_R = rows["step"].to_numpy()
+    if step_R.min() < 0 or step_R.max() > np.iinfo(np.int32).max:
         raise DamagedError(f"{log.path} has a step that is negative or beyond 2^31: correct it")
-    keys = ["arm", "seed", "metric"]
-    change = rows.groupby(keys, sort=False, observed=True)["step"].diff()
+    # most logs are in order, which is seen much faster than the place where one is not
+    if are_ordered(rows, KEYS, block_starts(rows, KEYS)):
+        return
+    change = rows.groupby(list(KEYS), sort=False, observed=True)["step"].diff()
     wrong = np.flatnonzero((change <= 0).to_numpy())
     if not wrong.size:
         return

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as MappingType
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -86,10 +87,16 @@ class Mapping(Form):
         """
         if name in self.metrics:
             return self.metrics[name]
-        if name in _BY_PATH:
-            return Target(name=_BY_PATH[name])
-        found = _ACCURACY.fullmatch(name)
-        return Target(name=f"accuracy_{found['source']}") if found else None
+        return _target_of_verl(name)
+
+
+@lru_cache(maxsize=1 << 12)
+def _target_of_verl(name: str) -> Target | None:
+    # remembered: every log of a study has the same names
+    if name in _BY_PATH:
+        return Target(name=_BY_PATH[name])
+    found = _ACCURACY.fullmatch(name)
+    return Target(name=f"accuracy_{found['source']}") if found else None
 
 
 def read_mapping(path: Path | None) -> Mapping:

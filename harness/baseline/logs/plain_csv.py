@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.baseline.logs.log import RAW, UNSTATED_SEED, Log, frame_of
+from harness.baseline.logs.log import UNSTATED_SEED, Log, repeated, stacked
 from harness.baseline.logs.mapping import Mapping, seed_number
-from harness.baseline.logs.table import column_of_table, numbers, read_table, whole_numbers
+from harness.baseline.logs.table import column_of_table, matrix, read_table, whole_numbers
 from harness.schema import UsageError
 
 FORMAT = "csv"
@@ -24,7 +24,7 @@ def read_plain(path: Path, mapping: Mapping) -> Log:
         UsageError: a column that the mapping names is not there, or none is the step.
         DamagedError: a cell is not a number where one is expected.
     """
-    frame = read_table(path)
+    frame = read_table(path, texts=[mapping.arm] if mapping.arm else [])
     step_name = mapping.step or next((name for name in STEPS if name in frame.columns), "")
     if not step_name:
         raise UsageError(f"which column of {path} is the step? Say so in a mapping file: step: ...")
@@ -34,25 +34,27 @@ def read_plain(path: Path, mapping: Mapping) -> Log:
     for name in mapping.metrics:
         column_of_table(path, frame, name)
     used = {step_name, mapping.arm, mapping.seed}
-    parts, unmapped = [], []
-    for name in map(str, frame.columns):
-        target = mapping.target(name)
-        if name in used or target is None:
-            unmapped += [] if name in used else [name]
-            continue
-        values, is_there = numbers(path, frame[name])
-        part = pd.DataFrame({"arm": arms, "seed": seeds, "step": steps, "value": values})
-        part.insert(3, "metric", target.name)
-        part["value"] *= target.scale
-        parts.append(part[is_there])
-    rows = pd.concat(parts, ignore_index=True)[list(RAW)] if parts else frame_of([])
-    return Log(path=path, format=FORMAT, rows=rows, unmapped=tuple(unmapped))
+    names = [name for name in map(str, frame.columns) if name not in used]
+    targets = {name: mapping.target(name) for name in names}
+    known = {name: target for name, target in targets.items() if target is not None}
+    values, is_there = matrix(path, frame, list(known))
+    scale_M = np.array([target.scale for target in known.values()])
+    rows = stacked(
+        arms,
+        seeds,
+        steps,
+        [target.name for target in known.values()],
+        (values * scale_M[:, None], is_there),
+    )
+    unmapped = tuple(name for name in names if name not in known)
+    return Log(path=path, format=FORMAT, rows=rows, unmapped=unmapped)
 
 
-def _arms(path: Path, frame: pd.DataFrame, mapping: Mapping) -> list[str]:
+def _arms(path: Path, frame: pd.DataFrame, mapping: Mapping) -> pd.Categorical:
     if mapping.arm:
-        return [str(value) for value in column_of_table(path, frame, mapping.arm)]
-    return [str(mapping.fixed.get("arm", path.stem))] * len(frame)
+        return pd.Categorical(column_of_table(path, frame, mapping.arm))
+    arm = str(mapping.fixed.get("arm", path.stem))
+    return repeated(arm, len(frame))
 
 
 def _seeds(path: Path, frame: pd.DataFrame, mapping: Mapping) -> np.ndarray:

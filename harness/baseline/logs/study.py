@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from harness.baseline.logs.log import Log
+from harness.baseline.logs.curves import blocks_of, curves_of
+from harness.baseline.logs.log import Log, joined
 from harness.baseline.logs.mapping import Mapping
+from harness.metrics.blocks import THREADS
 from harness.metrics.columns import column_of
-from harness.metrics.tables import STEP_TYPES
 from harness.provenance import now
 from harness.schema import SCHEMA_VERSION, DamagedError, content_hash
 from harness.store.bundle import Bundle, sha256
@@ -52,11 +54,17 @@ def bundle_of_logs(
     Raises:
         DamagedError: two logs have a number for the same arm, seed, step and metric.
     """
-    rows = pd.concat([log.rows for log in logs], ignore_index=True)
-    _check_replicates(rows, logs)
-    hashes = {str(log.path): sha256(log.path) for log in logs}
-    cells = _cells(rows, content_hash(sorted(hashes.values())))
-    curves = _curves(rows, cells)
+    parts = [log.rows for log in logs]
+    blocks = blocks_of(parts)
+    if blocks is None:
+        parts = [_in_order(logs)]
+        blocks = blocks_of(parts)
+        assert blocks is not None
+    with ThreadPoolExecutor(THREADS) as pool:
+        sums = pool.map(sha256, [log.path for log in logs])
+        hashes = {str(log.path): found for log, found in zip(logs, sums, strict=True)}
+    cells = _cells(blocks, content_hash(sorted(hashes.values())))
+    curves = curves_of(parts, blocks, cells)
     manifest = {
         **_description(curves, cells, name, origin),
         "imported": {
@@ -88,8 +96,14 @@ def _short(cells: Sequence[MappingType[str, Any]]) -> list[str]:
     ]
 
 
-def _check_replicates(rows: pd.DataFrame, logs: Sequence[Log]) -> None:
-    keys = ["arm", "seed", "step", "metric"]
+def _in_order(logs: Sequence[Log]) -> pd.DataFrame:
+    """Return the rows of all logs by arm, seed, metric and step.
+
+    Raises:
+        DamagedError: there are two of the same.
+    """
+    rows = joined([log.rows for log in logs])
+    keys = ["arm", "seed", "metric", "step"]
     twice = rows[rows.duplicated(keys)]
     if len(twice):
         row = twice.iloc[0]
@@ -97,13 +111,15 @@ def _check_replicates(rows: pd.DataFrame, logs: Sequence[Log]) -> None:
             f"{len(logs)} logs state step {row['step']} of {row['metric']} of arm {row['arm']},"
             f" seed {row['seed']} more than once: are these two runs? Give each its seed, seed="
         )
+    return rows.sort_values(keys, ignore_index=True)
 
 
-def _cells(rows: pd.DataFrame, source: str) -> list[dict[str, Any]]:
+def _cells(blocks: pd.DataFrame, source: str) -> list[dict[str, Any]]:
     """Return one finished cell per arm and seed, with an id made of the logs' content."""
     cells = []
-    for (arm, seed), own in rows.groupby(["arm", "seed"], sort=True):
-        number = int(own["seed"].iloc[0])
+    ends = blocks.groupby(["arm", "seed"], sort=True)["last_step"].max()
+    for (arm, seed), last in ends.items():
+        number = int(seed)
         # of the content of the logs: the same log imported twice has the same ids
         cell_id = content_hash({"imported": source, "arm": str(arm), "seed": number})
         cells.append(
@@ -116,26 +132,17 @@ def _cells(rows: pd.DataFrame, source: str) -> list[dict[str, Any]]:
                 "reason": "",
                 "attempts": None,
                 "started": None,
-                "last_step": int(own["step"].max()),
+                "last_step": int(last),
             }
         )
     return cells
-
-
-def _curves(rows: pd.DataFrame, cells: Sequence[MappingType[str, Any]]) -> pd.DataFrame:
-    ids = pd.DataFrame(cells)[["arm", "seed", "run_id", "cell_id"]]
-    curves = rows.merge(ids, on=["arm", "seed"], how="left", validate="many_to_one")
-    short = curves["cell_id"].str[:8]
-    curves["row_id"] = short + "/" + curves["step"].astype(str) + "/" + curves["metric"].astype(str)
-    curves = curves.sort_values(["run_id", "metric", "step"], kind="stable", ignore_index=True)
-    return curves[list(STEP_TYPES)].astype({**STEP_TYPES, "seed": "int64"})
 
 
 def _description(
     curves: pd.DataFrame, cells: Sequence[MappingType[str, Any]], name: str, origin: Origin
 ) -> dict[str, Any]:
     arms = list(dict.fromkeys(cell["arm"] for cell in cells))
-    metrics = sorted(set(curves["metric"].astype(str)))
+    metrics = list(curves["metric"].cat.categories)
     evaluated = [metric for metric in metrics if column_of(metric).source == "evaluation"]
     at = sorted(set(curves.loc[curves["metric"].isin(evaluated), "step"].astype(int)))
     return {

@@ -11,17 +11,34 @@ Source: tensorboard 2.21, compat/proto event.proto, summary.proto, tensor.proto.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.baseline.logs.log import UNSTATED_SEED, Log, frame_of
 from harness.baseline.logs.mapping import Mapping, seed_number
-from harness.baseline.logs.tfrecord import fields, read_records
+from harness.baseline.logs.tfrecord import fields, read_records, whole_number
 from harness.schema import DamagedError
 
 FORMAT = "tensorboard"
 _FLOAT, _DOUBLE = 1, 2
+
+_NUMBER = rb"([\x80-\xff]*[\x00-\x7f])"
+_USUAL = re.compile(
+    rb"\x09.{8}\x10"
+    + _NUMBER
+    + rb"\x2a"
+    + _NUMBER
+    + rb"\x0a"
+    + _NUMBER
+    + rb"\x0a"
+    + _NUMBER
+    # the tag, and its value in single precision
+    + rb"(.*)\x15(.{4})",
+    re.DOTALL,
+)
+"""An event with one scalar, as nearly all are; whether its lengths fit is to be checked."""
 
 
 def read_tensorboard(path: Path, mapping: Mapping) -> Log:
@@ -59,6 +76,10 @@ def read_tensorboard(path: Path, mapping: Mapping) -> Log:
 
 def _scalars(event: bytes) -> Iterator[tuple[int, str, float]]:
     """Yield (step, tag, value) of an event; the step may stand after the summary."""
+    usual = _usual(event)
+    if usual is not None:
+        yield usual
+        return
     step, summaries = 0, []
     for field in fields(event):
         if field.number == 2 and isinstance(field.value, int):
@@ -72,6 +93,19 @@ def _scalars(event: bytes) -> Iterator[tuple[int, str, float]]:
                 tag, value = _tagged(entry.value)
                 if value is not None:
                     yield step, tag, value
+
+
+def _usual(event: bytes) -> tuple[int, str, float] | None:
+    """Return what `_scalars` yields of an event with one scalar; None if it is not written so."""
+    found = _USUAL.fullmatch(event)
+    if found is None:
+        return None
+    *numbers, tag, value = found.groups()
+    step, summary, entry, length = map(whole_number, numbers)
+    is_so = length == len(tag) and entry == 1 + len(numbers[3]) + length + 5
+    if not is_so or summary != 1 + len(numbers[2]) + entry or step >> 63:
+        return None
+    return step, tag.decode(), float(struct.unpack("<f", value)[0])
 
 
 def _tagged(entry: bytes) -> tuple[str, float | None]:

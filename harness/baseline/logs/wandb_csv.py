@@ -12,7 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.baseline.logs.log import RAW, UNSTATED_SEED, Log, frame_of
+from harness.baseline.logs.log import (
+    UNSTATED_SEED,
+    Log,
+    frame_of,
+    joined,
+    repeated,
+    stacked,
+)
 from harness.baseline.logs.mapping import Mapping, seed_number
 from harness.baseline.logs.table import column_of_table, numbers, read_table, whole_numbers
 from harness.schema import DamagedError
@@ -54,13 +61,13 @@ def read_wandb(path: Path, mapping: Mapping) -> Log:
         _check_extremes(path, frame, name, values, is_there)
         who = mapping.runs.get(run, mapping.fixed)
         seed = seed_number(who.get("seed", UNSTATED_SEED), str(path))
-        part = pd.DataFrame({"step": steps, "value": values * target.scale})
-        part = part.assign(arm=str(who.get("arm", run)), seed=seed, metric=target.name)
-        parts.append(part.loc[is_there, list(RAW)])
+        arms = repeated(str(who.get("arm", run)), len(steps))
+        found = values[None] * target.scale, is_there[None]
+        parts.append(stacked(arms, np.full(len(steps), seed), steps, [target.name], found))
     for run in mapping.runs:
         if run not in seen:
             raise DamagedError(f"{path} has no run {run!r}: it has {', '.join(sorted(seen))}")
-    rows = pd.concat(parts, ignore_index=True) if parts else frame_of([])
+    rows = joined(parts) if parts else frame_of([])
     return Log(path=path, format=FORMAT, rows=rows, unmapped=tuple(unmapped))
 
 

@@ -9,11 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.baseline.logs import reading, tensorboard
 from harness.baseline.logs.log import Log
 from harness.baseline.logs.mapping import Mapping, read_mapping
-from harness.baseline.logs.reading import read_log
-from harness.baseline.logs.study import bundle_of_logs
-from harness.baseline.logs.tfrecord import crc32c, masked_crc, read_records
+from harness.baseline.logs.reading import read_log, read_logs
+from harness.baseline.logs.study import Origin, bundle_of_logs
+from harness.baseline.logs.table import _text, numbers, read_table
+from harness.baseline.logs.tfrecord import masked_crcs, read_records
+from harness.baseline.logs.verl_jsonl import _by_columns, _by_lines
+from harness.baseline.sources import load_logs
 from harness.baseline.writing import write_version
 from harness.schema import DamagedError, HarnessError, UsageError
 from harness.store.bundle import read_bundle
@@ -71,10 +75,33 @@ def test_an_event_file_holds_what_the_jsonl_holds_in_single_precision() -> None:
     assert "val-core/micro_easy/reward/mean_4" in events.unmapped
 
 
+def rotated(crc: int) -> int:
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def masked_crc(data: bytes) -> int:
+    return int(masked_crcs(data, np.array([0]), np.array([len(data)]))[0])
+
+
 def test_checksums_are_those_of_the_standard() -> None:
-    # RFC 3720, B.4
-    assert crc32c(bytes(32)) == 0x8A9136AA
-    assert crc32c(b"123456789") == 0xE3069283
+    # RFC 3720, B.4, and as a record holds them
+    expected = [rotated(0x8A9136AA), rotated(0xE3069283), rotated(0)]
+    data = bytes(32) + b"123456789"
+    found = masked_crcs(data, np.array([0, 32, 5]), np.array([32, 9, 0]))
+    assert found.tolist() == expected
+    # many at a time, of many lengths
+    data = np.random.default_rng(1).integers(256, size=500, dtype=np.uint8).tobytes()
+    first, length = np.arange(40), np.arange(40) ** 2 % 97
+    singly = [masked_crc(data[f : f + n]) for f, n in zip(first, length, strict=True)]
+    assert masked_crcs(data, first, length).tolist() == singly
+
+
+def test_usual_events_say_what_any_event_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = read_log(EVENTS, Mapping())
+    seen = []
+    monkeypatch.setattr(tensorboard, "_usual", lambda event: seen.append(event))
+    assert in_order(read_log(EVENTS, Mapping())) == in_order(usual)
+    assert seen
 
 
 @pytest.mark.parametrize("place", [0, 9, 30, 4000])
@@ -305,3 +332,119 @@ def test_a_fraction_beyond_its_range_is_refused_with_the_scale(
         return
     with pytest.raises(UsageError, match=r"accuracy_easy = .* at step 20.*scale: 0\.01"):
         read_log(path, mapping)
+
+
+def in_order(log: Log) -> list[dict[str, object]]:
+    """Return the rows of a log by metric and step; a NaN as text, since it equals none."""
+    rows = log.rows.astype({"arm": str, "metric": str})
+    rows = rows.sort_values(["arm", "seed", "metric", "step"])
+    return rows.fillna("nan").to_dict("records")
+
+
+WHOLE = [
+    line(1) + line(3),
+    # ints and floats in one column, a name that comes later, one that is not ours, its text
+    line(1, **{"actor/entropy": 1}) + line(2, **{"actor/entropy": 0.1, "my/list": [1, 2]}),
+    line(0, **{"val-core/easy/acc/mean@4": 1}) + "\n  \n" + line(7, **{"my/text": "2020-01-01"}),
+    '{"step": 1, "data": {"critic/score/mean": 123456789012345678901}}\n',
+    '{"step": 1, "data": {"critic/score/mean": -0.0, "actor/lr": 5e-324}}\r\n' + line(2),
+    '{"data": {"critic/score/mean": 0.1}, "other": true, "step": 4}\n',
+    line(5, **{"critic/sc\u00f6re": 1.0}),
+]
+"""Logs that are read as columns."""
+
+ODD = [
+    line(1) + '{"step": 2, "data": {"critic/score/mean": NaN}}\n',
+    line(1) + '{"step": 2, "data": {"critic/score/mean": null}}\n',
+    line(1) + '{"step": 2, "data": {"critic/score/mean": 1e400}}\n',
+    line(1) + line(2).rstrip("\n") + line(3),
+    line(1) + line(2)[:-9],
+    line(2) + line(1),
+    line(1) + line(1),
+    line(1.0),
+    line(True),
+    line(1) + '{"step": 2}\n',
+    line(1, **{"actor/lr": "0.5"}),
+    line(1, **{"actor/lr": True}),
+    line(1, **{"val-core/easy/acc/mean@4": 1, "val-core/easy/acc/mean@8": 0}),
+    '{"step": 1, "data": {"critic/score/mean": 1, "critic/score/mean": 2}}\n',
+    "[1]\n",
+]
+"""Logs that are read line by line."""
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_columns_say_what_lines_say(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "log.jsonl", text)
+    columns, lines = _by_columns(path, Mapping()), _by_lines(path, Mapping())
+
+    assert columns is not None
+    assert in_order(columns) == in_order(lines)
+    assert (columns.unmapped, columns.notes) == (lines.unmapped, lines.notes)
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_an_odd_log_is_read_line_by_line(tmp_path: Path, text: str) -> None:
+    assert _by_columns(write(tmp_path / "log.jsonl", text), Mapping()) is None
+
+
+def test_bytes_that_are_no_text_are_no_columns(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(line(1, **{"my/metric": 1.0}).encode().replace(b"my/", b"m\xff/"))
+    assert _by_columns(path, Mapping()) is None
+
+
+CELLS = ["1", "0.1", " 0.25 ", "1e-3", "-0", "+2", "", "nan", "NaN", "None", "null", "inf"]
+CELLS += ["-Infinity", "1e400", "123456789012345678", "0.30000000000000004", "12345678901234567890"]
+CELLS += ["NA", "high", "True", "0x10", "1_000", "1,5", "--", "5e-324", "2.2250738585072011e-308"]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("beside", ["0.5", "7", "", "nan"])
+def test_a_cell_that_is_read_as_a_number_says_what_its_text_says(
+    tmp_path: Path, cell: str, beside: str
+) -> None:
+    text = f'step,x\n1,"{cell}"\n2,{beside}\n3,0.125\n'
+    path = write(tmp_path / "log.csv", text)
+
+    def read(column: pd.Series) -> object:
+        try:
+            values, is_there = numbers(path, column)
+        except DamagedError as error:
+            return str(error)
+        return np.where(is_there, values, 0.0).view(np.int64).tolist(), is_there.tolist()
+
+    assert read(read_table(path)["x"]) == read(_text(path)["x"])
+
+
+def test_more_numbers_than_a_bundle_holds_are_refused_while_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write(tmp_path / f"{n}.jsonl", line(1) + line(2)) for n in range(6)]
+    monkeypatch.setattr(reading, "MOST_ROWS", 6)
+    assert len(read_logs([(path, Mapping()) for path in paths[:3]])) == 3
+    with pytest.raises(UsageError, match="4 of 6 logs have 8 numbers, a baseline holds at most 6"):
+        read_logs([(path, Mapping()) for path in paths])
+
+
+def test_a_folder_stands_for_its_logs(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a.jsonl", "README.md"):
+        write(tmp_path / name, line(1))
+    given = dict.fromkeys(("mapping", "arm", "format"), "")
+    given |= {"from": str(tmp_path), "seed": "1,2", "name": "foreign/folder"}
+    cells = load_logs(given, Origin()).manifest["cells"]
+    assert [(cell["arm"], cell["seed"]) for cell in cells] == [("a", 1), ("b", 2)]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UsageError, match="holds no log"):
+        load_logs({**given, "from": str(tmp_path / "none")}, Origin())
+
+
+def test_two_logs_of_one_run_with_other_metrics_become_one(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.jsonl", line(2) + line(3))
+    other = write(tmp_path / "b.jsonl", '{"step": 1, "data": {"critic/score/mean": 0.25}}\n')
+    mapping = mapping_of(tmp_path, "fixed: {arm: a, seed: 3}\n")
+    logs = [read_log(path, mapping) for path in (first, other)]
+    bundle = bundle_of_logs(logs, mapping, "foreign/two")
+    assert [cell["last_step"] for cell in bundle.manifest["cells"]] == [3]
+    assert list(bundle.curves["step"]) == [1, 2, 3]
+    assert list(bundle.curves["value"]) == [0.25, 0.5, 0.5]
