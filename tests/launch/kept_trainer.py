@@ -58,7 +58,7 @@ def scribble() -> None:
     """Change all that can be changed."""
     setattr(builtins, ALTERED, 1)
     setattr(json, ALTERED, 1)
-    json.JSONEncoder.encode = lambda *_: "scribbled"
+    json.JSONEncoder.encode = lambda *_: "scribbled"  # type: ignore[method-assign]
     sys.path.insert(0, ALTERED)
     decimal.getcontext().prec = 3
     os.environ["POISON"] = "1"
@@ -100,7 +100,7 @@ def main(behaviour: str) -> None:
     if behaviour == "scribbles":
         encode = json.JSONEncoder.encode
         scribble()
-        json.JSONEncoder.encode = encode
+        json.JSONEncoder.encode = encode  # type: ignore[method-assign]
     for step in range(3):
         with (folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step + 1, "data": {}}) + "\n")
