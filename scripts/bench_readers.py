@@ -3,8 +3,8 @@
 Usage: ``python scripts/bench_readers.py [out=results/bench] [most=240]``
 
 Writes readers.json and READERS.md to the directory and the figure of lab 0011. A point that would
-take more than `most` seconds, by the one before it, is left out and said to be. Ten minutes on two
-idle cores; 2 GB of disk for the logs.
+take more than `most` seconds of a processor, by the one before it, is left out and said to be. Ten
+minutes on two idle cores; 100 MB of disk for the logs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +121,8 @@ def command(work: str, folder: Path, store: Path, name: str) -> list[str]:
     return [*verb, "import", *options, "licence=unknown", "citation=made up", *place]
 
 
-def timed(words: Sequence[str]) -> tuple[float, float]:
-    """Run a process; return its seconds and its largest memory in MiB.
+def timed(words: Sequence[str]) -> dict[str, float]:
+    """Run a process; return its seconds, those of a processor, and its largest memory in MiB.
 
     Raises:
         CalledProcessError: it failed.
@@ -133,12 +133,15 @@ def timed(words: Sequence[str]) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, words[:4])
-    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+    return {
+        "wall_s": time.perf_counter() - begin,
+        "processor_s": usage.ru_utime + usage.ru_stime,
+        "mib": usage.ru_maxrss / 1024,
+    }
 
 
-def measure(scratch: Path, most: float) -> list[dict[str, Any]]:
-    """Return a row for each point: runs, steps, numbers, format, work, seconds, MiB or why not."""
-    rows: list[dict[str, Any]] = []
+def measure(scratch: Path, most: float) -> Iterator[dict[str, Any]]:
+    """Yield a row for each point: runs, steps, numbers, format, work, and seconds or why not."""
     speed: dict[tuple[str, str], float] = {}
     shapes = [(*shape, ".jsonl") for shape in SHAPES] + [(*shape, ".csv") for shape in TABLES]
     for runs, steps, ending in shapes:
@@ -148,8 +151,8 @@ def measure(scratch: Path, most: float) -> list[dict[str, Any]]:
         numbers = runs * steps * METRICS
         is_large = numbers > MOST_ROWS
         for work in ("pandas", "read", "import", "import-other", "show", "compare"):
-            row = {"runs": runs, "steps": steps, "numbers": numbers, "format": ending[1:]}
-            row["work"] = work
+            row: dict[str, Any] = {"runs": runs, "steps": steps, "numbers": numbers}
+            row |= {"format": ending[1:], "work": work}
             key = work, ending
             if is_large and work not in ("pandas", "read"):
                 row["not"] = f"more than the {MOST_ROWS} numbers of a bundle"
@@ -158,21 +161,21 @@ def measure(scratch: Path, most: float) -> list[dict[str, Any]]:
             else:
                 full = f"{name}-other" if work == "import-other" else name
                 words = command(work.partition("-")[0], folder, store, full)
-                row["seconds"], row["mib"] = timed(words)
-                speed[key] = row["seconds"] / numbers
+                row |= timed(words)
+                speed[key] = row["processor_s"] / numbers
             print(row, flush=True)
             if work != "import-other":
-                rows.append(row)
-    return rows
+                yield row
 
 
 def page(rows: Sequence[dict[str, Any]]) -> str:
     """Return the table as Markdown."""
     how = (
-        "Seconds of whole processes, start-up counted, and their largest memory; one after another"
-        f" on {os.cpu_count()} cores. Each step of a run has {METRICS} numbers, all of which are"
-        f" kept. {DISTINCT} files of a size are different, the others are links to them. Written"
-        " by `make bench-readers`."
+        "Seconds of a processor that whole processes take, start-up counted, all their threads"
+        " together, so that what else the machine does counts for nobody; readers.json has the"
+        f" seconds by the clock too. {os.cpu_count()} cores. Each step of a run has {METRICS}"
+        f" numbers, all of which are kept. {DISTINCT} files of a size are different, the others are"
+        " links to them. Written by `make bench-readers`."
     )
     heads = ["logs", "runs", "steps", "numbers", "pandas [s]", "read [s]", "import [s]"]
     heads += ["import / pandas", "import [MiB]", "show [s]", "compare [s]"]
@@ -184,11 +187,12 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
     for point in points:
         own = [r for r in rows if (r["format"], r["runs"], r["steps"], r["numbers"]) == point]
         of = {row["work"]: row for row in own}
-        cells = {work: f"{of[work]['seconds']:.1f}" for work in WORK if "seconds" in of[work]}
+        spent = {name: row["processor_s"] for name, row in of.items() if "processor_s" in row}
+        cells = {work: f"{spent[work]:.1f}" for work in WORK if work in spent}
         ratio = mib = ""
-        if "import" in cells:
+        if "import" in cells and "pandas" in cells:
             mib = f"{of['import']['mib']:.0f}"
-            ratio = f"{of['import']['seconds'] / of['pandas']['seconds']:.2f}"
+            ratio = f"{spent['import'] / spent['pandas']:.2f}"
         pandas, read, *others = (cells.get(work, "-") for work in WORK)
         size = [point[0], *(f"{number:,}" for number in point[1:])]
         shown = [*size, pandas, read, others[0], ratio or "-", mib or "-", *others[1:]]
@@ -208,10 +212,10 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes = figure.subplots()
         for place, (work, what) in enumerate(WORK.items()):
             own = [r for r in rows if r["work"] == work and r["format"] == "jsonl"]
-            own = sorted((r for r in own if "seconds" in r), key=lambda r: int(r["numbers"]))
+            own = sorted((r for r in own if "mib" in r), key=lambda r: int(r["numbers"]))
             axes.plot(
                 [r["numbers"] for r in own],
-                [r["seconds"] for r in own],
+                [r["processor_s"] for r in own],
                 color=COLOURS[place],
                 marker=MARKERS[place],
                 label=what.partition(":")[0].partition(" with")[0],
@@ -221,7 +225,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("numbers in the logs (runs x steps x 40 metrics)")
-        axes.set_ylabel("time [s]")
+        axes.set_ylabel("time of a processor [s]")
         axes.legend()
         figure.savefig(path, metadata=METADATA[".png"])
 
@@ -233,10 +237,13 @@ def main(argv: Sequence[str]) -> int:
         return 0
     given = dict(word.split("=", 1) for word in argv)
     out = Path(given.get("out") or ROOT / "results" / "bench")
-    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        rows = measure(Path(scratch), float(given.get("most") or 240))
     out.mkdir(parents=True, exist_ok=True)
-    (out / "readers.json").write_text(json.dumps(rows, indent=1) + "\n")
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        for row in measure(Path(scratch), float(given.get("most") or 240)):
+            rows.append(row)
+            # at once: whoever stops it keeps what was measured
+            (out / "readers.json").write_text(json.dumps(rows, indent=1) + "\n")
     (out / "READERS.md").write_text(page(rows))
     draw(rows, FIGURE)
     print(page(rows))

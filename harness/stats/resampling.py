@@ -220,10 +220,11 @@ def _drawn_counts(rng: np.random.Generator, seeds: int, size: tuple[int, int]) -
     """
     if seeds > _PACKED:
         return _counts(rng.integers(seeds, size=(seeds, *size), dtype=_small(seeds)), seeds)
-    word_QB = np.zeros(size, dtype=np.uint64)
-    for length in _lengths(seeds):
-        table = _packed_counts(seeds, length)
-        word_QB += table.take(rng.integers(table.size, size=size, dtype=np.uint32))
+    tables = [_packed_counts(seeds, length) for length in _lengths(seeds)]
+    drawn = (t.take(rng.integers(t.size, size=size, dtype=np.uint32)) for t in tables)
+    word_QB: np.ndarray = next(drawn)
+    for more_QB in drawn:
+        word_QB += more_QB
     count_SQB = np.empty((seeds, *size), dtype=np.uint8)
     byte_QB8 = word_QB.astype("<u8", copy=False).view(np.uint8).reshape(*size, 8)
     for seed in range(0, seeds, 2):

@@ -10,6 +10,7 @@ Axis letters: ``S`` training seeds, ``Q`` questions, ``T`` thresholds, ``B`` boo
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -106,13 +107,15 @@ def aggregate_intervals(
         score_SQ, names=names, rng=rng, index_BSQ=index_BSQ, plan=plan, target=target
     )
     score_SQ = aggregates.checked(score_SQ)
-    points = {
-        "mean": aggregates.mean(score_SQ),
-        "median": aggregates.median(score_SQ),
-        "iqm": aggregates.iqm(score_SQ),
-        "optimality_gap": aggregates.optimality_gap(score_SQ, target=target),
+    point = {
+        "mean": aggregates.mean,
+        "median": aggregates.median,
+        "iqm": aggregates.iqm,
+        "optimality_gap": partial(aggregates.optimality_gap, target=target),
     }
-    return {name: summary(points[name], drawn[name], len(score_SQ), plan) for name in names}
+    return {
+        name: summary(point[name](score_SQ), drawn[name], len(score_SQ), plan) for name in names
+    }
 
 
 def improvement_interval(
