@@ -33,8 +33,9 @@ pytestmark = pytest.mark.xdist_group("launch")
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 SMALL = """
-import sys
+import json, sys, tempfile
 from harness.plugins import warm_server
+json.KEPT = tempfile.gettempdir() + "/kept"
 warm_server.MODULES = ("json", "decimal", "numpy")
 warm_server.WITHOUT_RAY = "json"
 from harness.launch import nursery_server
