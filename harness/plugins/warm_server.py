@@ -309,7 +309,7 @@ def die_with_parent(number: int) -> None:
 def import_everything() -> None:
     """Import what the processes of a cell need, without Ray, and make this process ready to fork.
 
-    Nothing is computed and no thread is started.
+    Nothing is computed and no thread of Python is started.
     """
     sys.meta_path.insert(0, _NoRay())
     for name in MODULES:
