@@ -2,8 +2,8 @@
 
     python -m harness.launch.nursery_server <socket's descriptor> <pid of the harness> <filling>
 
-It has imported what the processes of a cell need, computes nothing, starts no thread and reads
-nothing of any cell but the request, which only its fork carries out. So each attempt begins from
+It has imported what the processes of a cell need, computes nothing and reads nothing of any cell
+but the request, which only its fork carries out. So each attempt begins from
 the same memory, whatever the attempts before it did. The fork becomes the attempt's supervisor,
 which forks the attempt's own warm server and its driver:
 
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.launch import supervise
+from harness.launch.cleanup import remove_scratch
 from harness.launch.processes import TAG
 from harness.plugins import warm, warm_server
 from harness.plugins.warm_shim import SOCKET_VARIABLE
@@ -227,6 +228,8 @@ def main(argv: Sequence[str]) -> None:
         return
     nursery = Nursery(socket.socket(fileno=int(argv[0])))
     warm_server.import_everything()
+    # each fork has its own, and a harness that is killed could not remove this one
+    remove_scratch(Path(os.environ["TMPDIR"]))
     role = nursery.serve()
     if role is not None:
         play(role)

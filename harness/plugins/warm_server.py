@@ -69,6 +69,13 @@ WITHOUT_RAY = "vllm.v1.executor.ray_utils"
 """The one module of those above that asks for Ray; it is executed again in each fork."""
 
 
+DEFAULT_SEED = 67280421310721
+"""Of torch's generator in a new interpreter; one of the imports above gives it another."""
+
+_in_temporary: list[tuple[dict[str, object], str, str]] = []
+"""Paths below the server's temporary directory that modules keep: namespace, name, rest of it."""
+
+
 class _NoRay(importlib.abc.MetaPathFinder):
     """Refuses Ray in the server.
 
@@ -241,6 +248,10 @@ def forget_the_server() -> None:
     # every fork would draw the same numbers
     random.seed()
     sys.modules["numpy"].random.seed()
+    if "torch" in sys.modules:
+        sys.modules["torch"].default_generator.manual_seed(DEFAULT_SEED)
+    for namespace, name, rest in _in_temporary:
+        namespace[name] = tempfile.gettempdir() + rest
     # and would open the connections of every other
     multiprocessing.current_process().authkey = os.urandom(32)
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _NoRay)]
@@ -298,16 +309,28 @@ def die_with_parent(number: int) -> None:
 def import_everything() -> None:
     """Import what the processes of a cell need, without Ray, and make this process ready to fork.
 
-    Nothing is computed and no thread is started.
+    Nothing is computed and no thread of Python is started.
     """
     sys.meta_path.insert(0, _NoRay())
     for name in MODULES:
         importlib.import_module(name)
+    _note_temporary_paths()
     # finds the place of the title while the environment still lies where the kernel put it
     importlib.import_module("setproctitle").getproctitle()
     gc.collect()
     # a collection in a fork would write into the pages of all that was imported, and copy them
     gc.freeze()
+
+
+def _note_temporary_paths() -> None:
+    folder = tempfile.gettempdir()
+    for module in list(sys.modules.values()):
+        namespace = getattr(module, "__dict__", {})
+        _in_temporary.extend(
+            (namespace, name, value.removeprefix(folder))
+            for name, value in list(namespace.items())
+            if isinstance(value, str) and (value == folder or value.startswith(f"{folder}/"))
+        )
 
 
 def main(argv: Sequence[str]) -> None:

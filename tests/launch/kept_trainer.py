@@ -36,7 +36,10 @@ def found() -> dict[str, Any]:
         "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
         "child": str(signal.getsignal(signal.SIGCHLD)),
         "environment": {k: v for k, v in os.environ.items() if not k.startswith("HARNESS_WARM_")},
-        "temporary": tempfile.gettempdir(),
+        "temporary": [
+            tempfile.gettempdir(),
+            getattr(json, "KEPT", f"{tempfile.gettempdir()}/kept"),
+        ],
         "files": sorted(int(name) for name in os.listdir("/proc/self/fd"))[:-1],
         "precision": decimal.getcontext().prec,
         "marks": [hasattr(builtins, ALTERED), hasattr(json, ALTERED), ALTERED in sys.path],

@@ -33,8 +33,9 @@ pytestmark = pytest.mark.xdist_group("launch")
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 SMALL = """
-import sys
+import json, sys, tempfile
 from harness.plugins import warm_server
+json.KEPT = tempfile.gettempdir() + "/kept"
 warm_server.MODULES = ("json", "decimal", "numpy")
 warm_server.WITHOUT_RAY = "json"
 from harness.launch import nursery_server
@@ -212,6 +213,7 @@ def held(folder: Path, program: tuple[str, ...] = PROGRAM) -> Iterator[dict[str,
             "worker": worker,
         }
         command.kill()
+    end_leftovers(folder)
 
 
 @pytest.mark.parametrize("victim", ["supervisor", "server", "driver", "worker", "kept", "harness"])
@@ -220,6 +222,7 @@ def test_whatever_is_killed_nothing_is_left_and_the_next_attempt_runs(
 ) -> None:
     folder = tmp_path / "attempt-0"
     with held(folder) as processes:
+        scratch = Path(processes["kept"].environ()["TMPDIR"])
         processes[victim].kill()
         note = read_note(folder)
         if victim == "harness":
@@ -231,7 +234,8 @@ def test_whatever_is_killed_nothing_is_left_and_the_next_attempt_runs(
             assert (folder / "end.txt").read_text() == "failed"
         wait_for(lambda: living(folder) == [])
         wait_for(lambda: not processes["kept"].is_running())
-        assert note is None or tagged(note.tag) == []
+        assert note is None or (tagged(note.tag) == [] and not Path(note.scratch).exists())
+        assert not scratch.exists()
     with session():
         assert run(tmp_path / "again").status is Status.DONE
 
