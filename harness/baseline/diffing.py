@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from harness.metrics.columns import column_of
 from harness.schema import flatten
@@ -63,7 +63,8 @@ def end_texts(bundle: Bundle) -> dict[tuple[str, str], str]:
     metrics = sorted(map(str, bundle.curves["metric"].unique()))
     finals = bundle.finals(metrics).dropna(subset="value")
     texts = {}
-    for (arm, metric), values in finals.groupby(["arm", "metric"], observed=True)["value"]:
+    for key, values in finals.groupby(["arm", "metric"], observed=True)["value"]:
+        arm, metric = map(str, cast("tuple[str, str]", key))
         unit = column_of(metric).unit
         mean, deviation = float(values.mean()), float(values.std(ddof=1))
         text = spread(mean, deviation, unit) if len(values) > 1 else number(mean, unit)

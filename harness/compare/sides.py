@@ -290,7 +290,8 @@ def _numbers(side: Side, metrics: set[str]) -> tuple[list[str], np.ndarray, np.n
 
 
 def _sorted_category(column: pd.Series) -> pd.Categorical:
-    return column.astype("category").array.set_categories(sorted(column.unique()))
+    found = column.astype("category").cat.set_categories(sorted(column.unique()))
+    return pd.Categorical(found)
 
 
 def _by_seed(side: Side, metric: str, seeds: Sequence[int]) -> pd.Series:

@@ -10,6 +10,7 @@ Axis letters: ``S`` training seeds, ``Q`` questions, ``T`` thresholds, ``B`` boo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -107,7 +108,7 @@ def aggregate_intervals(
         score_SQ, names=names, rng=rng, index_BSQ=index_BSQ, plan=plan, target=target
     )
     score_SQ = aggregates.checked(score_SQ)
-    point = {
+    point: dict[str, Callable[[np.ndarray], float]] = {
         "mean": aggregates.mean,
         "median": aggregates.median,
         "iqm": aggregates.iqm,

@@ -222,9 +222,9 @@ def _run_objections(manifest: Mapping[str, Any], table: pd.DataFrame, name: str)
 
 
 def _curve_objections(curves: pd.DataFrame, blocks: pd.DataFrame) -> Iterator[str]:
-    twice = [] if _is_in_blocks(curves) else curves.duplicated(["run_id", "step", "metric"])
-    if np.any(twice):
-        row = curves[twice].iloc[0]
+    is_second = None if _is_in_blocks(curves) else curves.duplicated([*_CURVE_KEYS, "step"])
+    if is_second is not None and is_second.any():
+        row = curves[is_second].iloc[0]
         yield f"{CURVES} states {row['metric']} of {row['run_id']} at step {row['step']} twice"
     if np.isinf(curves["value"].to_numpy(dtype=float)).any():
         yield f"{CURVES} has an infinite value"

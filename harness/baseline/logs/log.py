@@ -110,9 +110,9 @@ def frame_of(rows: Sequence[tuple[str, int, int, str, float]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(RAW)).astype(_TYPES)
 
 
-def repeated(name: str, size: int) -> pd.Categorical:
+def repeated(name: str, size: int) -> pd.Categorical[str]:
     """Return a name so many times, as a category."""
-    return pd.Categorical.from_codes(np.zeros(size, dtype=np.int8), [name])
+    return pd.Categorical.from_codes(np.zeros(size, dtype=np.int8), pd.Index([name]))
 
 
 def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -157,7 +157,7 @@ def stacked(
             "arm": arm_R.take(row_N),
             "seed": seed_R[row_N],
             "step": step_R[row_N],
-            "metric": pd.Categorical.from_codes(metric_N, names),
+            "metric": pd.Categorical.from_codes(metric_N, pd.Index(names)),
             "value": value_N,
         }
     )

@@ -117,8 +117,8 @@ def _in_order(logs: Sequence[Log]) -> pd.DataFrame:
 def _cells(blocks: pd.DataFrame, source: str) -> list[dict[str, Any]]:
     """Return one finished cell per arm and seed, with an id made of the logs' content."""
     cells = []
-    ends = blocks.groupby(["arm", "seed"], sort=True)["last_step"].max()
-    for (arm, seed), last in ends.items():
+    ends = blocks.groupby(["arm", "seed"], sort=True)["last_step"].max().reset_index()
+    for arm, seed, last in zip(*(ends[name] for name in ends), strict=True):
         number = int(seed)
         # of the content of the logs: the same log imported twice has the same ids
         cell_id = content_hash({"imported": source, "arm": str(arm), "seed": number})

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def calls(work: Callable[[], Any]) -> int:
 
 def growth(work: Callable[[int], Any]) -> float:
     work(SIZES[0])  # what is remembered after the first time
-    small, middle, large = (calls(lambda size=size: work(size)) for size in SIZES)
+    small, middle, large = (calls(partial(work, size)) for size in SIZES)
     return (large - middle) / (middle - small)
 
 

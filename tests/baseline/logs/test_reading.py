@@ -3,6 +3,7 @@
 import json
 import struct
 import time
+from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -334,7 +335,7 @@ def test_a_fraction_beyond_its_range_is_refused_with_the_scale(
         read_log(path, mapping)
 
 
-def in_order(log: Log) -> list[dict[str, object]]:
+def in_order(log: Log) -> list[dict[Hashable, object]]:
     """Return the rows of a log by metric and step; a NaN as text, since it equals none."""
     rows = log.rows.astype({"arm": str, "metric": str})
     rows = rows.sort_values(["arm", "seed", "metric", "step"])
