@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,7 +111,7 @@ def frame_of(rows: Sequence[tuple[str, int, int, str, float]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(RAW)).astype(_TYPES)
 
 
-def repeated(name: str, size: int) -> pd.Categorical[str]:
+def repeated(name: str, size: int) -> pd.Categorical[Any]:
     """Return a name so many times, as a category."""
     return pd.Categorical.from_codes(np.zeros(size, dtype=np.int8), pd.Index([name]))
 
@@ -126,7 +127,7 @@ def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def stacked(
-    arm_R: pd.Categorical,
+    arm_R: pd.Categorical[Any],
     seed_R: np.ndarray,
     step_R: np.ndarray,
     metrics: Sequence[str],
