@@ -126,7 +126,7 @@ def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def stacked(
-    arm_R: pd.Categorical,
+    arm_R: pd.Categorical[str],
     seed_R: np.ndarray,
     step_R: np.ndarray,
     metrics: Sequence[str],

@@ -50,7 +50,7 @@ def read_plain(path: Path, mapping: Mapping) -> Log:
     return Log(path=path, format=FORMAT, rows=rows, unmapped=unmapped)
 
 
-def _arms(path: Path, frame: pd.DataFrame, mapping: Mapping) -> pd.Categorical:
+def _arms(path: Path, frame: pd.DataFrame, mapping: Mapping) -> pd.Categorical[str]:
     if mapping.arm:
         return pd.Categorical(column_of_table(path, frame, mapping.arm))
     arm = str(mapping.fixed.get("arm", path.stem))
