@@ -31,7 +31,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lines(results: Path) -> dict[str, Line]:
-    sheet = claim_sheet("micro", stored_rows("micro", results, BASELINES))
+    # without the real baselines: studies of today's world are stored there
+    sheet = claim_sheet("micro", stored_rows("micro", results, results / "none"))
     return {line.claim.id: line for line in sheet}
 
 

@@ -22,5 +22,14 @@ def both() -> Inputs:
 
 @pytest.fixture(scope="session")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    """The same, as if the runs had been made in today's micro-world: rules judge them."""
-    return read_inputs("both", results_dir=copied_results(tmp_path_factory.mktemp("judged")))
+    """The first stored study alone, as if made in today's micro-world: rules judge it."""
+    folder = tmp_path_factory.mktemp("judged")
+    return read_inputs("both", results_dir=copied_results(folder), baselines=folder / "none")
+
+
+@pytest.fixture(scope="session")
+def first_world(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """The first stored study alone, as it is: no rule judges it."""
+    folder = tmp_path_factory.mktemp("first_world")
+    results = copied_results(folder, lambda protocol: None)
+    return read_inputs("both", results_dir=results, baselines=folder / "none")

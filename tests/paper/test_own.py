@@ -55,9 +55,9 @@ def test_the_forest_has_every_claim_and_the_verdicts_of_the_sheet(judged: Inputs
 
 @pytest.mark.parametrize("draw", [forest, agreement])
 def test_runs_that_no_rule_judges_leave_a_figure_without_ours_that_says_so(
-    draw: Any, both: Inputs, judged: Inputs
+    draw: Any, first_world: Inputs, judged: Inputs
 ) -> None:
-    product, other = draw(both), draw(judged)
+    product, other = draw(first_world), draw(judged)
     assert product.gaps[0] == NONE_OURS and NONE_OURS in product.caption + words(product)
     assert product.runs == {} and set(product.claims) == set(other.claims)
     assert not {name for name in marks(product) if name.startswith(("ours:", "point:"))}
@@ -65,13 +65,13 @@ def test_runs_that_no_rule_judges_leave_a_figure_without_ours_that_says_so(
     assert NONE_OURS not in [*other.gaps, other.caption, words(other)] and other.runs
 
 
-def test_without_ours_the_paper_and_the_rules_are_drawn(both: Inputs) -> None:
-    product = agreement(both)
+def test_without_ours_the_paper_and_the_rules_are_drawn(first_world: Inputs) -> None:
+    product = agreement(first_world)
     rows = product.numbers
     assert set(rows["side"]) == {"paper"}
     assert "paper:f07a:7B" in marks(product) and "dot" not in product.caption.lower()
     limits = rows.loc[rows["claim"] == "f07b", "true_above"]
-    (line,) = (x for x in both.sheets["micro"] if x.claim.id == "f07b")
+    (line,) = (x for x in first_world.sheets["micro"] if x.claim.id == "f07b")
     assert limits.tolist() == [region_of(part)[0] for part in line.claim.rules["micro"].parts]
 
 
@@ -318,9 +318,11 @@ def test_variance_components_are_of_the_stored_scores(both: Inputs) -> None:
     assert found == pytest.approx(expected)
 
 
-def test_noise_that_arms_share_is_in_no_component_of_an_aligned_difference(both: Inputs) -> None:
-    product = variance(both)
-    study = next(s for s in both.studies if s.name == "micro/kl_penalty")
+def test_noise_that_arms_share_is_in_no_component_of_an_aligned_difference(
+    first_world: Inputs,
+) -> None:
+    product = variance(first_world)
+    study = next(s for s in first_world.studies if s.name == "micro/kl_penalty")
     samples = study.tables.samples
     last = samples[(samples["step"] == 40) & (samples["split"].astype(str).str.endswith("easy"))]
     keys = ["seed", "question_id", "sample"]
@@ -373,10 +375,10 @@ def test_cost_compares_with_the_control_and_names_who_has_none(both: Inputs) -> 
     assert any("maxrl" in gap and "one arm" in gap for gap in product.gaps)
 
 
-def test_growth_shows_responses_that_a_rule_chose(both: Inputs) -> None:
-    product = growth(both)
+def test_growth_shows_responses_that_a_rule_chose(first_world: Inputs) -> None:
+    product = growth(first_world)
     shown = product.numbers[product.numbers["role"] == "response"]
-    study = both.studies[0]
+    study = first_world.studies[0]
     texts = study.tables.samples.dropna(subset=["response"])
     assert set(shown["x"]) <= set(texts["step"]) and {0, 40} <= set(shown["x"])
     known = study.tables.samples.set_index("row_id")["response_tokens"]

@@ -101,9 +101,10 @@ def test_the_values_are_those_of_the_committed_results(contents: Contents) -> No
 
 
 def test_a_study_that_no_rule_judges_is_described_and_no_verdict_is_told(
-    both: Inputs, folder: Path, contents: Contents
+    first_world: Inputs, tmp_path: Path
 ) -> None:
-    values = contents.values
+    contents = collect(first_world)
+    values, folder = contents.values, lay_out(tmp_path, first_world, contents, TEXT)
     assert values["data"] == "micro" and values["world"] == "the first micro-world (chains alone)"
     assert (
         values["rule_data"] == "micro_families" and values["rule_seeds"] == "60, 61, 62, 63 and 64"
@@ -113,7 +114,9 @@ def test_a_study_that_no_rule_judges_is_described_and_no_verdict_is_told(
     assert "no rule judges this study" in text
     told = [word for word in map(str, Word) if word != "not run" and word in values["verdict_note"]]
     assert told == []
-    names = {mark.get_gid() for axes in FIGURES["agreement"](both).axes for mark in axes.lines}
+    names = {
+        mark.get_gid() for axes in FIGURES["agreement"](first_world).axes for mark in axes.lines
+    }
     assert "paper:f07a:7B" in names and not any(str(name).startswith("ours:") for name in names)
 
 
