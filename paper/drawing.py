@@ -34,6 +34,8 @@ _LEFT, _WIDTH, _BETWEEN = 0.84, 2.45, 0.92
 _HEIGHT, _ABOVE, _BELOW = 1.75, 0.3, 0.5
 _TITLE, _HEADER, _LEGEND, _STRIP = 0.34, 0.3, 0.21, 0.42
 _LINE = 0.145
+# of a header, and the letters that fit into an inch of it
+_HEADER_LINE, _LETTERS = 0.17, 13.5
 _FEW = 8
 """Arms up to which bands are drawn at full strength."""
 _WIDEST_LABEL = 30
@@ -95,14 +97,24 @@ class Block:
         """Lines of the legend in a figure of that width."""
         return math.ceil(len(self.labels) / _legend_columns(self.labels, width))
 
+    def head(self, width: float) -> str:
+        """Its header, broken into lines for a figure of that width."""
+        letters = int(_LETTERS * (width - 2 * MARGIN))
+        return "\n".join(textwrap.wrap(self.header, letters))
+
+    def head_height(self, width: float) -> float:
+        """Inches of its header."""
+        return _HEADER + _HEADER_LINE * self.head(width).count("\n")
+
     def height(self, width: float) -> float:
         """Inches from its header to the next block."""
+        head = self.head_height(width)
         if self.text:
-            return _HEADER + _LINE * (self.text.count("\n") + 1) + MARGIN
+            return head + _LINE * (self.text.count("\n") + 1) + MARGIN
         if self.gap:
-            return _HEADER + _STRIP + MARGIN
+            return head + _STRIP + MARGIN
         legend = self.legend_rows(width) * _LEGEND
-        return _HEADER + legend + self.rows * (_ABOVE + _HEIGHT + _BELOW)
+        return head + legend + self.rows * (_ABOVE + _HEIGHT + _BELOW)
 
 
 def draw(title: str, blocks: Sequence[Block], caption: str) -> Figure:
@@ -179,8 +191,8 @@ def _draw_level(axes: Axes, one: Series) -> Artist:
 
 def _draw_block(figure: Figure, block: Block, top: float) -> None:
     width = figure.get_size_inches()[0]
-    write_text(figure, MARGIN, top + 0.04, block.header, fontsize=9.5, color="#222222")
-    top += _HEADER
+    write_text(figure, MARGIN, top + 0.04, block.head(width), fontsize=9.5, color="#222222")
+    top += block.head_height(width)
     if block.text:
         write_text(figure, MARGIN, top, block.text, fontsize=8, family="DejaVu Sans Mono")
         return
