@@ -231,7 +231,11 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
             axes.plot(*_points(short), linestyle="", fillstyle="none", **look)
         axes.axvline(MOST_ROWS, color="#888888", linestyle=":")
         note = "most of a bundle; hollow: 10,000 runs of 20 steps"
-        place_of_note = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 8}
+        place_of_note: dict[str, Any] = {
+            "xytext": (4, 4),
+            "textcoords": "offset points",
+            "fontsize": 8,
+        }
         axes.annotate(note, (MOST_ROWS, axes.get_ylim()[0]), rotation=90, **place_of_note)
         axes.set_xscale("log")
         axes.set_yscale("log")
