@@ -230,6 +230,8 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
             short = [r for r in own if r["steps"] <= SHORT]
             axes.plot(*_points(short), linestyle="", fillstyle="none", **look)
         axes.axvline(MOST_ROWS, color="#888888", linestyle=":")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
         note = "most of a bundle; hollow: 10,000 runs of 20 steps"
         place_of_note: dict[str, Any] = {
             "xytext": (4, 4),
@@ -237,8 +239,6 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
             "fontsize": 8,
         }
         axes.annotate(note, (MOST_ROWS, axes.get_ylim()[0]), rotation=90, **place_of_note)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
         axes.set_xlabel("numbers in the logs (runs x steps x 40 metrics)")
         axes.set_ylabel("time of a processor [s]")
         axes.legend()
