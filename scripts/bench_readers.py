@@ -232,18 +232,8 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.axvline(MOST_ROWS, color="#888888", linestyle=":")
         axes.set_xscale("log")
         axes.set_yscale("log")
-<<<<<<< HEAD
-        note = "most of a bundle; hollow: 10,000 runs of 20 steps"
-        place_of_note: dict[str, Any] = {
-            "xytext": (4, 4),
-            "textcoords": "offset points",
-            "fontsize": 8,
-        }
-        axes.annotate(note, (MOST_ROWS, axes.get_ylim()[0]), rotation=90, **place_of_note)
-=======
         note = " dotted: most of a bundle\n hollow: 10,000 runs of 20 steps"
         axes.text(MOST_ROWS, axes.get_ylim()[0] * 1.2, note, va="bottom", fontsize=9)
->>>>>>> readers
         axes.set_xlabel("numbers in the logs (runs x steps x 40 metrics)")
         axes.set_ylabel("time of a processor [s]")
         axes.legend()
