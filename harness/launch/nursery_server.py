@@ -3,9 +3,9 @@
     python -m harness.launch.nursery_server <socket's descriptor> <pid of the harness> <filling>
 
 It has imported what the processes of a cell need, computes nothing and reads nothing of any cell
-but the request, which only its fork carries out. So each attempt begins from
-the same memory, whatever the attempts before it did. The fork becomes the attempt's supervisor,
-which forks the attempt's own warm server and its driver:
+but the request, which only its fork carries out. So each attempt begins from the same memory,
+whatever the attempts before it did. The fork becomes the attempt's supervisor, which forks the
+attempt's own warm server and its driver:
 
     harness - this - supervisor - warm server - Ray's workers, vLLM's processes
                                 - driver - raylet, gcs_server
@@ -65,12 +65,7 @@ class Nursery:
         self._tag = _address_of(TAG)
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
-        # the end of a child wakes `select` through a pipe; without a handler, Python writes nothing
-        self._pipe = os.pipe()
-        os.set_blocking(self._pipe[1], False)
-        signal.set_wakeup_fd(self._pipe[1])
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._selector.register(self._pipe[0], selectors.EVENT_READ)
+        self._pipe = warm_server.wake_at_ends(self._selector)
 
     def serve(self) -> Role | None:
         """Return None when the harness is done, and in each driver and warm server what it is."""
@@ -101,12 +96,9 @@ class Nursery:
 
     def _detach(self) -> None:
         """Close, in a fork, what belongs to this process."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        warm_server.sleep_through_ends(self._pipe)
         self._selector.close()
         self._control.close()
-        for number in self._pipe:
-            os.close(number)
 
 
 def _reap() -> None:

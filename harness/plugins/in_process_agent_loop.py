@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import hydra
 import torch
@@ -35,40 +36,37 @@ logger = logging.getLogger(__name__)
 _Base: Any = AgentLoopWorkerTQ.__ray_metadata__.modified_class
 
 
-class _LocalRewardWorker:
-    """verl's reward worker in this process, called as the Ray actor would be."""
+class _Here(NamedTuple):
+    """A function of this process in the place of a method of a Ray actor.
 
-    def __init__(self, config: Any) -> None:
-        self._worker = RewardLoopWorker(config)
+    Attributes:
+        remote: what is called instead; its result is awaited.
+    """
 
-    @property
-    def compute_score(self) -> _LocalRewardWorker:
-        """Stands for the actor's method, of which only `remote` is asked for."""
-        return self
+    remote: Callable[..., Any]
 
-    def remote(self, data: Any) -> Any:
-        """Return the coroutine that scores one response; the caller awaits it."""
+
+def _reward_worker(config: Any) -> Any:
+    """Return verl's reward worker in this process, called as the Ray actor would be."""
+    worker = RewardLoopWorker(config)
+
+    def compute_score(data: Any) -> Any:
         # A Ray actor would get a copy. verl's reward manager writes into it, and the samples of a
         # prompt share their `extra_info`.
         data.non_tensor_batch = copy.deepcopy(data.non_tensor_batch)
-        return self._worker.compute_score(data)
+        return worker.compute_score(data)
+
+    return SimpleNamespace(compute_score=_Here(compute_score))
 
 
-class _LocalServer:
-    """vLLM's server in this process, called as the Ray actor would be."""
+def _local_server(server: Any) -> Any:
+    """Return vLLM's server in this process, called as the Ray actor would be."""
 
-    def __init__(self, server: Any) -> None:
-        self._server = server
-
-    @property
-    def generate(self) -> _LocalServer:
-        """Stands for the actor's method, of which only `remote` is asked for."""
-        return self
-
-    def remote(self, *, sampling_params: dict[str, Any], **kwargs: Any) -> Any:
-        """Return the coroutine that generates one response; the caller awaits it."""
+    def generate(*, sampling_params: dict[str, Any], **kwargs: Any) -> Any:
         # a Ray actor would get a copy, and the server takes entries out of it
-        return self._server.generate(sampling_params=dict(sampling_params), **kwargs)
+        return server.generate(sampling_params=dict(sampling_params), **kwargs)
+
+    return SimpleNamespace(generate=_Here(generate))
 
 
 class _Ready:
@@ -103,7 +101,7 @@ class InProcessAgentLoopWorker(_Base):
         super().__init__(*args, **kwargs)
         remote: Any = self.reward_loop_worker_handles
         # there are none where verl scores whole batches later
-        self.reward_loop_worker_handles: Any = remote and [_LocalRewardWorker(self.config)]
+        self.reward_loop_worker_handles: Any = remote and [_reward_worker(self.config)]
         self._loops: dict[str, Any] = {}
         self._buffers: dict[str, _Ready] = {}
         self._ready: dict[str, _Ready] = {}
@@ -111,7 +109,7 @@ class InProcessAgentLoopWorker(_Base):
 
     def ask_locally(self, server: Any) -> None:
         """Let the client ask this server, in this process, and no load balancer."""
-        local = _LocalServer(server)
+        local = _local_server(server)
 
         async def acquire_server(request_id: str, **extra: Any) -> Any:
             return "local", local
@@ -219,22 +217,6 @@ def _tag(field: Mapping[str, Any], prompt: int, response: int, step: int) -> dic
     }
 
 
-class _Host:
-    """The worker inside vLLM's server, called as a Ray actor of its own would be."""
-
-    def __init__(self, server: Any) -> None:
-        self._server = server
-
-    @property
-    def generate_sequences(self) -> _Host:
-        """Stands for the actor's method, of which only `remote` is asked for."""
-        return self
-
-    def remote(self, batch: Any) -> Any:
-        """Return the reference of the call that starts the prompts of a batch."""
-        return self._server.run_agent_loop.remote(batch)
-
-
 class InProcessAgentLoopManager(AgentLoopManagerTQ):
     """verl's manager over one `InProcessAgentLoopWorker`."""
 
@@ -243,4 +225,7 @@ class InProcessAgentLoopManager(AgentLoopManagerTQ):
         await server.host_agent_loop.remote(
             self.config, self.llm_client, self.teacher_client, self.reward_loop_worker_handles
         )
-        self.agent_loop_workers: list[Any] = [_Host(server)]
+        # the worker inside the server, called as a Ray actor of its own would be
+        self.agent_loop_workers: list[Any] = [
+            SimpleNamespace(generate_sequences=server.run_agent_loop)
+        ]

@@ -119,12 +119,7 @@ class Server:
         self._shims: dict[int, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ)
-        # the end of a child wakes `select` through a pipe; without a handler, Python writes nothing
-        self._pipe = os.pipe()
-        os.set_blocking(self._pipe[1], False)
-        signal.set_wakeup_fd(self._pipe[1])
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._selector.register(self._pipe[0], selectors.EVENT_READ)
+        self._pipe = wake_at_ends(self._selector)
 
     def serve(self) -> Request:
         """Return in each fork with what it is to become; the server itself ends by a signal."""
@@ -162,15 +157,12 @@ class Server:
 
     def _detach(self) -> None:
         """Close, in a fork, what belongs to the server, and end with it."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        sleep_through_ends(self._pipe)
         die_with_parent(signal.SIGKILL)
         # the raylet ends the process group of a worker that is gone, and the server's is not its
         os.setpgrp()
         self._selector.close()
         self._listener.close()
-        for number in self._pipe:
-            os.close(number)
         for connection in self._shims.values():
             connection.close()
 
@@ -201,6 +193,25 @@ class Server:
             if connection.fileno() in self._selector.get_map():
                 self._selector.unregister(connection)
             connection.close()
+
+
+def wake_at_ends(selector: selectors.BaseSelector) -> tuple[int, int]:
+    """Let the end of a child wake `select`; return the pipe through which it does."""
+    pipe = os.pipe()
+    os.set_blocking(pipe[1], False)
+    signal.set_wakeup_fd(pipe[1])
+    # without a handler, Python writes nothing into the pipe
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    selector.register(pipe[0], selectors.EVENT_READ)
+    return pipe
+
+
+def sleep_through_ends(pipe: tuple[int, int]) -> None:
+    """Undo `wake_at_ends` in a fork."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in pipe:
+        os.close(number)
 
 
 def receive(connection: socket.socket) -> Request:

@@ -21,13 +21,13 @@ from harness.launch.processes import TAG
 from harness.launch.progress import Progress
 from harness.launch.watchdog import Limits
 from harness.schema import Status
+from tests.launch.waiting import WAIT_S, survivors, wait_for
 
 # they count what is left on the whole machine: never two at once
 pytestmark = pytest.mark.xdist_group("launch")
 
 HERE = Path(__file__).parent
 STEPS = 3
-WAIT_S = 30.0
 LIMITS = {"poll_s": 0.05, "grace_s": 1.0, "settle_s": 0.15}
 
 
@@ -80,26 +80,6 @@ def run(
     assert not (attempt / PROCESS_FILE).exists()
     assert survivors(attempt) == []
     return end
-
-
-def survivors(attempt: Path) -> list[psutil.Process]:
-    """Return the processes that work in the attempt's folder, as all of its processes do."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()) == attempt and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
-def wait_for(is_reached: Callable[[], object]) -> None:
-    """Wait until something holds; fail if it never does."""
-    end = time.monotonic() + WAIT_S
-    while not is_reached():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def test_a_good_trainer_is_done(attempt: Path) -> None:

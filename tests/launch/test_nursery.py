@@ -9,8 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,7 @@ from harness.launch.nursery import Nursery, kept_nurseries, start_environment
 from harness.launch.processes import TAG, tagged
 from harness.launch.watchdog import Limits
 from harness.schema import Status
+from tests.launch.waiting import survivors, wait_for
 
 # they count what is left on the whole machine: never two at once
 pytestmark = pytest.mark.xdist_group("launch")
@@ -77,25 +77,6 @@ def told(folder: Path, who: str = "driver") -> dict[str, Any]:
 
 def drawn(folder: Path, who: str = "driver") -> set[str]:
     return set(map(str, json.loads((folder / f"{who}.json").read_text())["drawn"].values()))
-
-
-def wait_for(is_reached: Callable[[], object]) -> None:
-    end = time.monotonic() + 30.0
-    while not is_reached():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
-def living(folder: Path) -> list[psutil.Process]:
-    """The processes that work in an attempt's folder, as all of its processes do."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()) == folder and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 def test_an_attempt_finds_what_it_finds_in_new_interpreters(tmp_path: Path) -> None:
@@ -198,7 +179,7 @@ def held(folder: Path, program: tuple[str, ...] = PROGRAM) -> Iterator[dict[str,
     words = [sys.executable, "-c", code, str(HERE), str(folder)]
     with subprocess.Popen(words, env=environment) as command:
         wait_for(lambda: (folder / "worker.pid").is_file() and read_note(folder))
-        wait_for(lambda: any(p.name() == "sleep" for p in living(folder)))
+        wait_for(lambda: any(p.name() == "sleep" for p in survivors(folder)))
         harness = psutil.Process(command.pid)
         (kept,) = harness.children()
         (supervisor,) = kept.children()
@@ -233,7 +214,7 @@ def test_whatever_is_killed_nothing_is_left_and_the_next_attempt_runs(
         else:
             wait_for(lambda: (folder / "end.txt").is_file())
             assert (folder / "end.txt").read_text() == "failed"
-        wait_for(lambda: living(folder) == [])
+        wait_for(lambda: survivors(folder) == [])
         wait_for(lambda: not processes["kept"].is_running())
         assert note is None or (tagged(note.tag) == [] and not Path(note.scratch).exists())
         assert not scratch.exists()
@@ -258,7 +239,7 @@ def test_ctrl_c_ends_the_attempt_in_order(tmp_path: Path) -> None:
         processes["harness"].send_signal(signal.SIGINT)
         wait_for(lambda: (folder / "end.txt").is_file())
         assert (folder / "end.txt").read_text() == "interrupted"
-        assert living(folder) == []
+        assert survivors(folder) == []
 
 
 def test_a_kept_process_is_used_again_after_an_attempt_was_killed(tmp_path: Path) -> None:
