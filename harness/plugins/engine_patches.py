@@ -20,8 +20,9 @@ LOG_PROBS_SWITCH = "HARNESS_LOG_PROBS_AT_ONCE"
 ENTROPY_KEY = "actor/entropy_loss"
 """verl's name of the entropy of the actor's update."""
 
-DIFFERENCE_KEY = "actor/rollout_probs_diff_mean"
-"""The name of the difference between rollout and training engine in the actor's update."""
+DIFFERENCE_KEY = "actor/old_probs_diff_mean"
+"""Mean difference of a token's probability between the update and the old log-probs; without a pass
+for these they are the rollout's."""
 
 CRITIC_SEED_VARIABLE = "HARNESS_SEED_CRITIC_INIT"
 """Environment variable with the seed of the value head (an int, see harness.spec.seeds)."""

@@ -1,6 +1,6 @@
 """The forward pass of a small Qwen2 in vLLM without what a small model need not pay for.
 
-vLLM 0.28 goes through some sixty modules, parameter subclasses and registered operators for each
+vLLM 0.28 goes through some fifty modules, parameter subclasses and registered operators for each
 decode step: more than the arithmetic of a model of a million parameters. Here the same operations
 run in the same order on the same tensors, called directly; the numbers are equal bit by bit.
 Anything but a plain dense Qwen2 on one worker takes vLLM's own way. `HARNESS_LEAN_FORWARD=1`
@@ -59,7 +59,8 @@ def _is_plain(model: Any) -> bool:
             not model.aux_hidden_state_layers
             and all(getattr(part, "tp_size", 1) == 1 for part in linears)
             and all(
-                type(part.quant_method).__name__ == "UnquantizedLinearMethod" for part in linears
+                type(getattr(part, "quant_method", None)).__name__ == "UnquantizedLinearMethod"
+                for part in linears
             )
             and not any(layer.self_attn.qk_norm for layer in model.layers)
             and all(layer.self_attn.attn.query_quant is None for layer in model.layers)

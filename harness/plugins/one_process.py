@@ -1,7 +1,7 @@
 """vLLM's engine and its worker in one process.
 
 vLLM 0.28 gives a CPU worker a process of its own, and the engine asks a loop of shared memory for
-each decode step's answer: it spends a core on waiting, and each step a millisecond on the way.
+each decode step's answer, and spends a core on waiting.
 Chosen by `rollout.engine_kwargs.vllm.distributed_executor_backend`; for one worker only.
 No longer needed when: vLLM's CPU platform leaves the executor "uni" as it was asked for (it sets
 "mp" in its place, to choose the cores of each worker; one thread needs no such choice).

@@ -68,7 +68,9 @@ def _name_as_measured_before(module: ModuleType) -> None:
         result = original(self, batch, metrics)
         if self.config.algorithm.rollout_correction.bypass_mode:
             for key, measured in MEASURED_IN_UPDATE.items():
-                metrics[key] = metrics.pop(measured)
+                # neither is measured where somebody switched the entropy off
+                if measured in metrics:
+                    metrics[key] = metrics.pop(measured)
         return result
 
     trainer._update_actor = update_actor

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from harness.plugins import lean_forward
+from harness.plugins.engine_patches import DIFFERENCE_KEY, ENTROPY_KEY
+from harness.plugins.trainer_patches import _name_as_measured_before
 from harness.plugins.vllm_patches import (
     LEAN_FORWARD_SWITCH,
     LEAN_SAMPLING_SWITCH,
@@ -218,7 +220,7 @@ def test_the_log_probs_of_the_rollout_give_the_gradient_of_a_pass_of_their_own()
     torch.testing.assert_close(gradient, same_gradient, rtol=1e-5, atol=1e-7)
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
     expected = ((exact.exp() - from_rollout.exp()).abs() * mask).sum() / 8
-    measured = metrics["actor/rollout_probs_diff_mean"].aggregate()
+    measured = metrics[DIFFERENCE_KEY].aggregate()
     assert measured == pytest.approx(float(expected), rel=1e-3)
 
 
@@ -226,7 +228,32 @@ def test_log_probs_of_another_policy_would_be_noticed() -> None:
     _, gradient, metrics = loss_and_gradient(new_log_probs() + 0.1)
     _, same_gradient, _ = loss_and_gradient(new_log_probs())
     assert float((gradient - same_gradient).abs().max()) > 1e-3
-    assert metrics["actor/rollout_probs_diff_mean"].aggregate() > 1e-2
+    assert metrics[DIFFERENCE_KEY].aggregate() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("is_bypassed", "is_measured"), [(True, True), (True, False), (False, True)]
+)
+def test_what_the_update_measures_has_verls_names_in_bypass_mode_alone(
+    is_bypassed: bool, is_measured: bool
+) -> None:
+    class Trainer:
+        def _update_actor(self, batch: Any, metrics: dict[str, Any]) -> str:
+            metrics["actor/pg_loss"] = 3.0
+            if is_measured:
+                metrics |= {ENTROPY_KEY: 1.0, DIFFERENCE_KEY: 2.0}
+            return "the batch"
+
+    _name_as_measured_before(SimpleNamespace(PPOTrainer=Trainer))
+    correction = SimpleNamespace(bypass_mode=is_bypassed)
+    trainer: Any = Trainer()
+    trainer.config = SimpleNamespace(algorithm=SimpleNamespace(rollout_correction=correction))
+    metrics: dict[str, Any] = {}
+    assert trainer._update_actor(None, metrics) == "the batch"
+    named = {"actor/entropy": 1.0, "training/rollout_probs_diff_mean": 2.0}
+    plain = {ENTROPY_KEY: 1.0, DIFFERENCE_KEY: 2.0}
+    expected = (named if is_bypassed else plain) if is_measured else {}
+    assert metrics == {"actor/pg_loss": 3.0, **expected}
 
 
 class _Queue:
