@@ -101,6 +101,21 @@ class StepLine:
     high: Sequence[float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectPanel:
+    """Effects on one metric, one below the other.
+
+    Attributes:
+        rows: columns effect, estimate, low, high; the effects are the same in every panel.
+        label: of the metric, without the unit.
+        unit: of the values.
+    """
+
+    rows: pd.DataFrame
+    label: str
+    unit: str
+
+
 def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") -> Figure:
     """Return one metric against step, one line per arm, with title, legend and caption.
 
@@ -141,6 +156,52 @@ def difference_figure(panel: DifferencePanel, title: str, note: str = "") -> Fig
         _title(figure, title)
         _footnote(figure, f"Line: mean difference. {note}".strip())
     return figure
+
+
+def effect_figure(panels: Sequence[EffectPanel], title: str, note: str) -> Figure:
+    """Return effects as points with intervals, one panel per metric side by side, 0 marked.
+
+    Args:
+        panels: with the same effects.
+        title: of the figure.
+        note: of the caption: what an effect and its interval are.
+    """
+    effects = list(panels[0].rows["effect"])
+    names = max(map(len, effects)) * 0.085
+    height = 1.3 + 0.26 * len(effects)
+    with mpl.rc_context(STYLE):
+        width = names + 2.1 * len(panels)
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+        figure.subplots_adjust(
+            left=names / width,
+            right=1.0 - _RIGHT / width,
+            bottom=_BOTTOM / height,
+            top=1.0 - 0.42 / height,
+            wspace=0.15,
+        )
+        for panel, own in zip(panels, axes, strict=True):
+            _draw_effects(own, panel)
+        axes[0].set_yticks(range(len(effects)), effects)
+        axes[0].set_ylim(len(effects) - 0.5, -0.5)
+        _title(figure, title)
+        _footnote(figure, note)
+    return figure
+
+
+def _draw_effects(axes: Axes, panel: EffectPanel) -> None:
+    axes.axvline(0.0, color="#444444", linewidth=0.9, zorder=1)
+    for place, row in enumerate(panel.rows.itertuples()):
+        # grey where the interval holds 0: an effect that may be none
+        is_apart = row.low > 0.0 or row.high < 0.0
+        colour = COLOURS[2] if is_apart else "#999999"
+        axes.plot([row.low, row.high], [place, place], color=colour, linewidth=1.7)
+        axes.plot([row.estimate], [place], color=colour, marker="o", markersize=5)
+    unit = "" if panel.unit == "1" else f" [{panel.unit}]"
+    axes.set_xlabel(f"{panel.label}{unit}", fontsize=9)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(axis="y", length=0)
 
 
 def step_figure(

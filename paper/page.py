@@ -105,7 +105,7 @@ def _lacks() -> str:
         gaps = [f"{panel.title}: {panel.gap}" for panel in panels if panel.gap]
         if spec.lacks or gaps:
             rows.append([spec.id, "; ".join([*gaps, *spec.lacks])])
-    rows.append(["own8", f"nothing is drawn: {REPETITION_GAP}"])
+    rows.append(["own8", REPETITION_GAP])
     return markdown_table(["id", "what, and why"], rows, "<<")
 
 

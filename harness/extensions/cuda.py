@@ -1,13 +1,15 @@
 """Entry point that verl loads in every process of a run on NVIDIA GPUs.
 
 verl reads `VERL_USE_EXTERNAL_MODULES=harness.extensions.cuda` while it imports itself. Nothing
-heavy is imported here: the engine is registered when somebody else imports verl's FSDP engines.
+heavy is imported here: the engine is registered when somebody else imports verl's FSDP engines, and
+the trainer is told to measure its steps when somebody else imports it.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
 
+from harness.plugins import step_measures
 from harness.plugins.after_import import after_import
 
 
@@ -28,3 +30,4 @@ def _register(module: ModuleType) -> None:
 
 
 after_import("verl.workers.engine.fsdp", _register)
+after_import("verl.trainer.ppo.v1.trainer_base", step_measures.report)

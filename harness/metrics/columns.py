@@ -13,28 +13,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harness.graders.reflection import REFLECTION_WORDS, attempts, reflections
 from harness.schema import UsageError
 
 Source = Literal["training", "evaluation"]
 Better = Literal["higher", "lower", "neither"]
-Over = Literal["samples", "questions", "rows"]
+Over = Literal["samples", "questions", "best", "rows"]
 
 FINAL_TRAINING_STEPS = 10
 """A training metric's final window: the mean of the last 10 steps, since one batch is noisy."""
-
-REFLECTION_WORDS = ("wait,", "recheck", "retry", "alternatively,", "however,")
-"""A response that contains one of these, in any case, counts as reflecting (paper v1, Fig. 6)."""
 
 OUTCOMES = ("correct", "wrong", "unparsable", "truncated")
 """What a sample can be, exactly one of the four."""
 
 SPLIT_PREFIX = "eval_"
-
-
-def reflections(response: str) -> int:
-    """How often a response contains one of `REFLECTION_WORDS`, in any case."""
-    text = response.lower()
-    return sum(text.count(word) for word in REFLECTION_WORDS)
 
 
 def _reflection_rate(row: Mapping[str, Any]) -> float:
@@ -76,6 +68,8 @@ REFLECTION_RATE = Field("reflection_rate", "float32", "output", _reflection_rate
 RIGHT_REFLECTION_TOKENS = Field(
     "right_reflection_tokens", "float32", "output", _right_reflection_tokens
 )
+
+ATTEMPTS = Field("attempts", "int16", "output", lambda row: attempts(str(row["output"])))
 
 STORED_FIELDS = (
     CORRECT,
@@ -127,7 +121,8 @@ class Column:
         field: of the samples that an evaluation metric is computed from.
         equals: the metric is the share of the samples whose field has this value; "" averages the
             field itself.
-        over: mean over samples, mean over questions of the mean over samples, or number of rows.
+        over: mean over samples, mean over questions of the mean over samples or of the best one,
+            or number of rows.
         better: direction that is good.
         margin: that a comparison takes for none; None has to be given one.
         is_required: a finished run without it is an error.
@@ -262,6 +257,102 @@ TRAINING = (
     _training("advantage_max", "critic/advantages/max", "1", "Largest advantage of the batch."),
     _training("advantage_min", "critic/advantages/min", "1", "Smallest advantage of the batch."),
     _training(
+        "training_accuracy",
+        "rollout/accuracy",
+        "fraction",
+        "Responses of the batch that are right by the rule, whatever is paid.",
+        "higher",
+        POINTS,
+    ),
+    _training(
+        "reward_gap",
+        "rollout/reward_gap",
+        "1",
+        "Mean reward paid less the share of right responses: what is paid for something else.",
+        "neither",
+        POINTS,
+    ),
+    _training(
+        "training_format",
+        "rollout/format",
+        "fraction",
+        "Responses of the batch in the format of the prompt.",
+        "higher",
+        POINTS,
+    ),
+    _training("length_right", "rollout/length_right", "tokens", "Mean length of right responses."),
+    _training("length_wrong", "rollout/length_wrong", "tokens", "Mean length of the others."),
+    _training(
+        "training_reflection",
+        "rollout/reflection",
+        "fraction",
+        f"Responses of the batch that contain one of: {' '.join(REFLECTION_WORDS)}",
+    ),
+    *(
+        _training(
+            f"training_reflection_{word.strip(',')}",
+            f"rollout/reflection_{word.strip(',')}",
+            "fraction",
+            f"Responses of the batch that contain {word}",
+        )
+        for word in REFLECTION_WORDS
+    ),
+    _training(
+        "training_right_reflection_length",
+        "rollout/right_reflection_length",
+        "tokens",
+        "Mean length of the batch's right responses with a word of reflection.",
+    ),
+    _training(
+        "training_attempts",
+        "rollout/attempts",
+        "1",
+        "Mean attempts of a response, as the micro-world writes them: numbers, then no or yes.",
+    ),
+    _training(
+        "training_repetition",
+        "rollout/repetition",
+        "fraction",
+        "Tokens of the batch from the place on where 8 tokens that stood in their response before"
+        " begin again.",
+        "lower",
+        POINTS,
+    ),
+    _training(
+        "kl_to_base",
+        "rollout/kl_to_base",
+        "nats",
+        "Divergence (k3) of the policy that sampled from the model that training started from, on"
+        " one response of each question; micro cells only.",
+    ),
+    *(
+        _training(
+            f"advantage_quarter_{number}",
+            f"rollout/advantage_quarter_{number}",
+            "1",
+            f"Mean advantage of the tokens in quarter {number} of their response.",
+        )
+        for number in (1, 2, 3, 4)
+    ),
+    _training(
+        "repetition_advantage",
+        "rollout/repetition_advantage",
+        "1",
+        "Mean advantage of the tokens that `training_repetition` counts.",
+    ),
+    _training(
+        "repetition_advantage_gap",
+        "rollout/repetition_advantage_gap",
+        "1",
+        "The same less what the authors' GRPO would give these tokens (v2 Fig. 5).",
+    ),
+    _training(
+        "repetition_value_change",
+        "rollout/repetition_value_change",
+        "1",
+        "Mean value of these tokens less that of the tokens before them in their responses.",
+    ),
+    _training(
         "rollout_probs_diff",
         "training/rollout_probs_diff_mean",
         "1",
@@ -305,6 +396,17 @@ EVALUATION = (
         help="Mean over questions of the mean over samples of `correct`, by the rule of the paper"
         " whatever the training reward is. Truncated and unparsable answers are not correct.",
         label="accuracy",
+    ),
+    Column(
+        name="pass_at_n",
+        source="evaluation",
+        field=CORRECT,
+        over="best",
+        unit="fraction",
+        better="higher",
+        margin=POINTS,
+        help="pass@k with k = n, the samples of a question: questions with a correct one.",
+        label="pass@n",
     ),
     Column(
         name="format",
@@ -386,6 +488,15 @@ EVALUATION = (
         help="Mean length of the correct samples with a word of reflection; nothing where there is"
         " none (paper v1, Fig. 6).",
         label="length of correct reflecting answers",
+    ),
+    Column(
+        name="attempts",
+        source="evaluation",
+        field=ATTEMPTS,
+        unit="1",
+        help="Mean over samples of the attempts written, as the micro-world writes them: numbers,"
+        " then no or yes.",
+        label="attempts",
     ),
     Column(
         name="samples",

@@ -121,7 +121,11 @@ def evaluation_values(frame: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
     )
     grouped = keyed.groupby(_KEYS, observed=True)
     values = grouped[[c.name for c in EVALUATION if c.over == "samples"]].mean()
-    over = {c.name: _over_questions(keyed, c.name) for c in EVALUATION if c.over == "questions"}
+    over = {
+        c.name: _over_questions(keyed, c.name, "mean" if c.over == "questions" else "max")
+        for c in EVALUATION
+        if c.over in ("questions", "best")
+    }
     rows = {c.name: grouped.size() for c in EVALUATION if c.over == "rows"}
     for key, row in values.assign(**over, **rows).iterrows():
         step, split = cast(tuple[int, str], key)
@@ -138,9 +142,9 @@ def sample_values(frame: pd.DataFrame, column: Column) -> pd.Series:
     return values == column.equals if column.equals else values
 
 
-def _over_questions(keyed: pd.DataFrame, name: str) -> pd.Series:
-    means = keyed.groupby([*_KEYS, "question_id"], observed=True)[name].mean()
-    return means.groupby(_KEYS, observed=True).mean()
+def _over_questions(keyed: pd.DataFrame, name: str, within: str) -> pd.Series:
+    questions = keyed.groupby([*_KEYS, "question_id"], observed=True)[name].agg(within)
+    return questions.groupby(_KEYS, observed=True).mean()
 
 
 def _step_rows(

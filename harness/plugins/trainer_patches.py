@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.plugins import base_divergence, step_measures
 from harness.plugins.after_import import after_import
 from harness.plugins.engine_patches import DIFFERENCE_KEY, ENTROPY_KEY
 
@@ -76,8 +77,15 @@ def _name_as_measured_before(module: ModuleType) -> None:
     trainer._update_actor = update_actor
 
 
+def _patch_trainer(module: ModuleType) -> None:
+    _name_as_measured_before(module)
+    step_measures.report(module)
+    if os.environ.get(base_divergence.SWITCH) == "1":
+        base_divergence.report(module)
+
+
 def apply() -> None:
     """Put every patch of this module in wait for the module that it changes."""
     if os.environ.get(BOOTSTRAP_SWITCH) != "loop":
         after_import("verl.trainer.ppo.metric_utils", _vectorise_bootstrap)
-    after_import("verl.trainer.ppo.v1.trainer_base", _name_as_measured_before)
+    after_import("verl.trainer.ppo.v1.trainer_base", _patch_trainer)

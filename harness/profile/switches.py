@@ -30,7 +30,7 @@ class Switch:
     what: str
     since: str
     back: tuple[str, ...]
-    rounding: float = 0.0
+    rounding: float = 1e-6
 
 
 def read_switches() -> dict[str, Switch]:

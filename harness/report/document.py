@@ -13,6 +13,7 @@ from harness.metrics.columns import column_of
 from harness.plots import BAND_NOTE
 from harness.report import detail
 from harness.report.deviations import of_runs
+from harness.report.factors import factors_section
 from harness.report.figures import FOLDER, OVERVIEW
 from harness.report.results import Results
 from harness.report.sections import Block, Caution, Paragraph, Picture, Section, markdown
@@ -219,6 +220,7 @@ SECTIONS: Sequence[Callable[[Results], Section]] = (
     claims_section,
     _arms_section,
     _effects_section,
+    factors_section,
     _figures_section,
     detail.answers_section,
     detail.differences_section,

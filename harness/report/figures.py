@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.metrics.columns import column_of, label_of, split_of
-from harness.plots import Panel, curve_figure, overview_figure, save_figure
+from harness.plots import Panel, curve_figure, effect_figure, overview_figure, save_figure
+from harness.report.factors import FACTORS, effect_panels
 from harness.report.results import Results
 
 FOLDER = "figures"
 OVERVIEW = "overview"
+EFFECT_NOTE = (
+    "Second level minus first, mean over all other levels; a pair: how much one changes the effect"
+    " of the other. Bars: 95 % t intervals over seeds; grey where 0 is inside."
+)
 TOO_LITTLE = "Too little for any verdict."
 
 
@@ -32,6 +37,11 @@ def write_figures(results: Results, out: Path) -> list[Path]:
     for metric, panel in panels.items():
         figure = curve_figure(panel, results.arms, f"{results.title}: {panel.label}", note)
         written += save_figure(figure, folder / metric)
+    if effects := effect_panels(results):
+        factors = effect_figure(
+            effects, f"{results.title}: factors, alone and in pairs", f"{EFFECT_NOTE} {note}"
+        )
+        written += save_figure(factors, folder / FACTORS)
     return written
 
 

@@ -12,7 +12,7 @@ from harness.rewards import rule
 from harness.rewards.rescored import rescored
 
 
-def score(row: Mapping[str, Any], response: str) -> float:
+def score(row: Mapping[str, Any], response: str, reference: str) -> float:
     """Return 0, 0.5 or 1; "correct" is of finished responses only, "format_ok" of all."""
     return 0.5 * float(row["correct"]) + 0.5 * float(row["format_ok"])
 

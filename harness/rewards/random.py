@@ -28,7 +28,7 @@ def coin(run_seed: str, question: str, sample: str, response: str) -> float:
     return float(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[0] & 1)
 
 
-def score(row: Mapping[str, Any], response: str) -> float:
+def score(row: Mapping[str, Any], response: str, reference: str) -> float:
     """Return the coin of this response in this cell."""
     question, sample = str(row["question_id"]), str(row["sample"])
     return coin(os.environ.get(SEED_VARIABLE, ""), question, sample, response)

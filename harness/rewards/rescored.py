@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Score = Callable[[Mapping[str, Any], str], float]
-"""(row of the graded response, see `response.sample_row`; its text) -> what is paid."""
+Score = Callable[[Mapping[str, Any], str, str], float]
+"""(row of the graded response, see `response.sample_row`; its text; the reference) -> the pay."""
 
 
 def rescored(name: str, graded: Callable[..., dict[str, Any]], score: Score) -> Callable[..., Any]:
@@ -30,6 +30,7 @@ def rescored(name: str, graded: Callable[..., dict[str, Any]], score: Score) -> 
         **others: Any,
     ) -> dict[str, Any]:
         row = graded(data_source, solution_str, ground_truth, extra_info, **others)
-        return {**row, "reward_name": name, "score": score(row, str(solution_str))}
+        paid = score(row, str(solution_str), str(ground_truth))
+        return {**row, "reward_name": name, "score": paid}
 
     return compute_score

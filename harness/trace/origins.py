@@ -26,7 +26,7 @@ MAKERS: dict[Kind, str] = {
     "arm": "harness/report/ (document.py, detail.py), over the finished runs of the arm",
     "sample": "harness/metrics/evaluation.py (read_samples), from generations/<step>.jsonl",
     "score": "harness/baseline/making.py, summed over the samples of the last evaluation",
-    "effect": "harness/report/effects.py (effect_table), harness/stats/intervals.py (paired_t)",
+    "effect": "harness/report/effects.py, factors.py; harness/stats/intervals.py, factorial.py",
     "claim": "harness/claims/ (measuring.py, judging.py), by the rule of the claim file",
     "entry": "harness/, by the command that its table or its page names",
     "comparison": "harness/compare/ (effects.py, curves.py, costs.py), harness/stats/paired.py",
@@ -107,7 +107,8 @@ def _of_step(row: Row, study: Study) -> Origin:
 
 def _of_effect(row: Row) -> Origin:
     seeds = [int(seed) for seed in str(row.values.get("seeds", "")).split()]
-    arms = [str(row.values["arm"]), str(row.values["control"])]
+    arms = str(row.values.get("arms", "")).split()
+    arms = arms or [str(row.values["arm"]), str(row.values["control"])]
     return ends_of(row.table.parent / "steps.parquet", str(row.values["metric"]), arms, seeds)
 
 

@@ -29,7 +29,14 @@ Kind = Literal[
 ]
 
 REPORT_TABLES = (
-    *("verdicts.json", "effects.csv", "runs.parquet", "steps.parquet", "samples.parquet"),
+    *(
+        "verdicts.json",
+        "effects.csv",
+        "factors.csv",
+        "runs.parquet",
+        "steps.parquet",
+        "samples.parquet",
+    ),
     *("comparison.json", "claims.json"),
 )
 """Tables that a report beside them is made from, the smallest first."""
@@ -84,7 +91,11 @@ def find_row(path: Path, row_id: str) -> Row:
         raise UsageError(f"{path} has none of its tables beside it: {', '.join(REPORT_TABLES)}")
     ids: list[str] = []
     for table in tables:
-        rows, document = read_rows(table)
+        try:
+            rows, document = read_rows(table)
+        except UsageError:
+            # a study that no claim is about has no rows of verdicts
+            continue
         if (row := _row(table, rows, document, row_id)) is not None:
             return row
         ids += list(rows["row_id"].astype(str))

@@ -1,36 +1,61 @@
-"""own8: the advantage of repetitive tokens (v2 Fig. 5); no record of ours has it yet."""
+"""own8: what the critic makes of repetition, against what GRPO would give the same tokens."""
 
 from __future__ import annotations
 
 from paper.drawing import Block, Plot, draw
-from paper.inputs import Inputs
+from paper.inputs import Inputs, Study
 from paper.product import Product
-from paper.series import to_frame
+from paper.series import INTERVAL, metric_label, metric_rows, of_arms, to_frame
 
-GAP = (
-    "the records of a run have the largest and smallest advantage of each batch and no advantage"
-    " of single tokens, so that what repetitive tokens get cannot be told"
-)
+METRICS = {
+    "training_repetition": "Tokens after a repetition began",
+    "repetition_advantage": "Their advantage",
+    "repetition_advantage_gap": "Less what GRPO would give",
+    "repetition_value_change": "Value after less before",
+}
+GAP = "a study stored before 2026-11-28 has no advantage of single tokens, so that it is not drawn"
+_TITLE = "Advantage of repetitive tokens"
 
 
 def repetition(inputs: Inputs) -> Product:
-    """Return own8: axes with the gap named."""
-    plots = [
-        Plot(title=arm, label="mean advantage", gap=GAP)
-        for arm in ("algorithm=ppo", "algorithm=grpo")
+    """Return own8."""
+    studies = [
+        study
+        for study in inputs.studies
+        if not metric_rows(study, "repetition_advantage_gap").empty
     ]
-    caption = "Nothing is drawn. The paper's figure is v2 Fig. 5 (v2fig5), words only."
-    title = "Advantage of repetitive tokens"
+    blocks = [_block(study) for study in studies] or [Block(header="Ours", gap=GAP)]
+    caption = (
+        "The control, PPO with a critic. A repetition begins where 8 tokens that stood in the"
+        " response before begin again; a step without one has no point. Below 0 in the third panel:"
+        " less than the authors' GRPO would give these tokens in the same batch. Thin lines: single"
+        f" seeds. {INTERVAL} The paper's figure is v2 Fig. 5 (v2fig5), words only."
+    )
+    series = [(f"{b.header}: {plot.title}", plot.series) for b in blocks for plot in b.plots]
     return Product(
         id="own8",
         place="",
-        title=title,
+        title=_TITLE,
         caption=caption,
-        numbers=to_frame([]),
-        figure=draw(title, [Block(header="Ours", plots=plots)], caption),
+        numbers=to_frame(series),
+        figure=draw(_TITLE, blocks, caption),
+        runs={study.name: study.runs for study in studies},
         claims=[claim.id for claim in inputs.claims if claim.id == "f21"],
-        gaps=[GAP],
+        gaps=[block.gap for block in blocks if block.gap],
     )
 
 
-FIGURES = {"own8": ("Advantage of repetitive tokens", repetition)}
+def _block(study: Study) -> Block:
+    control = study.arms[:1]
+    plots = [
+        Plot(
+            title=title,
+            label=metric_label(metric)[0].replace("_", " "),
+            series=of_arms(study, metric, control, seeds_shown=True),
+        )
+        for metric, title in METRICS.items()
+    ]
+    return Block(header=f"Ours: {study.title}", plots=plots, arms=control)
+
+
+FIGURES = {"own8": (_TITLE, repetition)}

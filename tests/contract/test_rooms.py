@@ -26,19 +26,19 @@ _ROOMS = {
     "graders": "",
     "rewards": "graders",
     "algorithms": "",
-    "plugins": "",
+    "plugins": "graders",
     "extensions": "plugins",
     # the world, the published numbers, the pipeline
     "micro": "schema",
     "references": "schema",
     "spec": "schema typed paths provenance cli micro",
-    "metrics": "schema",
+    "metrics": "schema graders",
     "store": "schema provenance metrics",
     "launch": "schema paths cli plugins spec store",
     "plan": "schema typed paths cli text plots references spec store",
     "claims": "schema paths typed provenance cli text stats spec metrics store",
     "run": "schema paths provenance cli text spec metrics store launch plan claims",
-    "report": "schema typed paths cli text plots stats spec metrics store claims",
+    "report": "schema typed paths cli text plots stats graders spec metrics store claims",
     "evaluate": (
         "schema typed paths provenance cli text plots stats graders rewards micro spec metrics "
         "store"

@@ -1,4 +1,4 @@
-"""Each step that made the cell fast, taken back alone, gives the same numbers.
+"""Each step that made the cell fast, taken back alone, gives the same numbers but for rounding.
 
 One two-step cell per switch, about a minute each; the recorded comparisons over five seeds are in
 docs/lab/0003-fast-cell.md and 0012-a-faster-cell.md.

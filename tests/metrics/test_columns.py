@@ -23,7 +23,7 @@ def test_names_and_paths_are_distinct() -> None:
 
     assert len({column.name for column in columns}) == len(columns)
     # three are made of the same text, each by a field of its own
-    paths = {(c.source, c.path, c.field.name if c.field else "") for c in columns}
+    paths = {(c.source, c.path, c.over, c.field.name if c.field else "") for c in columns}
     assert len(paths) == len(columns)
     fields = {column.field for column in columns if column.field}
     assert len({field.name for field in fields}) == len(fields)

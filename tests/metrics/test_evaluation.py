@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.metrics.columns import reflections
+from harness.graders.reflection import reflections
+from harness.metrics.columns import SAMPLE_FIELDS
 from harness.metrics.evaluation import (
     TEXT_LIMIT,
     TEXT_QUESTIONS,
@@ -129,6 +130,7 @@ def test_accuracy_is_the_mean_over_questions_and_shares_are_means_over_samples()
             "reflection": [False, False, False, True],
             "reflection_rate": [0.0, 0.0, 0.0, 5.0],
             "right_reflection_tokens": [math.nan, math.nan, math.nan, 40.0],
+            "attempts": [0, 1, 2, 3],
         }
     )
     values = {metric: value for _, metric, value in evaluation_values(frame)}
@@ -142,7 +144,19 @@ def test_accuracy_is_the_mean_over_questions_and_shares_are_means_over_samples()
     assert values["reflection_easy"] == 0.25
     assert values["reflection_rate_easy"] == 1.25
     assert values["right_reflection_tokens_easy"] == 40
+    assert values["attempts_easy"] == 1.5
+    assert values["pass_at_n_easy"] == 1
     assert values["samples_easy"] == 4
+
+
+def test_pass_at_n_counts_questions_with_a_correct_sample() -> None:
+    right = [1, 0, 0, 1, 0, 0]
+    frame = pd.DataFrame({field.name: [0] * 6 for field in SAMPLE_FIELDS}).assign(
+        step=0, split="eval_easy", question_id=["a", "a", "b", "b", "c", "c"], correct=right
+    )
+    values = {metric: value for _, metric, value in evaluation_values(frame)}
+    assert values["pass_at_n_easy"] == pytest.approx(2 / 3)
+    assert values["accuracy_easy"] == pytest.approx(1 / 3)
 
 
 def test_a_step_without_rows_has_no_value(stored: tuple[RunFiles, Path]) -> None:

@@ -27,7 +27,7 @@ def test_what_is_paid(name: str, right: float, wrong: float, loose: float) -> No
     assert found == [right, wrong, loose]
 
 
-@pytest.mark.parametrize("name", ["inverted", "constant", "random"])
+@pytest.mark.parametrize("name", ["inverted", "constant", "random", "substring"])
 def test_the_grade_is_the_rules_whatever_is_paid(name: str) -> None:
     for response in (RIGHT, WRONG, LOOSE, "", "\ud800"):
         graded, controlled = row("rule", response), row(name, response)
@@ -36,6 +36,23 @@ def test_the_grade_is_the_rules_whatever_is_paid(name: str) -> None:
         assert isinstance(controlled.pop("score"), float)
         graded.pop("score")
         assert controlled == graded
+
+
+@pytest.mark.parametrize(
+    ("response", "paid"),
+    [
+        (RIGHT, 1),
+        (WRONG, 0),
+        (LOOSE, 1),
+        (" 1 2 3 4 5", 1),
+        (" 14 40 4.5 x4", 0),
+        (" it is 4.", 1),
+        ("", 0),
+    ],
+)
+def test_the_weak_grader_pays_for_the_reference_anywhere(response: str, paid: float) -> None:
+    assert row("substring", response)["score"] == paid
+    assert row("substring", response, finish_reason="length")["score"] == 0
 
 
 def test_a_truncated_right_answer_is_paid_by_inverted() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.metrics.columns import REFLECTION_WORDS, short_split
+from harness.graders.reflection import REFLECTION_WORDS
+from harness.metrics.columns import short_split
 
 MOST_SAMPLES = 600
 """Most samples on one page."""

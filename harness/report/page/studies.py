@@ -19,6 +19,7 @@ _FILES = {
     "steps.parquet": "every value of every metric, step and run",
     "samples.parquet": "every evaluated sample; texts of the first questions",
     "effects.csv": "every arm against the control",
+    "factors.csv": "every factor of a full design, alone and in pairs",
     "verdicts.json": "verdicts with rules, numbers and run ids",
     "REPORT.md": "the tables of this page as plain text",
 }
