@@ -91,7 +91,7 @@ def group_advantages(
     return np.asarray((token - token.mean()) / spread)
 
 
-def _of_texts(batch: Batch) -> Iterator[tuple[str, float]]:
+def _of_texts(batch: Batch) -> Iterator[tuple[str, float | np.floating[Any]]]:
     length = np.array([len(tokens) for tokens in batch.tokens], dtype=float)
     right = np.array([_number(grade.get("correct")) for grade in batch.grades])
     reflecting = np.array([reflections(text) > 0 for text in batch.texts])
@@ -107,7 +107,7 @@ def _of_texts(batch: Batch) -> Iterator[tuple[str, float]]:
     yield "attempts", np.mean([attempts(text) for text in batch.texts])
 
 
-def _of_tokens(batch: Batch) -> Iterator[tuple[str, float]]:
+def _of_tokens(batch: Batch) -> Iterator[tuple[str, float | np.floating[Any]]]:
     lengths = np.array([len(tokens) for tokens in batch.tokens])
     onsets = [repetition_onset(tokens) for tokens in batch.tokens]
     place = np.concatenate([np.arange(length) for length in lengths])

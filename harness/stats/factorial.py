@@ -19,7 +19,7 @@ def is_full(level_AF: np.ndarray) -> bool:
         level_AF: 0 or 1, the level of each factor in each arm, shape (arms, factors).
     """
     arms, factors = level_AF.shape
-    return factors > 1 and arms == 2**factors == len(np.unique(level_AF, axis=0))
+    return bool(factors > 1 and arms == 2**factors == len(np.unique(level_AF, axis=0)))
 
 
 def factorial_effects(
