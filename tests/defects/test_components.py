@@ -1,0 +1,38 @@
+"""Each check passes with the installed verl, and fails with the defect that it is there for."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("verl")
+
+from tests.defects.seeded import read_defects, seeded
+
+pytestmark = pytest.mark.engine
+
+DEFECTS = read_defects()
+NAMES = sorted({defect.component for defect in DEFECTS.values()})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_installed_verl_passes(name: str) -> None:
+    from tests.defects.checks import CHECKS
+
+    CHECKS[name]()
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_the_defect_is_found_and_gone_again(name: str) -> None:
+    from tests.defects.checks import CHECKS
+
+    check = CHECKS[DEFECTS[name].component]
+    with seeded(DEFECTS[name]), pytest.raises((AssertionError, pytest.fail.Exception)):
+        check()
+    check()
+
+
+def test_every_check_has_a_defect() -> None:
+    from tests.defects.checks import CHECKS
+
+    assert set(NAMES) == set(CHECKS)
