@@ -6,7 +6,7 @@ of them, in the order in which one needs the other:
   reports   results/<scale>/<ablation>: tables, REPORT.md, figures (needs runs/, else they stay)
   grades    results/<scale>/<ablation>/graders: what every grader says of the stored texts (those of
             the first micro-world stay)
-  claims    results/<scale>/CLAIMS.md, claims.csv, claims.json
+  claims    results/<scale>/CLAIMS.md, claims.csv, claims.json; docs/findings.md
   figures   results/paper/both and docs/paper.md
   preprint  results/paper/preprint.pdf and .json (needs typst)
   page      docs/report/kl_penalty.html and its pictures (needs playwright and Chromium, else the
@@ -108,6 +108,7 @@ def write_claims() -> None:
     """Judge all claims on the stored results of every scale."""
     for scale in sorted({folder.parent.name for folder in studies()}):
         _run("harness.claims", f"scale={scale}", f"out=results/{scale}")
+    _run("harness.docs", "findings")
 
 
 def write_figures() -> None:

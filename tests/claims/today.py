@@ -17,7 +17,7 @@ from harness.schema import content_hash
 from harness.store.bundle import MANIFEST, manifest_text
 from harness.store.data_names import STUDY_FILE
 
-STUDY = ROOT / "results" / "micro" / "kl_penalty"
+STUDY = ROOT / "tests" / "recorded" / "first_world"
 BUNDLE = BASELINES / "micro" / "kl_penalty" / "v3"
 Change = Callable[[dict[str, Any]], None]
 
