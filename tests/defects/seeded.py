@@ -6,9 +6,9 @@ import importlib
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,6 +29,7 @@ class Defect:
     old: str
     new: str
     component: str
+    cells: Mapping[str, str] = field(default_factory=dict)
 
     def edited(self, source: str) -> str:
         assert source.count(self.old) == 1, f"{self.name} fits {source.count(self.old)} places"
@@ -48,19 +49,44 @@ def seeded(defect: Defect) -> Iterator[None]:
         with mock.patch.dict(sys.modules, {_module_name(defect): _edited_module(defect)}):
             yield
         return
-    module = importlib.import_module(module_name)
-    owner: Any = module
-    *owners, name = path.split(".")
-    for part in owners:
-        owner = getattr(owner, part)
-    right = inspect.unwrap(getattr(owner, name))
+    right = _function(importlib.import_module(module_name), path)
     kept = right.__code__
-    # the code alone is exchanged: whoever knows the function, by whatever name, has the defect
     right.__code__ = _edited_code(defect, right)
     try:
         yield
     finally:
         right.__code__ = kept
+
+
+def install(name: str) -> None:
+    """Have the defect in this process for good, as soon as its module is imported.
+
+    Stands at the end of harness/plugins/cpu.py in a checkout that has the defect.
+    """
+    from harness.plugins import after_import
+
+    defect = read_defects()[name]
+    module_name, is_function, path = defect.place.partition(":")
+    if not is_function:
+        return
+    later = after_import._FINDER.patches.pop(module_name, None)
+
+    def patch(module: ModuleType) -> None:
+        right = _function(module, path)
+        right.__code__ = _edited_code(defect, right)
+        # our own patches wrap verl's function, defect and all
+        if later is not None:
+            later(module)
+
+    after_import.after_import(module_name, patch)
+
+
+def _function(module: ModuleType, path: str) -> Any:
+    """Return the function itself: with its code exchanged, whoever knows it has the defect."""
+    found: Any = module
+    for part in path.split("."):
+        found = getattr(found, part)
+    return inspect.unwrap(found)
 
 
 def _edited_code(defect: Defect, right: Any) -> Any:
