@@ -31,7 +31,7 @@ SETUP = $(if $(ACCELERATOR),"accelerator=$(ACCELERATOR)") $(if $(DRIVER),"driver
 CODE = $(wildcard harness paper scripts tests)
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest
 
-.PHONY: help setup run study test test-core test-engine test-all bench-cell bench-readers profile check report paper examples clean clean-venv
+.PHONY: help setup run study baselines test test-core test-engine test-all bench-cell bench-readers profile check report paper examples clean clean-venv
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -45,6 +45,9 @@ run: setup ## the main job: three real cells of the KL ablation, table, figures 
 
 study: setup ## a full study, resumable (ABLATION=kl_penalty SCALE=micro SEEDS= STEPS= RESULTS=)
 	@$(PY) -m harness.run ablation=$(ABLATION) scale=$(SCALE) $(if $(SEEDS),seeds=$(SEEDS)) $(PASSED)
+
+baselines: setup ## run and store every study of the micro-world, resumable: hours, and it says how many (STUDIES="gamma reward")
+	@$(PY) scripts/all_studies.py $(STUDIES)
 
 report: setup ## write tables, figures and REPORT.md again from the stored cells (ABLATION= SCALE= RESULTS=)
 	@$(PY) -m harness.report ablation=$(ABLATION) scale=$(SCALE) $(if $(RESULTS),results_dir=$(RESULTS))
