@@ -15,6 +15,9 @@ from harness.text import NOTHING, Cell, Row, Table, duration, number, numeric, v
 
 PHASES = tuple(column.name for column in TRAINING if column.path.startswith("timing_s/"))
 
+LEAST_REFERENCE = 0.2
+"""Of the measured divergence, that a frozen reference shows; the measure reads few responses."""
+
 COUNTS: Mapping[str, str] = {
     "torn_lines": "torn last line(s) dropped",
     "steps_missing": "training step(s) without metrics",
@@ -104,11 +107,35 @@ def health_section(results: Results) -> Section:
         *(_count_note(runs, column, words) for column, words in COUNTS.items()),
         _unknown_note(runs),
         _agreement_note(results),
+        _reference_note(results),
     ]
     counts = ", ".join(f"`{name}`" for name in COUNTS)
     source = f"Source of the counts: `runs.parquet`, columns {counts}, each run in its own row."
     return Section(
         title="Health", slug="health", blocks=[Items([*filter(None, notes)]), Paragraph(source)]
+    )
+
+
+def _reference_note(results: Results) -> str:
+    """Name the runs whose reference policy seems not to be the model that training started from.
+
+    The divergence that veRL's loss reports is from its reference; `kl_to_base` is measured apart
+    from it. A reference that moves with the policy leaves the first near 0.
+    """
+    steps = results.tables.steps
+    steps = steps[steps["metric"].isin(["kl_loss", "kl_to_base"])]
+    means = steps.astype({"run_id": str, "metric": str}).pivot_table(
+        index="run_id", columns="metric", values="value"
+    )
+    if not {"kl_loss", "kl_to_base"} <= set(means.columns):
+        return ""
+    moving = means.index[means["kl_loss"] < LEAST_REFERENCE * means["kl_to_base"]]
+    runs = ", ".join(f"`{run}`" for run in moving)
+    return (
+        f"The divergence in the loss is under {LEAST_REFERENCE:.0%} of the measured one from the"
+        f" base model in {runs}: is the reference policy frozen?"
+        if runs
+        else "The reference policy is the base model: its divergence is about the measured one."
     )
 
 

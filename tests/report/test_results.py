@@ -271,3 +271,20 @@ def test_arms_come_in_the_order_of_the_file_control_first() -> None:
         "kl=reward",
     )
     assert arm_order(document, {"kl=none"}) == ("kl=none",)
+
+
+@pytest.mark.parametrize(("share", "is_told"), [(1.0, False), (0.4, False), (0.01, True)])
+def test_a_reference_that_moves_with_the_policy_is_told(
+    tmp_path: Path, share: float, is_told: bool
+) -> None:
+    root = tmp_path / "micro" / "invented"
+    cells = write_study(root, make_cells(seeds=(1,), shape=SHAPE), SHAPE)
+    for path in root.glob("runs/kl=loss-*/attempt-0/metrics.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            if kl := row["data"].pop("actor/kl_loss", None):
+                row["data"] |= {"actor/kl_loss": share * kl, "rollout/kl_to_base": kl}
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = report_text(collect_results(root, root, cells, DOCUMENT))
+    assert ("is the reference policy frozen?" in said) is is_told
+    assert ("The reference policy is the base model" in said) is not is_told
