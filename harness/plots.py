@@ -17,10 +17,16 @@ from matplotlib.figure import Figure
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-BAND_NOTE = "Line: mean over seeds. Band: lowest to highest seed. Thin lines: single seeds."
+LINE_NOTE = "Line: mean over seeds. Thin lines: single seeds."
+BAND_NOTE = "Band: lowest to highest seed."
+ENDS_NOTE = "Differences: an arm minus the first one at the end, 95 % interval over paired seeds."
+_MOST_BANDS = 2
+"""More bands than this hide one another."""
 
 _LEFT, _RIGHT, _BOTTOM, _GAP = 0.68, 0.12, 0.72, 0.72
 """Margins, and the gap between panels, in inches."""
+_ENDS = 1.2
+"""Width of a panel of differences, in inches."""
 
 STYLE: Any = {
     # matplotlib salts the ids in an SVG with a random number otherwise
@@ -57,12 +63,20 @@ class Panel:
         label: of the vertical axis, without the unit.
         unit: of the values.
         has_markers: mark the points (evaluations are few, training steps are many).
+        ends: columns arm, estimate, low, high: the differences from the first arm at the end, which
+            are drawn beside the curves; NaN bounds are none.
     """
 
     rows: pd.DataFrame
     label: str
     unit: str
     has_markers: bool = False
+    ends: pd.DataFrame | None = None
+
+    @property
+    def has_ends(self) -> bool:
+        """Whether a panel of differences stands beside the curves."""
+        return self.ends is not None and not self.ends.empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +140,17 @@ def curve_figure(panel: Panel, arms: Sequence[str], title: str, note: str = "") 
         note: further words of the caption, for example a warning.
     """
     with mpl.rc_context(STYLE):
-        figure, axes = _new_figure(1, width=6.4, height=4.3, top=0.42)
+        width = 6.4 + (_ENDS + _GAP if panel.has_ends else 0.0)
+        figure, axes = _new_figure(
+            2 if panel.has_ends else 1,
+            width=width,
+            height=4.3,
+            top=0.42,
+            ratios=(6.4 - _LEFT - _RIGHT, _ENDS) if panel.has_ends else None,
+        )
         draw_panel(axes[0], panel, arms)
+        if panel.has_ends:
+            _draw_ends(axes[1], panel, arms)
         if axes[0].get_legend_handles_labels()[0]:
             axes[0].legend(loc="best", fontsize=9)
         _title(figure, title)
@@ -192,12 +215,12 @@ def effect_figure(panels: Sequence[EffectPanel], title: str, note: str) -> Figur
 
 def _draw_effects(axes: Axes, panel: EffectPanel) -> None:
     axes.axvline(0.0, color="#444444", linewidth=0.9, zorder=1)
-    for place, row in enumerate(panel.rows.itertuples()):
+    for place, row in enumerate(panel.rows.to_dict("records")):
         # grey where the interval holds 0: an effect that may be none
-        is_apart = row.low > 0.0 or row.high < 0.0
+        is_apart = row["low"] > 0.0 or row["high"] < 0.0
         colour = COLOURS[2] if is_apart else "#999999"
-        axes.plot([row.low, row.high], [place, place], color=colour, linewidth=1.7)
-        axes.plot([row.estimate], [place], color=colour, marker="o", markersize=5)
+        axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.7)
+        axes.plot([row["estimate"]], [place], color=colour, marker="o", markersize=5)
     unit = "" if panel.unit == "1" else f" [{panel.unit}]"
     axes.set_xlabel(f"{panel.label}{unit}", fontsize=9)
     axes.tick_params(axis="x", labelsize=8)
@@ -233,9 +256,15 @@ def step_figure(
 def overview_figure(panels: Sequence[Panel], arms: Sequence[str], title: str, note: str) -> Figure:
     """Return several metrics side by side under one legend."""
     with mpl.rc_context(STYLE):
-        figure, axes = _new_figure(len(panels), width=3.9 * len(panels), height=3.7, top=0.68)
-        for place, panel in zip(axes, panels, strict=True):
+        has_ends = any(panel.has_ends for panel in panels)
+        below = _GAP + 0.2 * len(arms) if has_ends else 0.0
+        figure, axes = _new_figure(
+            len(panels), width=3.9 * len(panels), height=3.7 + below, top=0.68, below=below
+        )
+        for place, panel in zip(axes, panels, strict=False):
             draw_panel(place, panel, arms)
+        for place, panel in zip(axes[len(panels) :], panels, strict=False):
+            _draw_ends(place, panel, arms)
         handles, names = axes[0].get_legend_handles_labels()
         _title(figure, title)
         if handles:
@@ -253,12 +282,14 @@ def overview_figure(panels: Sequence[Panel], arms: Sequence[str], title: str, no
 
 
 def draw_panel(axes: Axes, panel: Panel, arms: Sequence[str]) -> None:
-    """Draw one metric into axes: mean, band from lowest to highest seed, and the single seeds."""
+    """Draw one metric into axes: mean and single seeds, and for two arms bands over the seeds."""
     rows = panel.rows.dropna(subset=["value"])
     for place, arm in enumerate(arms):
         own = rows[rows["arm"].astype(str) == arm]
         if not own.empty:
             _draw_arm(axes, own, arm, place, has_markers=panel.has_markers)
+            if _has_bands(arms):
+                _draw_band(axes, own, place)
     unit = "" if panel.unit == "1" else f" [{panel.unit}]"
     axes.set_xlabel("training step")
     axes.set_ylabel(f"{panel.label}{unit}")
@@ -298,14 +329,10 @@ def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, place: int, *, has_marke
     seeds = rows["seed"].nunique()
     for _, own in rows.groupby("seed", observed=True):
         axes.plot(own["step"], own["value"], color=colour, linewidth=0.6, alpha=0.35, zorder=2)
-    across = rows.groupby("step", observed=True)["value"].agg(["mean", "min", "max"])
-    if seeds > 1:
-        axes.fill_between(
-            across.index, across["min"], across["max"], color=colour, alpha=0.13, linewidth=0
-        )
+    across = rows.groupby("step", observed=True)["value"].mean()
     axes.plot(
         across.index,
-        across["mean"],
+        across,
         color=colour,
         linewidth=1.7,
         marker=MARKERS[place % len(MARKERS)] if has_markers else None,
@@ -316,26 +343,71 @@ def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, place: int, *, has_marke
     )
 
 
-def _new_figure(
-    count: int, *, width: float, height: float, top: float
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure with panels side by side; all sizes in inches, `top` is left for the title.
+def _draw_band(axes: Axes, rows: pd.DataFrame, place: int) -> None:
+    if rows["seed"].nunique() < 2:
+        return
+    across = rows.groupby("step", observed=True)["value"].agg(["min", "max"])
+    colour = COLOURS[place % len(COLOURS)]
+    axes.fill_between(
+        across.index, across["min"], across["max"], color=colour, alpha=0.13, linewidth=0
+    )
 
-    Not through pyplot, which keeps figures alive and picks a backend by the environment; with
-    margins of its own, since automatic ones take most of the time of drawing.
+
+def _has_bands(arms: Sequence[str]) -> bool:
+    return len(arms) <= _MOST_BANDS
+
+
+def _draw_ends(axes: Axes, panel: Panel, arms: Sequence[str]) -> None:
+    """Draw the differences from the first arm, one below the other in the order of the arms."""
+    axes.axvline(0.0, color="#444444", linewidth=0.9, zorder=1)
+    rows = [] if panel.ends is None else panel.ends.to_dict("records")
+    for height, row in enumerate(rows):
+        place = arms.index(str(row["arm"]))
+        colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+        axes.plot([row["low"], row["high"]], [height] * 2, color=colour, linewidth=1.7)
+        axes.plot([row["estimate"]], [height], color=colour, marker=marker, markersize=6)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.locator_params(axis="x", nbins=4)
+    unit = "" if panel.unit == "1" else f" [{panel.unit}]"
+    axes.set_xlabel(f"difference{unit}")
+
+
+def _new_figure(
+    count: int,
+    *,
+    width: float,
+    height: float,
+    top: float,
+    below: float = 0.0,
+    ratios: Sequence[float] | None = None,
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with panels side by side, row by row; all sizes in inches.
+
+    `top` is left for the title, `below` for a second row, whose gap is part of it; `ratios` are the
+    widths of the columns. Not through pyplot, which keeps figures alive and picks a backend by the
+    environment; with margins of its own, since automatic ones take most of the time of drawing.
     """
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, count, squeeze=False)
-    panel = width / count - _GAP
+    first = height - top - _BOTTOM - below
+    axes = figure.subplots(
+        2 if below else 1,
+        count,
+        squeeze=False,
+        width_ratios=ratios,
+        height_ratios=(first, below - _GAP) if below else None,
+    )
+    panel = (width - _LEFT - _RIGHT - _GAP * (count - 1)) / count
     figure.subplots_adjust(
         left=_LEFT / width,
         right=1.0 - _RIGHT / width,
         bottom=_BOTTOM / height,
         top=1.0 - top / height,
         wspace=_GAP / panel,
+        hspace=2 * _GAP / (first + below - _GAP) if below else 0.0,
     )
-    return figure, list(axes[0])
+    return figure, list(axes.ravel())
 
 
 def _title(figure: Figure, title: str) -> None:
@@ -350,8 +422,12 @@ def _caption(figure: Figure, panels: Sequence[Panel], arms: Sequence[str], note:
         for arm in arms
     ]
     most = max(seeds, default=0)
-    band = BAND_NOTE if most > 1 else "One seed per arm: no band, and no spread to judge by."
-    _footnote(figure, f"{band} {note}".strip())
+    if most > 1:
+        said = [LINE_NOTE, *([BAND_NOTE] if _has_bands(arms) else [])]
+    else:
+        said = ["One seed per arm: no band, and no spread to judge by."]
+    said += [ENDS_NOTE] if any(panel.has_ends for panel in panels) else []
+    _footnote(figure, " ".join([*said, note]).strip())
 
 
 def _footnote(figure: Figure, text: str) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,26 @@ def test_lines_band_units_and_counts_are_there() -> None:
     assert names == ["kl=none (n=3)", "kl=loss (n=3)"]
     assert len(axes.collections) == 2
     assert len(axes.lines) == 2 * (3 + 1)
+
+
+def test_more_arms_than_two_have_no_bands_that_hide_one_another() -> None:
+    arms = (*ARMS, "kl=reward")
+    figure = curve_figure(panel(arms=arms), arms, "t")
+    assert len(figure.axes[0].collections) == 0
+    assert "Band" not in caption(figure) and "Line: mean over seeds" in caption(figure)
+
+
+def test_differences_stand_beside_and_below_with_their_intervals() -> None:
+    ends = pd.DataFrame({"arm": [ARMS[1]], "estimate": [-0.5], "low": [-0.75], "high": [0.25]})
+    made = replace(panel(), ends=ends)
+    for figure in (curve_figure(made, ARMS, "t"), overview_figure([made], ARMS, "t", "")):
+        curves, differences = figure.axes
+        assert curves.get_xlabel() == "training step"
+        assert differences.get_xlabel() == "difference [fraction]"
+        drawn = [list(line.get_xdata()) for line in differences.lines]
+        assert [-0.75, 0.25] in drawn and [-0.5] in drawn
+        assert differences.lines[-1].get_color() == COLOURS[1]
+        assert "Differences: an arm minus the first one" in caption(figure)
 
 
 def test_an_arm_keeps_its_colour_when_another_is_missing() -> None:

@@ -30,7 +30,10 @@ COUNTS: Mapping[str, str] = {
 def answers_section(results: Results) -> Section:
     """Return the outcomes of the last evaluation, per split and arm."""
     splits = [split_of(m)[1] for m in results.metrics if m.startswith("accuracy_")]
-    shown = [column for column in EVALUATION if column.name not in ("accuracy", "samples")]
+    columns = [column for column in EVALUATION if column.name not in ("accuracy", "samples")]
+    # runs of earlier code lack the metrics that came later
+    recorded = set(results.finals.dropna(subset=["value"])["metric"])
+    shown = [c for c in columns if any(f"{c.name}_{split}" in recorded for split in splits)]
     rows: list[Row] = []
     for split in splits:
         for arm in results.arms:

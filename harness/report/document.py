@@ -10,7 +10,7 @@ import pandas as pd
 from harness.claims import layout
 from harness.claims.sheet import Line
 from harness.metrics.columns import column_of
-from harness.plots import BAND_NOTE
+from harness.plots import ENDS_NOTE, LINE_NOTE
 from harness.report import detail
 from harness.report.deviations import of_runs
 from harness.report.factors import factors_section
@@ -212,7 +212,7 @@ def _figures_section(results: Results) -> Section:
         Picture(f"{title}: {name}", f"{Path(FOLDER) / name}.svg")
         for name in (OVERVIEW, *results.metrics)
     ]
-    note = Paragraph(f"{BAND_NOTE} Finished runs only. Source: `steps.parquet`.")
+    note = Paragraph(f"{LINE_NOTE} {ENDS_NOTE} Finished runs only. Source: `steps.parquet`.")
     return Section(title="Figures", slug="figures", place="curves", blocks=[*pictures, note])
 
 

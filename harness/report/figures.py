@@ -57,6 +57,7 @@ def panel_of(results: Results, metric: str) -> Panel:
         label=label_of(metric),
         unit=column.unit,
         has_markers=column.source == "evaluation",
+        ends=results.effects[results.effects["metric"] == metric],
     )
 
 
