@@ -17,7 +17,7 @@ from harness.schema import content_hash
 from harness.store.bundle import MANIFEST, manifest_text
 from harness.store.data_names import STUDY_FILE
 
-STUDY = ROOT / "tests" / "recorded" / "first_world"
+STUDY = ROOT / "tests" / "recorded" / "first_world" / "micro" / "kl_penalty"
 BUNDLE = BASELINES / "micro" / "kl_penalty" / "v3"
 Change = Callable[[dict[str, Any]], None]
 

@@ -22,7 +22,7 @@ from harness.schema import DamagedError, ExitCode, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "tests" / "recorded" / "ppo"
-STORED = ROOT / "results" / "micro" / "kl_penalty" / "samples.parquet"
+STORED = ROOT / "tests/recorded/first_world/micro/kl_penalty/samples.parquet"
 TIMING = Timing(distinct=4, seconds=0.5, cpu_s=0.4, workers=1, replaced=0)
 GRADERS = ("orz", "verl")
 

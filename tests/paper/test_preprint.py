@@ -100,33 +100,13 @@ def test_the_values_are_those_of_the_committed_results(contents: Contents) -> No
     assert len(contents.tables["deviations"]) - 1 == page.count("\n|") - 2
 
 
-def test_a_study_that_no_rule_judges_is_described_and_no_verdict_is_told(
-    first_world: Inputs, tmp_path: Path
-) -> None:
-    contents = collect(first_world)
-    values, folder = contents.values, lay_out(tmp_path, first_world, contents, TEXT)
-    assert values["data"] == "micro" and values["world"] == "the first micro-world (chains alone)"
-    assert (
-        values["rule_data"] == "micro_families" and values["rule_seeds"] == "60, 61, 62, 63 and 64"
-    )
-    text = said(folder, values, contents.tables)
-    assert "No claim has a verdict: no rule judges a stored run." in text
-    assert "no rule judges this study" in text
-    told = [word for word in map(str, Word) if word != "not run" and word in values["verdict_note"]]
-    assert told == []
-    names = {
-        mark.get_gid() for axes in FIGURES["agreement"](first_world).axes for mark in axes.lines
-    }
-    assert "paper:f07a:7B" in names and not any(str(name).startswith("ours:") for name in names)
-
-
-def test_a_study_that_the_text_is_not_about_is_refused(both: Inputs, judged: Inputs) -> None:
-    with pytest.raises(DamagedError, match="kl_penalty is on micro_families and is judged: write"):
-        collect(judged)
+def test_a_study_that_the_text_is_not_about_is_refused(both: Inputs, first_world: Inputs) -> None:
+    with pytest.raises(DamagedError, match="kl_penalty is on micro: write paper"):
+        collect(first_world)
     unnamed = replace(both, studies=(replace(find_study(both), data=""),))
     with pytest.raises(DamagedError, match="is on one that it does not name: write"):
         collect(unnamed)
-    collect(both)
+    assert collect(both).values["data"] == "micro_families"
 
 
 def test_verdicts_on_other_runs_stand_in_the_text(
