@@ -87,10 +87,11 @@ def code_state(root: Path) -> dict[str, str]:
 
     Returns:
         "commit", "dirty" ("yes", "no") and "diff_sha256" ("" if clean); "absent" where git or the
-        repository is missing. Untracked files do not count.
+        repository is missing. Untracked files do not count, nor does what is below results/: a run
+        reads nothing of it, and each study writes there before the next one starts.
     """
     commit = _git(root, "rev-parse", "HEAD")
-    diff = _git(root, "diff", "HEAD", "--binary")
+    diff = _git(root, "diff", "HEAD", "--binary", "--", ".", ":(exclude)results")
     if commit is None or diff is None:
         return {"commit": ABSENT, "dirty": ABSENT, "diff_sha256": ABSENT}
     return {

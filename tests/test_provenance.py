@@ -31,6 +31,22 @@ def test_a_changed_file_makes_it_dirty_and_changes_the_hash(tmp_path: Path) -> N
     assert one["diff_sha256"] != two["diff_sha256"]
 
 
+def test_what_studies_write_is_no_change_of_the_code(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r")
+    (root / "results").mkdir()
+    (root / "results" / "table").write_text("1\n")
+    (root / "other").write_text("1\n")
+    for arguments in (
+        ["add", "."],
+        ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "x"],
+    ):
+        subprocess.run(["git", "-C", str(root), *arguments], check=True)
+    (root / "results" / "table").write_text("2\n")
+    assert provenance.code_state(root)["dirty"] == "no"
+    (root / "other").write_text("2\n")
+    assert provenance.code_state(root)["dirty"] == "yes"
+
+
 def test_no_repository_and_no_git_are_absent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ from paper.own.cost import cost
 from paper.own.forest import forest
 from paper.own.growth import growth
 from paper.own.health import health
+from paper.own.moments import step_moments
 from paper.own.noise import variance, widths
 from paper.own.repetition import repetition
 from paper.parts import NONE_OURS, region_of, unit_of
@@ -346,7 +347,7 @@ def test_the_width_of_all_seeds_is_that_of_the_report(both: Inputs) -> None:
     rows = widths(both).numbers
     stored = pd.read_csv(EFFECTS)
     stored = stored[stored["metric"] == "accuracy_easy"]
-    assert len(stored) == 2
+    assert len(stored) > 1
     for effect in stored.to_dict("records"):
         name, low, high = f"{effect['arm']} - kl=none", effect["low"], effect["high"]
         own = rows[(rows["difference"] == name) & (rows["split"] == "easy") & (rows["seeds"] == 5)]
@@ -360,7 +361,7 @@ def test_a_width_names_the_seeds_that_both_arms_have(both: Inputs) -> None:
     is_lost = (runs["arm"].astype(str) == "kl=loss") & (runs["seed"] == first)
     tables = replace(study.tables, runs=runs.assign(is_included=runs["is_included"] & ~is_lost))
     rows = widths(replace(both, studies=(replace(study, tables=tables),))).numbers
-    is_its = rows["difference"].str.startswith("kl=loss") & (rows["role"] == "observed")
+    is_its = rows["difference"].str.startswith("kl=loss - ") & (rows["role"] == "observed")
     named = rows.loc[is_its, "of_seeds"].str.split()
     assert len(named) and not any(str(first) in seeds for seeds in named)
 
@@ -399,9 +400,27 @@ def test_health_names_what_is_wrong(both: Inputs) -> None:
     assert words.count("failed") == 1 and words.count("done") == len(rows) - 1
 
 
-def test_what_no_record_has_is_a_named_gap(both: Inputs) -> None:
-    product = repetition(both)
+def test_what_no_record_has_is_a_named_gap(first_world: Inputs) -> None:
+    product = repetition(first_world)
     assert product.gaps and len(product.numbers) == 0 and product.claims == ["f21"]
+    moments = step_moments(first_world)
+    assert moments.gaps and not moments.runs and moments.claims == ["f14"]
+
+
+def test_repetition_is_drawn_of_the_control_of_each_study_that_recorded_it(both: Inputs) -> None:
+    product = repetition(both)
+    assert not product.gaps and "micro/kl_penalty" in product.runs
+    assert set(product.numbers["arm"]) <= {study.arms[0] for study in both.studies}
+
+
+def test_step_moments_are_looked_for_in_the_paper_and_in_every_run(both: Inputs) -> None:
+    numbers = step_moments(both).numbers
+    found = numbers[numbers["role"] == "p"].set_index("source")["y"].astype(float)
+    assert 0.05 < found["fig6"] <= 1
+    study = next(s for s in both.studies if s.name == "micro/kl_penalty")
+    looked = [run for run in study.runs if run in found.index]
+    assert len(looked) > len(study.runs) / 2
+    assert found[looked].between(0, 1).all()
 
 
 def test_a_figure_of_words_alone_is_drawn_with_its_gaps(published: Inputs) -> None:
