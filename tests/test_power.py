@@ -83,7 +83,11 @@ def test_it_says_where_the_noise_is_and_what_it_takes(capsys) -> None:
 
 
 def test_single_samples_are_compared_one_by_one(tmp_path: Path, capsys) -> None:
-    place = {"ablation": "kl_penalty", "scale": "micro", "results_dir": str(ROOT / "results")}
+    place = {
+        "ablation": "kl_penalty",
+        "scale": "micro",
+        "results_dir": str(ROOT / "tests" / "recorded" / "first_world"),
+    }
     results = load_results({**place, "partial": ""})[0]
     store_bundle(results, tmp_path / "micro" / "kl", because="a trial")
     words = ["effect=0.05", "baseline=micro/kl", "split=eval_easy", f"baselines_dir={tmp_path}"]

@@ -10,7 +10,8 @@ import pandas as pd
 
 from harness.claims.quantities import Curves, values_of
 from harness.claims.rules import ClaimRule, Part
-from harness.metrics.columns import FINAL_TRAINING_STEPS, column_of
+from harness.metrics.column import FINAL_TRAINING_STEPS
+from harness.metrics.columns import column_of
 from harness.metrics.tables import Tables
 
 

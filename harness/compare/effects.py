@@ -12,7 +12,8 @@ import pandas as pd
 
 from harness.compare.pairing import Pairing
 from harness.compare.sides import Side, common_end
-from harness.metrics.columns import Better, column_of
+from harness.metrics.column import Better
+from harness.metrics.columns import column_of
 from harness.report.effects import effect_seed
 from harness.schema import UsageError
 from harness.stats.paired import Difference, compare_paired, compare_unpaired

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.metrics.columns import EVALUATION, TRAINING, Column
+from harness.metrics.column import Column
+from harness.metrics.columns import EVALUATION, TRAINING
 from harness.paths import DOCS
 from harness.text import markdown_table
 

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pandas as pd
 
-from harness.metrics.columns import EVALUATION, OUTCOMES, SAMPLE_FIELDS, Column, short_split
+from harness.metrics.column import OUTCOMES, Column
+from harness.metrics.columns import EVALUATION, SAMPLE_FIELDS, short_split
 from harness.metrics.streams import RunFiles, generation_files, read_lines
 from harness.schema import DamagedError
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from harness.metrics.blocks import block_starts
-from harness.metrics.columns import FINAL_TRAINING_STEPS, SPLIT_PREFIX, column_of, split_of
+from harness.metrics.column import FINAL_TRAINING_STEPS
+from harness.metrics.columns import SPLIT_PREFIX, column_of, split_of
 from harness.metrics.tables import Tables
 
 _KEYS = ["run_id", "metric"]

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from harness.metrics.columns import FINAL_TRAINING_STEPS, column_of
+from harness.metrics.column import FINAL_TRAINING_STEPS
+from harness.metrics.columns import column_of
 from harness.schema import DamagedError
 from harness.trace.runs import Study, shown
 from harness.trace.tables import FINAL, MEAN, START, Row, read_rows

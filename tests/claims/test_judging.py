@@ -21,7 +21,9 @@ def rule() -> ClaimRule:
 
 @pytest.fixture(scope="module")
 def numbers(rule: ClaimRule) -> Numbers:
-    rows = stored_rows("micro", ROOT / "results", BASELINES)("kl_penalty")
+    rows = stored_rows("micro", ROOT / "tests" / "recorded" / "first_world", BASELINES)(
+        "kl_penalty"
+    )
     assert rows is not None
     return Numbers(parts=measure(rule.parts, rows), steps=rows.steps)
 

@@ -10,7 +10,7 @@ from harness.claims.deciding import Word
 from harness.claims.reading import Claim, read_claims
 from harness.claims.rows import claim_sheet, stored_rows
 from harness.claims.sheet import Line, RowsOf, make_sheet
-from harness.paths import BASELINES, CLAIMS
+from harness.paths import CLAIMS
 from harness.report.document import claim_blocks
 from harness.schema import DamagedError
 from harness.store.data_names import STUDY_FILE
@@ -92,7 +92,9 @@ def test_runs_of_data_that_no_file_names_are_not_judged(tmp_path: Path) -> None:
 
 
 def test_a_baseline_is_judged_by_its_data(tmp_path: Path) -> None:
-    first = stored_rows("micro", Path("nowhere"), BASELINES)
+    old = tmp_path / "old"
+    copied_baseline(old, lambda protocol: None)
+    first = stored_rows("micro", Path("nowhere"), old)
     assert lines_of(first)["f01a"].verdict.reason == FIRST
-    today = stored_rows("micro", Path("nowhere"), copied_baseline(tmp_path))
+    today = stored_rows("micro", Path("nowhere"), copied_baseline(tmp_path / "today"))
     assert lines_of(today)["f01a"].verdict.word is Word.REPRODUCED

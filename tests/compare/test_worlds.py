@@ -1,5 +1,6 @@
 """Runs of the first micro-world are readable, named by their world, and compared with no other."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,7 @@ from tests.synthetic_runs import Shape, make_cells, write_study
 
 SHAPE = Shape(steps=40, every=20, questions=6)
 STORED = "micro/kl_penalty@v3"
-OLD = ("micro/kl_penalty", "micro/maxrl")
+OLD = {f"micro/kl_penalty@v{n}" for n in (1, 2, 3)} | {f"micro/maxrl@v{n}" for n in (1, 2)}
 """Baselines of the first world."""
 FIRST = "micro (first world: chains alone)"
 
@@ -84,7 +85,7 @@ def test_list_and_show_say_the_world_of_every_baseline(
     names = bundle_names(BASELINES)
     assert baseline.main(["list"]) == ExitCode.OK
     listed = capsys.readouterr().out
-    world_of = {name: FIRST if name.split("@")[0] in OLD else MICRO_DATASET for name in names}
+    world_of = {name: FIRST if name in OLD else MICRO_DATASET for name in names}
     assert set(world_of.values()) == {FIRST, MICRO_DATASET}
     assert listed.count(FIRST) == list(world_of.values()).count(FIRST)
     for name in names:
@@ -106,9 +107,19 @@ def test_a_report_says_its_data(tmp_path: Path) -> None:
     assert f"; data: {FIRST}. Made by" in document(results_of(tmp_path / "old", FIRST_WORLD))
 
 
-def test_a_run_of_today_is_not_placed_beside_the_first_world(tmp_path: Path) -> None:
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """Baselines of the first world alone."""
+    folder = tmp_path / "baselines"
+    shutil.copytree(
+        BASELINES / "micro" / "kl_penalty" / "v3", folder / "micro" / "kl_penalty" / "v3"
+    )
+    return folder
+
+
+def test_a_run_of_today_is_not_placed_beside_the_first_world(tmp_path: Path, old: Path) -> None:
     """The last lines of `make run` as long as no study of today's world is stored."""
-    placements = compare_with_latest(results_of(tmp_path))
+    placements = compare_with_latest(results_of(tmp_path), old)
     assert placements is not None
     assert placements.baseline == STORED
     assert placements.exit_code == ExitCode.NOT_COMPARABLE
@@ -122,7 +133,7 @@ def test_a_run_of_today_is_not_placed_beside_the_first_world(tmp_path: Path) -> 
     assert text.count("not comparable") == 1
 
 
-def test_within_one_world_runs_are_placed(tmp_path: Path) -> None:
+def test_within_one_world_runs_are_placed(tmp_path: Path, old: Path) -> None:
     for data in WORLDS:
         results = results_of(tmp_path / data, data)
         store_bundle(results, tmp_path / data / "b")
@@ -130,7 +141,7 @@ def test_within_one_world_runs_are_placed(tmp_path: Path) -> None:
         assert placements.exit_code == ExitCode.OK
         assert {row.place for row in placements.rows} == {"inside"}
     # and runs of the first world that differ in something else are told that
-    other = compare_with_latest(results_of(tmp_path / "old", FIRST_WORLD))
+    other = compare_with_latest(results_of(tmp_path / "old", FIRST_WORLD), old)
     assert other is not None
     assert "it differs from the stored study in" in placements_text(other)
     assert "micro-world" not in placements_text(other)

@@ -64,7 +64,7 @@ def test_every_link_and_picture_of_every_page_is_there() -> None:
 def test_the_readme_shows_the_central_figures_and_the_page() -> None:
     readme = (ROOT / "README.md").read_text()
     for target in (
-        "lab/0010-pilots.png",
+        "gae_lambda/figures/overview.png",
         "kl_penalty/figures/overview.png",
         "paper/both/own2.svg",
         "report/kl_penalty.html",

@@ -37,8 +37,8 @@ def test_a_run_goes_from_the_config_to_the_report_and_not_again(
     (partial,) = (tmp_path / "micro" / "kl_penalty" / "partial").iterdir()
     assert partial.name.startswith("seeds=1,steps=2,")
     names = {path.name for path in partial.iterdir()}
-    # the stored runs are of the first world: the last lines say so instead of placing anything
-    assert "of the first micro-world (chains alone), yours of the" in " ".join(first.split())
+    # runs of two steps are told from the stored ones, and not placed
+    assert "comparison with the stored study micro/kl_penalty@" in first
     assert "your run lies" not in first
     assert {"REPORT.md", "runs.parquet", "effects.csv", "verdicts.json", "figures"} <= names
     assert run(words(tmp_path)) == 0

@@ -59,7 +59,7 @@ def test_what_is_stored_is_left_as_it_is(
 def test_no_study_of_the_micro_world_is_left_out(done: list[list[str]]) -> None:
     assert all_studies.main([]) == 1
     names = {command[-2].removeprefix("ablation=") for command in done}
-    assert {"core_matrix", "algorithm_family", "kl_penalty"} <= names
+    assert {"core_matrix", "algorithm_family", "algorithm"} <= names
     assert not names & set(all_studies.NO_STUDY)
 
 

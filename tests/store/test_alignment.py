@@ -20,7 +20,11 @@ LOOP = "verl.actor_rollout_ref.rollout.agent.default_agent_loop"
 
 @pytest.fixture(scope="module")
 def results() -> Results:
-    place = {"ablation": "kl_penalty", "scale": "micro", "results_dir": str(ROOT / "results")}
+    place = {
+        "ablation": "kl_penalty",
+        "scale": "micro",
+        "results_dir": str(ROOT / "tests" / "recorded" / "first_world"),
+    }
     return load_results({**place, "partial": ""})[0]
 
 
