@@ -42,7 +42,7 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "legend.frameon": False,
     "figure.dpi": 100,
-    "savefig.dpi": 160,
+    "savefig.dpi": 130,
 }
 
 

@@ -57,7 +57,7 @@ def page(root: Path = ROOT, baselines: Path = BASELINES) -> str:
     measured = [line for line in lines if line.verdict.estimates]
     readings = read_readings(READINGS, [line.claim.id for line in measured])
     power = pd.read_csv(LINT, dtype=str, keep_default_na=False).set_index("claim")
-    parts = [_HEAD, f"**{counts(lines)}**", _overview(measured)]
+    parts = [_HEAD, f"**{counts(lines)}**", _overview(measured, power)]
     for title, words in _GROUPS:
         own = [line for line in measured if line.verdict.word in words]
         if own:
@@ -83,9 +83,8 @@ def read_readings(path: Path, measured: Sequence[str]) -> Mapping[str, str]:
     return {claim: " ".join(text.split()) for claim, text in found.items()}
 
 
-def _overview(measured: Iterable[Line]) -> str:
+def _overview(measured: Iterable[Line], power: pd.DataFrame) -> str:
     heads = ["finding", "sentence", "ours", "verdict", "replication", "power"]
-    power = pd.read_csv(LINT, dtype=str, keep_default_na=False).set_index("claim")
     rows = [
         [
             f"[{line.claim.id}](#{line.claim.id})",

@@ -138,7 +138,8 @@ def _reference_note(results: Results) -> str:
         f"The divergence in the loss is under {LEAST_REFERENCE:.0%} of the measured one from the"
         f" base model in {runs}: is the reference policy frozen?"
         if runs
-        else "The reference policy is the base model: its divergence is about the measured one."
+        else "The reference policy did not move with the policy: the divergence in the loss is at"
+        f" least {LEAST_REFERENCE:.0%} of the measured one from the base model in every run."
     )
 
 

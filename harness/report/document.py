@@ -13,8 +13,8 @@ from harness.metrics.columns import column_of
 from harness.plots import ENDS_NOTE, LINE_NOTE
 from harness.report import detail
 from harness.report.deviations import of_runs
-from harness.report.factors import factors_section
-from harness.report.figures import FOLDER, OVERVIEW
+from harness.report.factors import LEVEL
+from harness.report.figures import FACTORS, FOLDER, OVERVIEW
 from harness.report.results import Results
 from harness.report.sections import Block, Caution, Paragraph, Picture, Section, markdown
 from harness.stats.bootstrap import METHOD
@@ -206,6 +206,38 @@ def _effect_note(results: Results) -> str:
     )
 
 
+def _factors_section(results: Results) -> Section:
+    rows = [_factor_row(row) for _, row in results.factors.iterrows()]
+    note = Paragraph(
+        "A factor's effect: mean of the arms with its second level minus mean of those with its"
+        " first, so every effect uses every run. A pair: the effect of the one where the other has"
+        " its second level, minus where it has its first; 0 if neither changes what the other does."
+        f" Interval: t over seeds, {LEVEL:.0%} each, not corrected for their number: of"
+        f" {len(rows)}, some {max(1, round(len(rows) * (1 - LEVEL)))} leave out 0 by chance."
+        f" Source: `{FACTORS}.csv`, rows `<metric>:<effect>`."
+    )
+    heads = ["metric", "effect", "unit", "estimate", f"{LEVEL:.0%} interval", "n"]
+    picture = Picture("Effects of the factors", f"{Path(FOLDER) / FACTORS}.svg")
+    return Section(
+        title="Factors, alone and in pairs",
+        slug=FACTORS,
+        place="results",
+        blocks=[picture, Table(heads, rows, "<<<>>>"), note] if rows else [],
+    )
+
+
+def _factor_row(row: pd.Series) -> Row:
+    unit = str(row["unit"])
+    return [
+        str(row["metric"]),
+        str(row["effect"]),
+        unit,
+        numeric(row["estimate"], unit, sign=True),
+        Cell(interval(row["low"], row["high"], unit), row["low"]),
+        numeric(row["n_seeds"], "rows"),
+    ]
+
+
 def _figures_section(results: Results) -> Section:
     title = results.document["title"]
     pictures = [
@@ -220,7 +252,7 @@ SECTIONS: Sequence[Callable[[Results], Section]] = (
     claims_section,
     _arms_section,
     _effects_section,
-    factors_section,
+    _factors_section,
     _figures_section,
     detail.answers_section,
     detail.differences_section,

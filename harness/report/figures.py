@@ -5,12 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.metrics.columns import column_of, label_of, split_of
-from harness.plots import Panel, curve_figure, effect_figure, overview_figure, save_figure
-from harness.report.factors import FACTORS, effect_panels
+from harness.plots import (
+    EffectPanel,
+    Panel,
+    curve_figure,
+    effect_figure,
+    overview_figure,
+    save_figure,
+)
 from harness.report.results import Results
 
 FOLDER = "figures"
 OVERVIEW = "overview"
+FACTORS = "factors"
+"""Stem of the figure of the factors, and of its table."""
 EFFECT_NOTE = (
     "Second level minus first, mean over all other levels; a pair: how much one changes the effect"
     " of the other. Bars: 95 % t intervals over seeds; grey where 0 is inside."
@@ -37,7 +45,7 @@ def write_figures(results: Results, out: Path) -> list[Path]:
     for metric, panel in panels.items():
         figure = curve_figure(panel, results.arms, f"{results.title}: {panel.label}", note)
         written += save_figure(figure, folder / metric)
-    if effects := effect_panels(results):
+    if effects := _effect_panels(results):
         factors = effect_figure(
             effects, f"{results.title}: factors, alone and in pairs", f"{EFFECT_NOTE} {note}"
         )
@@ -59,6 +67,18 @@ def panel_of(results: Results, metric: str) -> Panel:
         has_markers=column.source == "evaluation",
         ends=results.effects[results.effects["metric"] == metric],
     )
+
+
+def _effect_panels(results: Results) -> list[EffectPanel]:
+    """Return one panel per metric, with one row per effect of the factors."""
+    return [
+        EffectPanel(
+            rows=own[["effect", "estimate", "low", "high"]],
+            label=label_of(str(metric)),
+            unit=column_of(str(metric)).unit,
+        )
+        for metric, own in results.factors.groupby("metric", sort=False)
+    ]
 
 
 def overview_metrics(results: Results) -> list[str]:

@@ -15,6 +15,7 @@ from harness.metrics.columns import EVALUATION, SPLIT_PREFIX, column_of, short_s
 from harness.metrics.finals import final_values
 from harness.metrics.tables import Tables, read_parquet
 from harness.report.effects import effect_table, nested_values
+from harness.report.factors import factor_table
 from harness.report.study import StudyRecord, read_study
 
 TABLES = ("runs", "steps", "samples")
@@ -36,6 +37,7 @@ class Results:
         metrics: full names, in the order of the report.
         finals: each finished run's metrics at the end of training.
         effects: every arm against the control.
+        factors: of a full design of two-level factors what each does; else no rows.
         claims: of the paper, judged on these runs; none where they are too little.
     """
 
@@ -45,6 +47,7 @@ class Results:
     metrics: tuple[str, ...]
     finals: pd.DataFrame
     effects: pd.DataFrame
+    factors: pd.DataFrame
     claims: Sequence[Line] = ()
 
     @property
@@ -94,6 +97,7 @@ def assemble(tables: Tables, study: StudyRecord, document: Mapping[str, Any]) ->
         metrics=metrics,
         finals=finals,
         effects=effect_table(tables, values, study.arms, metrics),
+        factors=factor_table(values, study.arms, metrics),
     )
 
 

@@ -68,15 +68,14 @@ def write_report(results: Results, root: Path, out: Path) -> Results:
     """
     # figures and what shows them take a second to import, and who only compares needs none
     from harness.report.document import document
-    from harness.report.factors import FACTORS, factor_table
-    from harness.report.figures import write_figures
+    from harness.report.figures import FACTORS, write_figures
     from harness.report.page.writing import write_study_page
 
     results = replace(results, claims=claims_of(results, out))
     write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
-    factors = factor_table(results)
-    if not factors.empty:
-        write_atomic(out / f"{FACTORS}.csv", factors.to_csv(index=False, float_format="%.9g"))
+    if not results.factors.empty:
+        table = results.factors.to_csv(index=False, float_format="%.9g")
+        write_atomic(out / f"{FACTORS}.csv", table)
     write_json(out / "verdicts.json", verdict_document(results))
     write_figures(results, out)
     write_atomic(out / "REPORT.md", document(results))

@@ -52,7 +52,7 @@ class Found:
             role="seed" if not label else "mean",
             arm=role_arm,
             label=label,
-            x=tuple(self.step_T[self.moments.places.clip(max=len(self.step_T) - 1)].tolist()),
+            x=tuple(self.step_T[self.moments.places].tolist()),
             y=tuple((self.moments.joint / self.moments.bound).tolist()),
             unit="1",
             sources=(self.name,),

@@ -43,6 +43,20 @@ def test_responses_and_reports_that_it_names_are_there() -> None:
     assert "| question" in text and "before, " in text
 
 
+def intervals_of_readme(text: str) -> list[str]:
+    part = text.split("## What is known so far")[1].split("\n## ")[0]
+    return re.findall(r"\S+ \[[-+\d.]+, [-+\d.]+\]", part)
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_page() -> None:
+    readme, findings = (ROOT / "README.md").read_text(), (DOCS / "findings.md").read_text()
+    shown = intervals_of_readme(readme)
+    assert len(shown) > 1
+    assert [one for one in shown if one not in findings] == []
+    changed = readme.replace(shown[0], f"9{shown[0]}")
+    assert [one for one in intervals_of_readme(changed) if one not in findings] != []
+
+
 def test_without_stored_studies_nothing_is_claimed(tmp_path: Path) -> None:
     with pytest.raises(DamagedError, match="no paragraph on none and one too many on f0"):
         page(tmp_path, tmp_path / "baselines")

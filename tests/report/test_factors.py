@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from harness.report.document import document
-from harness.report.factors import factor_table
 from harness.report.results import Results
 from harness.report.stored import write_results
 from harness.schema import CellSpec
@@ -80,7 +79,7 @@ def test_a_design_with_an_arm_missing_has_no_such_section(tmp_path: Path) -> Non
     cells = write_study(root, cells_of(("large", "small")), Shape())
     kept = [cell for cell in cells if cell.arm != "kl=loss,data=small"]
     results = write_results(root, root, kept, TWO, command="the command")
-    assert factor_table(results).empty
+    assert results.factors.empty
     assert not (root / "factors.csv").exists()
     assert "Factors, alone" not in document(results)
 
@@ -89,6 +88,6 @@ def test_a_seed_that_one_arm_lacks_is_left_out_of_every_effect(tmp_path: Path) -
     root = tmp_path / "micro" / "invented"
     cells = write_study(root, cells_of(("large", "small")), Shape())
     kept = [cell for cell in cells if (cell.arm, cell.seed) != ("kl=loss,data=small", 2)]
-    table = factor_table(write_results(root, root, kept, TWO, command="the command"))
+    table = write_results(root, root, kept, TWO, command="the command").factors
     assert set(table["seeds"]) == {"1 3"}
     assert np.isfinite(table["estimate"]).all()

@@ -287,4 +287,4 @@ def test_a_reference_that_moves_with_the_policy_is_told(
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     said = report_text(collect_results(root, root, cells, DOCUMENT))
     assert ("is the reference policy frozen?" in said) is is_told
-    assert ("The reference policy is the base model" in said) is not is_told
+    assert ("The reference policy did not move" in said) is not is_told

@@ -43,7 +43,6 @@ def test_a_planted_moment_is_found_where_it_is() -> None:
         moments = joint_moments(value, width=WIDTH, rng=np.random.default_rng(seed), draws=199)
         near.append(abs(moments.largest - 60) <= 2)
         p.append(moments.p)
-        assert (moments.joint.max() > moments.bound) == (moments.p <= 0.05) or p[-1] < 0.06
     assert np.mean(near) > 0.8
     assert np.mean(np.array(p) <= 0.05) > 0.6
 
