@@ -95,16 +95,18 @@ def judge(defect: Defect, results: Path) -> dict[str, Any]:
     words += [f"candidate_arm={arm}", f"baseline_arm={arm}", "--gate"]
     command = [sys.executable, "-m", "harness.compare", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    found = json.loads((results / "gate" / "comparison.json").read_text())
-    effect = next(row for row in found["effects"] if row["metric"] == "accuracy_easy")
+    # runs that ended early are refused, and nothing is written
+    path = results / "gate" / "comparison.json"
+    rows = json.loads(path.read_text())["rows"] if path.is_file() else []
+    effect: dict[str, Any] = next((row for row in rows if row["metric"] == "accuracy_easy"), {})
     return {
         "defect": defect.name,
         "what": defect.what,
         "component": defect.component,
         "arm": f"{ablation} {arm}",
         "first_step": first_step(read_parquet(results / "steps.parquet"), baseline.curves, arm),
-        "accuracy_stored": effect["baseline"],
-        "accuracy": effect["candidate"],
+        "accuracy_stored": effect.get("baseline", np.nan),
+        "accuracy": effect.get("candidate", np.nan),
         "gate": WORDS.get(done.returncode, f"exit code {done.returncode}"),
     }
 
@@ -148,7 +150,9 @@ def page(rows: list[dict[str, Any]]) -> str:
             shown = [
                 str(row["arm"]),
                 NOTHING if step != step else f"{step:.0f}",
-                f"{row['accuracy_stored']:.3f} → {row['accuracy']:.3f}",
+                NOTHING
+                if row["accuracy"] != row["accuracy"]
+                else f"{row['accuracy_stored']:.3f} → {row['accuracy']:.3f}",
                 str(row["gate"]),
             ]
         cells.append([name, defect.what, defect.component, *shown])
