@@ -35,8 +35,8 @@ from harness.store.files import write_atomic
 if TYPE_CHECKING:
     from harness.claims.sheet import Line
 
-NOISE = "micro/noise@v1"
-"""Stored runs whose noise the rules are linted with."""
+NOISE = "micro/noise@v1,micro/noise@v2"
+"""Stored runs whose noise rules are linted with; a rule takes the first that have its metrics."""
 
 DEFAULTS = {
     "scale": "micro",
@@ -93,12 +93,13 @@ def _lint(argv: Sequence[str]) -> int:
     given = read_arguments(argv, {"scale": "micro", "claim": "", "noise": NOISE, "out": ""})
     if given["claim"] and given["out"]:
         raise UsageError("out= stores the figures of all rules: leave claim= out")
-    if given["noise"].partition("/")[0] != given["scale"]:
+    names = given["noise"].split(",")
+    if any(name.partition("/")[0] != given["scale"] for name in names):
         raise UsageError(
             f"noise={given['noise']} is of another scale than {given['scale']}: name stored runs of"
             " that scale (harness.baseline list), or run some first"
         )
-    noise = read_bundle(find_bundle(given["noise"], BASELINES))
+    noises = [read_bundle(find_bundle(name, BASELINES)) for name in names]
     claims = [
         claim
         for claim in read_claims(CLAIMS)
@@ -106,8 +107,7 @@ def _lint(argv: Sequence[str]) -> int:
     ]
     if not claims:
         raise UsageError(f"no claim {given['claim']} has a rule for scale {given['scale']}")
-    lint_table.check_noise(claims, given["scale"], noise)
-    found = lint_table.lint(claims, given["scale"], noise.tables)
+    found = lint_table.lint(claims, given["scale"], noises)
     rows = [lint_table.row_of(one, given["scale"]) for one in found]
     print(lint_table.text(rows))
     if given["claim"]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.claims.reading import Claim
-from harness.metrics.tables import Tables
 from harness.paths import CLAIMS
 from harness.schema import DamagedError, UsageError, content_hash
 from harness.store.bundle import Bundle
@@ -56,35 +55,43 @@ class Row:
     objection: str
 
 
-def lint(claims: Sequence[Claim], scale: str, tables: Tables) -> list[Lint]:
+def lint(claims: Sequence[Claim], scale: str, noises: Sequence[Bundle]) -> list[Lint]:
     """Simulate the rules of claims at a scale, with a line on the console for each.
 
     Raises:
-        UsageError: see `harness.claims.linting.lint_rule`.
+        UsageError: see `noise_of` and `harness.claims.linting.lint_rule`.
     """
     from harness.claims.linting import lint_rule
 
+    taken = [noise_of(claim, scale, noises) for claim in claims]
     found = []
-    for claim in claims:
+    for claim, noise in zip(claims, taken, strict=True):
         print(f"simulating {claim.id} ...", file=sys.stderr)
-        found.append(lint_rule(claim, claim.rules[scale], tables))
+        found.append(lint_rule(claim, claim.rules[scale], noise.tables))
     return found
 
 
-def check_noise(claims: Sequence[Claim], scale: str, noise: Bundle) -> None:
-    """Check that stored runs may lend their noise to rules.
+def noise_of(claim: Claim, scale: str, noises: Sequence[Bundle]) -> Bundle:
+    """Return the first stored runs that may lend their noise to a rule.
 
     Raises:
-        UsageError: a rule is for another data set, whose noise may be another.
+        UsageError: no runs have all its metrics, or they are of another data set, whose noise may
+            be another.
     """
-    data = control_data(noise.manifest["protocol"], noise.manifest["control"])
-    for claim in claims:
-        rule = claim.rules[scale]
-        if not rule.is_for(data):
-            raise UsageError(
-                f"the rule of {claim.id} is for data set {rule.data}, and noise={noise.name} is of"
-                f" {data or 'an unknown one'}: name stored runs of {rule.data}"
-            )
+    rule = claim.rules[scale]
+    able = [one for one in noises if set(rule.metrics) <= set(one.tables.steps["metric"].unique())]
+    if not able:
+        raise UsageError(
+            f"the rule of {claim.id} needs {', '.join(rule.metrics)}, and"
+            f" noise={','.join(one.name for one in noises)} lacks it: name stored runs that have it"
+        )
+    data = control_data(able[0].manifest["protocol"], able[0].manifest["control"])
+    if not rule.is_for(data):
+        raise UsageError(
+            f"the rule of {claim.id} is for data set {rule.data}, and noise={able[0].name} is of"
+            f" {data or 'an unknown one'}: name stored runs of {rule.data}"
+        )
+    return able[0]
 
 
 def row_of(found: Lint, scale: str) -> Row:

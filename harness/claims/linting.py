@@ -17,7 +17,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,7 +25,7 @@ import numpy as np
 from harness.claims.deciding import Sample, Word, decide
 from harness.claims.judging import DESIGN
 from harness.claims.measuring import curves_of
-from harness.claims.quantities import Curves, values_of
+from harness.claims.quantities import Curves, Quantity, values_of
 from harness.claims.reading import MOST_PRIMARY, Claim
 from harness.claims.rules import ClaimRule, Part
 from harness.metrics.tables import Tables
@@ -119,9 +119,12 @@ def made_up(
     """
     stored = list(dict.fromkeys(tables.runs["arm"].astype(str)))
     curves, seeds = curves_of(tables, part.quantity.metric, stored)
-    mean_T = curves.value[stored[0]].mean(axis=0)
     shape = (studies, max(SEEDS))
     weight_RSN = _weights(noise, (*shape, len(seeds)), rng)
+    if part.quantity.measure == "share_below":
+        # its metric may be undefined at some steps of some seeds: no curves can be added up there
+        return weight_RSN @ _rest(part.quantity, curves, stored)
+    mean_T = curves.value[stored[0]].mean(axis=0)
     value = {}
     for place, arm in enumerate(part.quantity.arms):
         own = curves.value[stored[place % len(stored)]]
@@ -132,6 +135,14 @@ def made_up(
     drawn = Curves(step_T=curves.step_T, value=value, end=curves.end, start=curves.start)
     value_RS = values_of(part.quantity, drawn)
     return np.asarray(value_RS - value_RS.mean())
+
+
+def _rest(quantity: Quantity, curves: Curves, stored: Sequence[str]) -> np.ndarray:
+    """Return a quantity of the stored seeds less its mean over them, shape (seeds,)."""
+    arms = {arm: stored[place % len(stored)] for place, arm in enumerate(quantity.arms)}
+    drawn = replace(curves, value={arm: curves.value[own] for arm, own in arms.items()})
+    value_N = values_of(quantity, drawn)
+    return np.asarray(value_N - value_N.mean())
 
 
 def _weights(noise: Noise, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -7,6 +7,8 @@
     measure: first_step     step at which that mean first reaches `reach`
     measure: slope_break    slope after step `around` minus the slope before it, per 100 steps
     measure: change_point   step at which two straight lines fit the curve best
+    measure: share_below    share of the steps, of those at which the metric is defined, at which it
+                            is below `reach`
 
 `minus` takes another arm's number from it, within each seed; `less` takes such a difference of two
 other arms from that (an interaction). `ratio: true` turns a change or a difference of levels into a
@@ -31,6 +33,7 @@ Measure = Literal[
     "first_step",
     "slope_break",
     "change_point",
+    "share_below",
 ]
 Span = tuple[int, int]
 
@@ -49,11 +52,13 @@ class Quantity:
         minus: another arm, or "".
         less: two further arms whose difference is taken from the first, or empty.
         ratio: whether it is a ratio; then its values are natural logarithms.
-        at: first and last step of the window; None for the end of training.
+        at: first and last step of the window; None for the end of training, or for all steps of a
+            share.
         since: the same for the start of a change; None for the metric's first step.
         window: steps of the moving mean.
         share: of its highest that a curve loses when it is no longer stable, in (0, 1).
-        reach: value that `first_step` waits for, in the metric's unit.
+        reach: value that `first_step` waits for or `share_below` compares with, in the metric's
+            unit.
         around: step of `slope_break`.
     """
 
@@ -92,7 +97,11 @@ class Quantity:
         arms = self.arm + (f" {'over' if self.ratio else '-'} {self.minus}" if self.minus else "")
         if self.less:
             arms = f"({arms}) - ({self.less[0]} - {self.less[1]})"
-        what = _WORDS[self.measure].format(q=self, at=_span_text(self.at))
+        if self.measure == "share_below":
+            at = "the steps" if self.at is None else f"steps {self.at[0]} to {self.at[1]}"
+        else:
+            at = _span_text(self.at)
+        what = _WORDS[self.measure].format(q=self, at=at)
         if self.measure == "change":
             what += f"{' over' if self.ratio else ' minus'} {_span_text(self.since, 'the start')}"
         return f"{self.metric} of {arms}, {what}"
@@ -107,6 +116,7 @@ _WORDS: Mapping[str, str] = {
     "first_step": "first step with a {q.window}-step mean of {q.reach:g} or more",
     "slope_break": "slope after step {q.around} minus slope before, per 100 steps",
     "change_point": "step at which two straight lines fit best",
+    "share_below": "share of {at} with a value below {q.reach:g}",
 }
 
 
@@ -255,6 +265,15 @@ def _misfit(step_T: np.ndarray, value_ST: np.ndarray) -> np.ndarray:
     return np.asarray((rest**2).sum(axis=-1) - along**2 / (centred_T @ centred_T))
 
 
+def _share_below(quantity: Quantity, curves: Curves, value_ST: np.ndarray) -> np.ndarray:
+    low, high = quantity.at or (curves.step_T[0], curves.step_T[-1])
+    value_ST = value_ST[..., (curves.step_T >= low) & (curves.step_T <= high)]
+    # a metric of repeated tokens is undefined at steps without one: they are no step of either kind
+    defined = np.isfinite(value_ST).sum(axis=-1)
+    below = (value_ST < quantity.reach).sum(axis=-1)
+    return np.where(defined > 0, below / np.maximum(defined, 1), np.nan)
+
+
 _MEASURES: Mapping[str, Callable[[Quantity, Curves, np.ndarray], np.ndarray]] = {
     "level": _level,
     "change": _change,
@@ -263,4 +282,5 @@ _MEASURES: Mapping[str, Callable[[Quantity, Curves, np.ndarray], np.ndarray]] = 
     "first_step": _first_step,
     "slope_break": _slope_break,
     "change_point": _change_point,
+    "share_below": _share_below,
 }

@@ -2,24 +2,30 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from harness.claims import lint_table
 from harness.claims.__main__ import NOISE, main
-from harness.claims.linting import lint_rule
+from harness.claims.linting import NOISES, lint_rule, made_up
 from harness.claims.reading import Claim, read_claim, read_claims
 from harness.claims.rules import read_claim_rule
 from harness.metrics.tables import Tables
 from harness.paths import BASELINES, CLAIMS
 from harness.schema import UsageError
-from harness.store.bundle import find_bundle, read_bundle
+from harness.store.bundle import Bundle, find_bundle, read_bundle
 
 MICRO = [claim for claim in read_claims(CLAIMS) if "micro" in claim.rules]
 
 
 @pytest.fixture(scope="module")
-def tables() -> Tables:
-    return read_bundle(find_bundle(NOISE, BASELINES)).tables
+def noises() -> list[Bundle]:
+    return [read_bundle(find_bundle(name, BASELINES)) for name in NOISE.split(",")]
+
+
+@pytest.fixture(scope="module")
+def tables(noises: list[Bundle]) -> Tables:
+    return noises[0].tables
 
 
 def test_the_stored_figures_are_of_the_rules_as_they_stand_and_none_is_refused() -> None:
@@ -34,8 +40,8 @@ def test_the_stored_figures_are_of_the_rules_as_they_stand_and_none_is_refused()
 
 
 @pytest.mark.slow
-def test_the_stored_figures_come_out_again(tables: Tables) -> None:
-    rows = [lint_table.row_of(one, "micro") for one in lint_table.lint(MICRO, "micro", tables)]
+def test_the_stored_figures_come_out_again(noises: list[Bundle]) -> None:
+    rows = [lint_table.row_of(one, "micro") for one in lint_table.lint(MICRO, "micro", noises)]
     assert rows == lint_table.stored()
 
 
@@ -49,16 +55,32 @@ def test_a_rule_that_asks_for_what_it_cannot_find_is_refused(tables: Tables) -> 
     assert kept.objection == "" and kept.power[3] == 0.0 and kept.power[5] > 0.8
 
 
-def test_noise_is_taken_from_runs_of_the_data_that_a_rule_is_for() -> None:
-    noise, claim = read_bundle(find_bundle(NOISE, BASELINES)), MICRO[0]
-    lint_table.check_noise(MICRO, "micro", noise)
+def test_noise_is_taken_from_runs_of_the_data_and_the_metrics_of_a_rule(
+    noises: list[Bundle],
+) -> None:
+    claims = {claim.id: claim for claim in MICRO}
+    taken = {name: lint_table.noise_of(claim, "micro", noises) for name, claim in claims.items()}
+    assert taken["f04a"] is noises[0] and taken["f21"] is noises[1]
+    with pytest.raises(UsageError, match=r"f21 needs repetition_advantage_gap.* lacks it"):
+        lint_table.noise_of(claims["f21"], "micro", noises[:1])
 
     def for_data(data: str) -> Claim:
+        claim = MICRO[0]
         return replace(claim, rules={"micro": replace(claim.rules["micro"], data=data)})
 
-    lint_table.check_noise([for_data("")], "micro", noise)
+    lint_table.noise_of(for_data(""), "micro", noises)
     with pytest.raises(UsageError, match=r"is for data set another, and .* is of micro"):
-        lint_table.check_noise([for_data("another")], "micro", noise)
+        lint_table.noise_of(for_data("another"), "micro", noises)
+
+
+def test_a_share_of_steps_is_linted_though_its_metric_is_undefined_at_some(
+    noises: list[Bundle],
+) -> None:
+    claim = next(claim for claim in MICRO if claim.id == "f21")
+    part = claim.rules["micro"].parts[0]
+    for noise in NOISES:
+        drawn = made_up(part, noises[1].tables, noise, 400, np.random.default_rng(0))
+        assert np.isfinite(drawn).all() and drawn.std() > 0
 
 
 def test_the_command_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:

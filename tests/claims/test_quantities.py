@@ -85,6 +85,14 @@ def test_a_missing_step_makes_a_fall_or_a_window_undefined() -> None:
     assert measured(found, measure="level") == [1.0]
 
 
+def test_a_share_of_steps_is_of_those_at_which_the_metric_is_defined() -> None:
+    found = curves(a=[[-1.0, math.nan, 2.0, -3.0], [1.0, 0.0, math.nan, 1.0], [math.nan] * 4])
+    share = measured(found, measure="share_below")
+    assert share[:2] == [pytest.approx(2 / 3), 0.0] and math.isnan(share[2])
+    assert measured(found, measure="share_below", reach=1.0)[1] == pytest.approx(1 / 3)
+    assert measured(found, measure="share_below", at=(1, 3))[0] == 0.5
+
+
 @pytest.mark.parametrize(
     ("about", "neutral"),
     [
