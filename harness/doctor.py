@@ -55,6 +55,7 @@ def examine(environment: Mapping[str, str], results_dir: Path) -> list[Check]:
         _environment,
         _broken_companions,
         lambda: _ray_address(environment),
+        _listening,
         _memory,
         lambda: _space("disk", results_dir, NEEDED_DISK, "free space, or give results_dir="),
         lambda: _space("shared memory", Path("/dev/shm"), NEEDED_SHARED_MEMORY, "enlarge /dev/shm"),
@@ -131,6 +132,12 @@ def _broken_companions() -> Check:
 def _ray_address(environment: Mapping[str, str]) -> Check:
     address = environment.get("RAY_ADDRESS", "")
     return Check("RAY_ADDRESS", not address, address or "unset", "unset it" if address else "")
+
+
+def _listening() -> Check:
+    # what a run opens follows from its launcher; tests/e2e/test_cells.py looks at a real one
+    found = "launcher=local: 127.0.0.1 only; slurm, ray: every address of the nodes"
+    return Check("listens on", True, found, "docs/launching.md says who may reach what")
 
 
 def _memory() -> Check:

@@ -14,6 +14,11 @@ CLUSTER_ADDRESS = "HARNESS_RAY_ADDRESS"
 CLUSTER_TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 """Variables by which Ray knows the token of a cluster; kept only where a cell joins one."""
 
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Makes a private Ray take 127.0.0.1 for its node, as it does on other systems. What asks Ray for
+the node's address listens there as well: TransferQueue, which unpickles what anybody sends, and
+verl's server of vLLM, which asks for no key (docs/upstream/open_queue.py)."""
+
 DROPPED_PREFIXES = ("RAY_", "VERL_", "VLLM_", "HYDRA_")
 DROPPED = frozenset(
     {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR"}
@@ -29,7 +34,7 @@ def trainer_environment(
 
     The command's variables win; before them come ours, and before these the surrounding ones
     without those that would change what the trainer does or which Ray cluster it joins. A private
-    cluster gets a new token; one that the cell joins has its own.
+    cluster gets a new token and the loopback address; one that the cell joins has its own.
 
     Args:
         outer: environment of the harness.
@@ -44,10 +49,10 @@ def trainer_environment(
     }
     # Process titles must not be written over the environment: the tag would be lost with it.
     # Ray would keep a token in the user's home, and reads the mode once, when it is imported.
-    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    ray = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **LOOPBACK}
     if outer.get(CLUSTER_ADDRESS):
-        token = {name: outer[name] for name in CLUSTER_TOKEN if name in outer}
-    kept |= {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", **token}
+        ray = {name: outer[name] for name in CLUSTER_TOKEN if name in outer}
+    kept |= {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", **ray}
     temporary = {} if scratch is None else dict.fromkeys(("TMPDIR", "RAY_TMPDIR"), str(scratch))
     # the tag comes last: without it the processes of the attempt could not be found again
     return {**kept, **temporary, **command, TAG: tag}

@@ -8,10 +8,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.e2e.listeners import EVERY_S, Listeners, is_loopback, own_address
 
 pytestmark = pytest.mark.engine
 
@@ -50,8 +53,14 @@ def results(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ppo_with_kl(results: Path) -> Path:
-    ended = run_suite(results, "ablation=kl_penalty", "levels=[loss]")
+def listeners(results: Path) -> Listeners:
+    return Listeners(results)
+
+
+@pytest.fixture(scope="module")
+def ppo_with_kl(results: Path, listeners: Listeners) -> Path:
+    with listeners:
+        ended = run_suite(results, "ablation=kl_penalty", "levels=[loss]")
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     return only_run(results, "kl_penalty")
 
@@ -80,6 +89,34 @@ def test_a_cell_leaves_its_records(cell: str, request: pytest.FixtureRequest) ->
     assert {"command.json", "metrics.jsonl", "log.txt", "generations"} <= names
     assert {path.stem for path in (attempt / "generations").iterdir()} == {"0", "2"}
     assert sorted(metrics(run)) == [0, 1, 2]
+
+
+def test_nobody_else_on_the_network_reaches_a_cell(listeners: Listeners, ppo_with_kl: Path) -> None:
+    """TransferQueue unpickles what it is sent, and vLLM's server asks for no key."""
+    programs = " ".join(listeners.found.values())
+    assert len(listeners.found) > 10 and "VLLM::EngineCore" in programs and "raylet" in programs
+    strange = {place: name for place, name in listeners.found.items() if not is_loopback(place[0])}
+    assert not strange and not listeners.reached
+
+
+def test_a_port_that_is_open_to_the_network_is_found(tmp_path: Path) -> None:
+    """The partner of the test above."""
+    code = "import socket; kept = socket.create_server(('', 0)); print(1, flush=True); input()"
+    with (
+        Listeners(tmp_path) as found,
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(3 * EVERY_S)
+        process.kill()
+    assert [is_loopback(address) for address, _ in found.found] == [False]
+    assert bool(found.reached) == bool(own_address())
 
 
 def test_ppo_trains_a_critic_and_pays_for_kl(ppo_with_kl: Path) -> None:

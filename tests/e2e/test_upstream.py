@@ -28,6 +28,6 @@ def test_the_defect_is_still_there(program: Path, tmp_path: Path) -> None:
 
 def test_every_program_is_in_the_list() -> None:
     page = (PROGRAMS[0].parent / "README.md").read_text()
-    assert len(PROGRAMS) == 7
+    assert PROGRAMS
     for program in PROGRAMS:
         assert f"[{program.name}]({program.name})" in page

@@ -80,6 +80,9 @@ def test_a_token_is_new_for_a_private_cluster_and_kept_for_one_that_is_joined() 
     private = trainer_environment(outer, {}, "tag", None)
     assert private["RAY_AUTH_TOKEN"] not in ("", "given") and "RAY_ADDRESS" not in private
     joined = trainer_environment({**outer, "HARNESS_RAY_ADDRESS": "10.0.0.1:6379"}, {}, "tag", None)
+    # a private Ray takes the loopback address; that of a cluster must be reached by its nodes
+    assert private["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
+    assert "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in joined
     assert (joined["RAY_AUTH_TOKEN"], joined["RAY_AUTH_MODE"]) == ("given", "token")
     assert "RAY_ADDRESS" not in joined
     open_cluster = trainer_environment({"HARNESS_RAY_ADDRESS": "10.0.0.1:6379"}, {}, "tag", None)
