@@ -26,8 +26,9 @@ PROMPT_TEMPLATE = SYSTEM_TEXT + USER_TEXT + PROBLEM_TEXT + "{problem}" + ASSISTA
 def render_prompt(problem: str) -> str:
     r"""Put one problem into the template.
 
-    Like the jinja template it copies, drops one trailing newline of the problem. ``str.format``
-    is not used because the template contains ``\boxed{}``.
+    The problem stands there as it is, with a newline at its end if it has one: the jinja template
+    of the authors drops only a newline that ends the template itself.
     """
+    # not str.format: the template contains \boxed{}
     before, after = PROMPT_TEMPLATE.split("{problem}")
-    return before + problem.removesuffix("\n") + after
+    return before + problem + after
