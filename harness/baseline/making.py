@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def _description(results: Results, name: str) -> dict[str, Any]:
         "name": name,
         "title": results.document["title"],
         "stored": now(),
-        "command": study.command,
+        "command": _anywhere(study.command),
         "licence": LICENCE,
         "citation": "CITATION.cff",
         "commits": sorted(set(runs["commit"].astype(str))),
@@ -116,6 +117,12 @@ def _description(results: Results, name: str) -> dict[str, Any]:
         "python": machine.get("python", "absent"),
         "hardware": machine.get("hardware", {}),
     }
+
+
+def _anywhere(command: str) -> str:
+    """Return a command without the place of its results, which is of one machine."""
+    words = shlex.split(command)
+    return shlex.join(word for word in words if not word.startswith("results_dir="))
 
 
 def _cell(row: Mapping[Hashable, Any]) -> dict[str, Any]:

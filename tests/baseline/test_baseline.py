@@ -69,6 +69,13 @@ def test_a_stored_study_is_read_back_whole(study: Any, stored: Path) -> None:
     assert len(manifest["cells"]) == 9
 
 
+def test_a_bundle_says_nothing_of_the_machine_that_made_it(study: Results) -> None:
+    command = "python -m harness.run ablation=invented results_dir=/home/me/r 'seeds=[1,2,3]'"
+    made = bundle_of(replace(study, study=replace(study.study, command=command)), "invented")
+    expected = "python -m harness.run ablation=invented 'seeds=[1,2,3]'"
+    assert made.manifest["command"] == expected
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_any_changed_byte_is_found(stored: Path, name: str) -> None:
     read_bundle(stored / "v1")
