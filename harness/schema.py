@@ -16,6 +16,12 @@ from typing import Any
 SCHEMA_VERSION = 1
 """Version of spec.yaml, record.json and the tables; a reader refuses any other."""
 
+FORMULAS = "verl's formulas"
+"""What the installed verl computes (`harness.plugins.fingerprint`), among the versions of a run."""
+
+OTHER_FORMULAS = "other: "
+"""How that begins where verl computes something else than its formulas say."""
+
 REPORTED_ONLY = ("verl.trainer.logger", "verl.trainer.project_name", "verl.trainer.experiment_name")
 """Config keys that say how a cell is logged, not what it computes: they are not part of its id."""
 

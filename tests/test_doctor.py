@@ -9,7 +9,7 @@ from harness.schema import DamagedError
 
 @pytest.fixture(autouse=True)
 def no_slow_import(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "IMPORTS", "pass")
+    monkeypatch.setattr(doctor, "IMPORTS", "print('as expected')")
 
 
 def named(checks: list[Check], name: str) -> Check:
@@ -31,6 +31,17 @@ def test_every_failed_check_has_a_remedy(tmp_path: Path, monkeypatch: pytest.Mon
     assert wrong == {"engines", "companions", "RAY_ADDRESS", "memory", "disk", "base models"}
     assert all(check.remedy for check in checks if not check.is_well)
     assert not (tmp_path / "not").exists()
+
+
+@pytest.mark.parametrize("said", ["other: critic_loss_adds_up 1.44", ""])
+def test_a_verl_that_computes_something_else_is_a_finding(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "ENGINES", ("pytest",))
+    assert named(examine({}, tmp_path), "verl's formulas").is_well
+    monkeypatch.setattr(doctor, "IMPORTS", f"print({said!r})")
+    check = named(examine({}, tmp_path), "verl's formulas")
+    assert not check.is_well and check.found.startswith("other") and check.remedy
 
 
 def test_a_broken_import_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

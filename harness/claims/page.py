@@ -81,8 +81,9 @@ _LINT = """\
 
 Every rule at micro scale was simulated with the noise of stored runs (micro/noise@v1; f21
 with micro/noise@v2, which has its metrics), whole curves of it, or for a share of steps the share
-itself, 4,000 made-up studies a point: drawn as normal noise and by a smoothed bootstrap of seeds, the worse of both shown; at 5 % a figure has a standard error of 0.3 points. "Where false":
-one part at its limit, the others far inside; "where true": every part at its limit; power: the
+itself, 4,000 made-up studies a point: drawn as normal noise and by a smoothed bootstrap of seeds,
+the worse of both shown; at 5 % a figure has a standard error of 0.3 points. "Where false": one part
+at its limit, the others far inside; "where true": every part at its limit; power: the
 design effect of the file, for a primary claim at the first of eight steps of Holm's correction. A
 rule over 5 % at either point, or under 80 % power at 12 seeds, is refused by
 `python -m harness.claims lint`, which makes these figures; with 3 seeds nothing is decided."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.compare.shortfalls import shortfalls
 from harness.compare.sides import Side, same_runs, same_work
-from harness.schema import ExitCode, HarnessError
+from harness.schema import FORMULAS, OTHER_FORMULAS, ExitCode, HarnessError
 from harness.store.data_names import APART, world_of
 
 _SHOWN = 60
@@ -187,6 +187,7 @@ def check_comparability(
     if candidate.config and baseline.config:
         reasons += [text for rule in KEY_RULES for text in _key_reasons(rule, *sides)]
     reasons += [text for rule in ENGINE_RULES for side in sides for text in _engine(rule, side)]
+    reasons += _formulas(*sides)
     partial = shortfalls(candidate, baseline)
     if partial and not allow_partial:
         hint = "allow_partial=true compares what there is, and cannot pass"
@@ -298,9 +299,24 @@ def _engine_reason(rule: EngineRule, side: Side, versions: Mapping[str, str]) ->
     )
 
 
+def _formulas(candidate: Side, baseline: Side) -> list[str]:
+    """Refuse engines that compute something else, whatever version they name."""
+    mine, other = candidate.versions.get(FORMULAS, ""), baseline.versions.get(FORMULAS, "")
+    if mine and other and mine != other:
+        return [_differs(FORMULAS, mine, other)]
+    return [
+        f"{FORMULAS}: those of the {side.role} give {text}, and what the other side computed is"
+        " not stated"
+        for side, text in ((candidate, mine), (baseline, other))
+        if text.startswith(OTHER_FORMULAS) and not (mine and other)
+    ]
+
+
 def _notes(candidate: Side, baseline: Side) -> list[str]:
     notes = []
     packages = dict.fromkeys([*baseline.versions, *candidate.versions])
+    # no version: `_formulas` judges it, and runs before it was taken have none
+    packages.pop(FORMULAS, None)
     other = [
         f"{name} {candidate.versions.get(name, 'absent')} (baseline:"
         f" {baseline.versions.get(name, 'absent')})"

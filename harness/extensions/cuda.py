@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from harness.plugins import step_measures
+from harness.plugins import fingerprint, step_measures
 from harness.plugins.after_import import after_import
 
 
@@ -29,5 +29,10 @@ def _register(module: ModuleType) -> None:
     )(SeededValueEngine)
 
 
+def _patch_trainer(module: ModuleType) -> None:
+    step_measures.report(module)
+    fingerprint.report(module)
+
+
 after_import("verl.workers.engine.fsdp", _register)
-after_import("verl.trainer.ppo.v1.trainer_base", step_measures.report)
+after_import("verl.trainer.ppo.v1.trainer_base", _patch_trainer)

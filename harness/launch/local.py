@@ -24,6 +24,7 @@ from harness.launch.processes import Family, end_processes, tagged
 from harness.launch.progress import Pace, Progress
 from harness.launch.stop import StopRequest, catch_stop
 from harness.launch.watchdog import Finding, Limits, Observation, judge, name_of_the_dead
+from harness.plugins import fingerprint
 from harness.schema import Status
 
 LOG_FILE = "log.txt"
@@ -56,6 +57,8 @@ class AttemptEnd:
         torn_lines: lines of the metrics stream that could not be read.
         log: path of the log that tells most.
         tail: its last lines; empty when done.
+        formulas: what the installed verl computes (`harness.plugins.fingerprint`); "" if the
+            trainer did not come so far.
     """
 
     status: Status
@@ -65,6 +68,7 @@ class AttemptEnd:
     torn_lines: int
     log: Path
     tail: tuple[str, ...] = ()
+    formulas: str = ""
 
 
 def run_attempt(
@@ -285,4 +289,5 @@ class _Attempt:
             torn_lines=self.metrics.torn,
             log=log,
             tail=tail,
+            formulas=fingerprint.read(self.dir),
         )

@@ -1,7 +1,8 @@
 """What the responses of a training step are like, beside what verl reports of them.
 
 The trainer has the text, the grade and the advantage of every token in hand when it makes its
-metrics; a log of them would be gigabytes. Keys begin with `rollout/`.
+metrics; a log of every token would be gigabytes at the scales of the paper. Keys begin with
+`rollout/`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.plugins import base_divergence, step_measures
+from harness.plugins import base_divergence, fingerprint, step_measures
 from harness.plugins.after_import import after_import
 from harness.plugins.engine_patches import DIFFERENCE_KEY, ENTROPY_KEY
 
@@ -80,6 +80,7 @@ def _name_as_measured_before(module: ModuleType) -> None:
 def _patch_trainer(module: ModuleType) -> None:
     _name_as_measured_before(module)
     step_measures.report(module)
+    fingerprint.report(module)
     if os.environ.get(base_divergence.SWITCH) == "1":
         base_divergence.report(module)
 

@@ -22,7 +22,7 @@ from harness.paths import ROOT
 from harness.provenance import collect
 from harness.run.budget import Guard, allowed_gpu_hours
 from harness.run.checks import cells_at_once, check_launch, watchdog_limits
-from harness.schema import Attempt, CellSpec, DamagedError, RunRecord, Status
+from harness.schema import FORMULAS, Attempt, CellSpec, DamagedError, RunRecord, Status
 from harness.spec import inputs
 from harness.spec.seeds import derived_seeds
 from harness.spec.study import Study
@@ -232,6 +232,9 @@ def _finish(store: RunStore, cell: CellSpec, record: RunRecord, end: AttemptEnd)
     # tables take half a second to import, and a dry run needs none of them
     from harness.metrics.evaluation import evaluation_plan, read_samples
 
+    if end.formulas:
+        versions = {**record.provenance["versions"], FORMULAS: end.formulas}
+        record.provenance = {**record.provenance, "versions": versions}
     rows = {"expected": int(evaluation_plan(run.spec).rows)}
     try:
         rows["found"] = len(read_samples(run).rows)

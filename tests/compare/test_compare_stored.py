@@ -250,6 +250,34 @@ def test_engines_with_the_broken_critic_loss(
     )
 
 
+@pytest.mark.parametrize(
+    ("mine", "other", "refused"),
+    [
+        ("as expected (1)", "as expected (1)", False),
+        ("as expected (1)", "as expected (2)", True),
+        ("other: gae", "as expected (1)", True),
+        ("other: gae", "other: value_loss", True),
+        ("other: gae", "other: gae", False),
+        # baselines that were stored before it was taken
+        ("as expected (1)", "", False),
+        ("other: gae", "", True),
+        ("", "other: gae", True),
+    ],
+)
+def test_an_engine_that_computes_something_else_is_refused_until_that_is_acknowledged(
+    loss: Side, none: Side, mine: str, other: str, refused: bool
+) -> None:
+    sides = [
+        replace(side, versions={**side.versions, **({"verl's formulas": said} if said else {})})
+        for side, said in ((loss, mine), (none, other))
+    ]
+    found = [text for text in check_comparability(*sides).reasons if "formulas" in text]
+    assert bool(found) is refused
+    assert not any("formulas" in note for note in check_comparability(*sides).notes)
+    if refused:
+        assert "formulas" in compare_sides(*sides, SETTINGS, is_forced=True).warning
+
+
 def test_other_questions_are_refused_and_their_overlap_is_told(loss: Side, none: Side) -> None:
     scores = loss.scores.copy()
     names = scores["question_id"].astype(str)

@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("verl")
 
+from harness.plugins.fingerprint import EXPECTED, departures, taken, text_of
 from tests.defects.seeded import read_defects, seeded
 
 pytestmark = pytest.mark.engine
@@ -36,3 +37,13 @@ def test_every_check_has_a_defect() -> None:
     from tests.defects.checks import CHECKS
 
     assert set(NAMES) == set(CHECKS)
+
+
+@pytest.mark.parametrize("name", [n for n in DEFECTS if DEFECTS[n].component in EXPECTED])
+def test_the_defect_changes_the_fingerprint(name: str) -> None:
+    right = taken()
+    assert departures(right) == [] and text_of(right).startswith("as expected")
+    with seeded(DEFECTS[name]):
+        wrong = taken()
+    assert DEFECTS[name].component in departures(wrong)
+    assert text_of(wrong).startswith("other: ") and DEFECTS[name].component in text_of(wrong)

@@ -82,11 +82,12 @@ def test_a_cell_leaves_its_records(cell: str, request: pytest.FixtureRequest) ->
     record = json.loads((run / "record.json").read_text())
     assert (record["status"], record["reason"]) == ("done", "")
     assert record["evaluation_rows"]["found"] == record["evaluation_rows"]["expected"] > 0
+    assert record["provenance"]["versions"]["verl's formulas"].startswith("as expected")
     spec = yaml.safe_load((run / "spec.yaml").read_text())
     assert spec["seed"] == 1
     attempt = run / "attempt-0"
     names = {path.name for path in attempt.iterdir()}
-    assert {"command.json", "metrics.jsonl", "log.txt", "generations"} <= names
+    assert {"command.json", "metrics.jsonl", "log.txt", "generations", "fingerprint.json"} <= names
     assert {path.stem for path in (attempt / "generations").iterdir()} == {"0", "2"}
     assert sorted(metrics(run)) == [0, 1, 2]
 
