@@ -16,9 +16,16 @@ from harness.compare.operating import operating_curve
 from harness.compare.pairing import Pairing, pair_sides
 from harness.compare.questions import QuestionScores, scores_of_sides
 from harness.compare.shortfalls import early_end, shortfalls
-from harness.compare.sides import Side, repeated_metrics, same_runs, shared_metrics
+from harness.compare.sides import (
+    ACCURACY,
+    Side,
+    differs_in_samples,
+    repeated_metrics,
+    same_runs,
+    shared_metrics,
+)
 from harness.evaluate.reading import Stored
-from harness.metrics.columns import EVALUATION, column_of
+from harness.metrics.columns import column_of
 from harness.schema import UsageError
 
 ALWAYS_SHOWN = ("reward", "response_length")
@@ -124,7 +131,8 @@ def compared_metrics(candidate: Side, baseline: Side, metric: str) -> tuple[str,
         metric: the gate's; "" takes the first accuracy that both have, else the reward.
 
     Raises:
-        UsageError: a side lacks it, or both have no metric in common.
+        UsageError: a side lacks it, it is another mean on either side, or both have no metric in
+            common.
     """
     shared = shared_metrics(candidate, baseline)
     if metric:
@@ -134,7 +142,13 @@ def compared_metrics(candidate: Side, baseline: Side, metric: str) -> tuple[str,
                 raise UsageError(
                     f"the {side.role} {side.name} has no {metric}: {suggest(metric, shared)}"
                 )
-    accuracies = [name for name in shared if name.startswith(f"{EVALUATION[0].name}_")]
+        if differs_in_samples(candidate, baseline, metric):
+            raise UsageError(
+                f"{metric} is the mean of {candidate.samples[metric]} samples in the candidate and"
+                f" of {baseline.samples[metric]} in the baseline: these are two metrics; name"
+                " another"
+            )
+    accuracies = [name for name in shared if name.startswith(ACCURACY)]
     shown = [name for name in (*accuracies, *ALWAYS_SHOWN) if name in shared]
     metrics = tuple(dict.fromkeys([*([metric] if metric else []), *shown]))
     if not metrics:
