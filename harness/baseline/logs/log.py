@@ -16,10 +16,12 @@ from harness.baseline.logs.resuming import join_attempts, told
 from harness.metrics.blocks import are_ordered, block_starts
 from harness.metrics.columns import column_of
 from harness.schema import DamagedError, UsageError
+from harness.store.forms import shown
 
 UNSTATED_SEED = 0
 """Stands for a seed that a log does not state: no run of the suite has it, so nothing pairs."""
 
+_MOST_NAME = 120
 _ROUNDING = 1e-6
 """A fraction may lie beyond 0 and 1 by this much: event files hold single precision."""
 
@@ -82,12 +84,18 @@ def checked(log: Log) -> Log:
     if (rows["seed"].to_numpy() == UNSTATED_SEED).any():
         notes.append(f"the seed is not stated: {UNSTATED_SEED} stands for it, and pairs with none")
     _check_values(log.path, rows)
-    return replace(log, rows=rows, notes=tuple(dict.fromkeys(notes)))
+    unmapped = tuple(dict.fromkeys(map(plain, log.unmapped)))
+    return replace(log, rows=rows, unmapped=unmapped, notes=tuple(dict.fromkeys(notes)))
+
+
+def plain(name: str) -> str:
+    """Return a name as it may be shown: short, and nothing that a terminal obeys."""
+    return name if name.isprintable() and len(name) <= _MOST_NAME else shown(name)
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
     """Return the first names, and how many more there are."""
-    known = list(names)
+    known = [plain(name) for name in names]
     more = f" and {len(known) - most} more" if len(known) > most else ""
     return ", ".join(known[:most]) + more
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.baseline.logs.log import UNSTATED_SEED, Log, repeated, stacked
+from harness.baseline.logs.log import UNSTATED_SEED, Log, listed, repeated, stacked
 from harness.baseline.logs.mapping import Mapping, Target, samples_of, seed_number, targets_of
 from harness.baseline.logs.table import numbers, read_table, whole_numbers
 from harness.metrics.columns import TRAINING
@@ -83,13 +83,14 @@ def _runs(path: Path, frame: pd.DataFrame, mapping: Mapping) -> pd.Series:
     runs = frame["Run"].where(~ids.isin(list(mapping.runs)), ids)
     several = ids.groupby(runs).nunique()
     if (several > 1).any():
+        twice = listed([str(several.idxmax())])
         raise DamagedError(
-            f"{path} has several runs named {several.idxmax()}: name them by their Run ID in a"
-            " mapping file, runs: {<id>: {arm: ..., seed: ...}}"
+            f"{path} has several runs named {twice}: name them by their Run ID in a mapping file,"
+            " runs: {<id>: {arm: ..., seed: ...}}"
         )
     absent = sorted(set(mapping.runs) - set(runs))
     if absent:
-        raise DamagedError(f"{path} has no run {absent[0]!r}: it has {', '.join(set(runs))}")
+        raise DamagedError(f"{path} has no run {absent[0]!r}: it has {listed(sorted(set(runs)))}")
     return runs
 
 

@@ -149,7 +149,7 @@ def targets_of(
         best = found.get(target.name)
         if best and best[0] == rank and name != best[1]:
             raise UsageError(
-                f"{path} has two names of {target.name}, {best[1]} and {name}: say in a mapping"
+                f"{path} has two names of {target.name}, {best[1]!a} and {name!a}: say in a mapping"
                 " file which one counts"
             )
         if best is None or rank < best[0]:

@@ -84,8 +84,8 @@ def _check_plain(path: Path, scores: list[_Score]) -> None:
     for score in scores:
         if score.ours and seen.setdefault(score.ours, score.foreign) != score.foreign:
             raise UsageError(
-                f"{path} has two accuracies that become {score.ours}, {seen[score.ours]} and"
-                f" {score.foreign}: name one in a mapping file"
+                f"{path} has two accuracies that become {score.ours}, {seen[score.ours]!a} and"
+                f" {score.foreign!a}: name one in a mapping file"
             )
 
 

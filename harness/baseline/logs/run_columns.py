@@ -15,7 +15,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.baseline.logs.log import UNSTATED_SEED, Log, frame_of, joined, repeated, stacked
+from harness.baseline.logs.log import (
+    UNSTATED_SEED,
+    Log,
+    frame_of,
+    joined,
+    listed,
+    repeated,
+    stacked,
+)
 from harness.baseline.logs.mapping import Mapping, Target, samples_of, seed_number
 from harness.baseline.logs.table import column_of_table, numbers, read_table, whole_numbers
 from harness.schema import DamagedError, UsageError
@@ -101,7 +109,7 @@ def _read(path: Path, mapping: Mapping, format_: str, named: _Named) -> Log:
         parts.append(_curve(path, frame, name, steps, (run, target, mapping)))
     for run in mapping.runs:
         if run not in seen:
-            raise DamagedError(f"{path} has no run {run!r}: it has {', '.join(sorted(seen))}")
+            raise DamagedError(f"{path} has no run {run!r}: it has {listed(sorted(seen))}")
     rows = joined(parts) if parts else frame_of([])
     return Log(
         path=path,
