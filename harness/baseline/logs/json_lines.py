@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.baseline.logs.limits import NotJSONError, read_json, step_number, text_lines
+from harness.baseline.logs.limits import (
+    NotJSONError,
+    check_lines,
+    read_json,
+    step_number,
+    text_lines,
+)
 from harness.baseline.logs.log import Log
 from harness.baseline.logs.mapping import Mapping
 from harness.baseline.logs.points import Point, log_of
@@ -44,6 +50,7 @@ def read_objects(path: Path) -> Objects:
             found = None
         if isinstance(found, dict):
             rows.append((place, found))
+            check_lines(path, len(rows))
         else:
             torn = place
     return Objects(rows, ["the last line is torn and was left out"] if torn else [])

@@ -12,16 +12,26 @@ import numpy as np
 from harness.schema import DamagedError, UsageError
 from harness.store.forms import shown
 
-MOST_BYTES = 128 << 20
-"""Of a log, which is held in memory: 14,000 steps of two hundred metrics as JSON lines."""
+MOST_BYTES = 64 << 20
+"""Of a log, which is held in memory: 7,000 steps of two hundred metrics as JSON lines."""
 
-MOST_JSON_BYTES = 32 << 20
-"""Of a document that is one JSON value: as Python objects it takes ten times the memory."""
+MOST_EVENT_BYTES = 128 << 20
+MOST_TEXT_BYTES = 256 << 20
+"""Of what a trainer printed, of which only the lines of numbers are held."""
+
+MOST_JSON_BYTES = 16 << 20
+"""Of a document that is one JSON value: as Python objects it takes twenty times the memory."""
 
 MOST_LINE_BYTES = 4 << 20
-MOST_COLUMNS = 10_000
+MOST_LINES = 500_000
+"""Of numbers, in JSON lines or on a console."""
+
+MOST_COLUMNS = 2_000
 MOST_DEPTH = 64
 """Lists and mappings within one another, in a line of JSON."""
+
+TEXT_ENDINGS = (".log", ".txt", ".out", "")
+"""Of what a trainer printed."""
 
 LAST_STEP = int(np.iinfo(np.int32).max)
 LARGEST = 1e100
@@ -42,10 +52,18 @@ def check_size(path: Path) -> None:
     size = path.stat().st_size
     if size == 0:
         raise UsageError(f"{path} is empty: nothing to import")
-    if size > MOST_BYTES:
+    most = MOST_TEXT_BYTES if path.suffix in TEXT_ENDINGS else MOST_BYTES
+    most = MOST_EVENT_BYTES if "tfevents" in path.name else most
+    if size > most:
         raise UsageError(
-            f"{path} has {size} bytes, at most {MOST_BYTES} are read: keep the metrics you need"
+            f"{path} has {size} bytes, at most {most} are read: keep the metrics you need"
         )
+
+
+def check_lines(path: Path, lines: int) -> None:
+    """Check that so many lines of numbers can be held; `DamagedError` if not."""
+    if lines > MOST_LINES:
+        raise DamagedError(f"{path} has more than {MOST_LINES} lines of numbers: is it a log?")
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -17,7 +17,7 @@ from harness.baseline.logs import (
     verl_console,
     verl_jsonl,
 )
-from harness.baseline.logs.limits import check_size, read_document
+from harness.baseline.logs.limits import TEXT_ENDINGS, check_size, read_document
 from harness.baseline.logs.log import Log, checked
 from harness.baseline.logs.mapping import Mapping
 from harness.baseline.logs.table import head_of
@@ -126,8 +126,8 @@ def _guess(path: Path) -> str:
         return next(found, plain_csv.FORMAT)
     if path.suffix == ".json":
         return _of_json(path)
-    if path.suffix in (".log", ".txt", ".out", ""):
-        return _of_text(path)
+    if path.suffix in TEXT_ENDINGS:
+        return verl_console.FORMAT if verl_console.is_console(path) else ""
     return ""
 
 
@@ -142,10 +142,3 @@ def _of_json(path: Path) -> str:
     if "results" in keys:
         return results.LIGHTEVAL if "config_general" in keys else results.LM_EVAL
     return ""
-
-
-def _of_text(path: Path) -> str:
-    try:
-        return verl_console.FORMAT if verl_console.is_console(path) else ""
-    except DamagedError:
-        return ""

@@ -36,13 +36,16 @@ _EXTREMES = ("__MIN", "__MAX")
 _BESIDE = (*_EXTREMES, "_timestamp", "timestamp", "time", "Wall time")
 """Endings of columns that are no run."""
 
+_MOST_NAME = 300
+
 _Named = Callable[[str], tuple[str, str]]
 
 
 def is_wandb(head: Sequence[str]) -> bool:
     """Tell whether column names are those of a chart of W&B."""
+    names = set(head)
     charted = [name for name in head if " - " in name]
-    return bool(charted) and ("Step" in head or any(f"{name}__MIN" in head for name in charted))
+    return bool(charted) and ("Step" in names or any(f"{name}__MIN" in names for name in charted))
 
 
 def is_swanlab(head: Sequence[str]) -> bool:
@@ -146,7 +149,9 @@ def _swanlab_name(mapping: Mapping) -> _Named:
     """Return what splits `<run>-<metric>`: either may hold a dash, and the metric is known."""
 
     def named(name: str) -> tuple[str, str]:
-        places = [place for place, sign in enumerate(name) if sign == "-" and place]
+        # a name as long as a page is none, and has a page of dashes
+        signs = enumerate(name[:_MOST_NAME])
+        places = [place for place, sign in signs if sign == "-" and place]
         ends = ((name[:place], name[place + 1 :]) for place in places)
         return next((pair for pair in ends if mapping.target(pair[1])), (name, ""))
 

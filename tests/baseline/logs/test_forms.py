@@ -84,7 +84,7 @@ def test_a_console_that_rounds_says_so_and_a_torn_line_is_left_out(tmp_path: Pat
 
 def test_a_console_line_of_two_processes_is_refused_with_its_line(tmp_path: Path) -> None:
     text = CONSOLE + "step:2 - critic/score/mean:0.5step:2 - critic/score/mean:0.5\n"
-    with pytest.raises(DamagedError, match=r"line 5 of .*each name once|line 5 .*a number"):
+    with pytest.raises(DamagedError, match=r"line 5 of .*two processes"):
         read_log(write(tmp_path / "run.log", text), Mapping())
 
 
@@ -245,7 +245,7 @@ def test_of_a_resumed_run_the_log_that_begins_later_counts(
 def test_a_log_that_was_appended_to_is_joined_too(tmp_path: Path) -> None:
     first, later = verl(tmp_path / "a", range(21)), verl(tmp_path / "b", range(16, 31), 0.5)
     path = write(tmp_path / "run.jsonl", first.read_text() + later.read_text())
-    assert values(path, "reward")[18] == 0.68
+    assert values(path, "reward")[18] == 18 / 100 + 0.5
     assert any("was resumed" in note for note in read_log(path, Mapping()).notes)
 
 
