@@ -21,7 +21,7 @@ FORMAT = "console"
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LINE = re.compile(r"(?:^|[\s)\r])step:(?P<step>[0-9]{1,20}) - (?P<rest>\S+:.+)")
-_STEP = re.compile(r"step:[0-9]+$")
+_MERGED = re.compile(r":\S*[0-9)]step$")
 _RAY = re.compile(r"\s*\[repeated \d+x across cluster\].*$")
 _NUMBER = re.compile(
     r"(?:np\.\w+\()?(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?inf|nan)\)?"
@@ -85,7 +85,7 @@ def _texts(place: str, rest: str) -> dict[str, str]:
     texts: dict[str, str] = {}
     for part in _RAY.sub("", rest).rstrip().split(" - "):
         name, colon, value = part.rpartition(":")
-        if not colon or not name or name in texts or _STEP.search(part):
+        if not colon or not name or name in texts or _MERGED.search(name):
             raise DamagedError(
                 f"{place} has {shown(part)}, expected <name>:<number>, each name once: did two"
                 " processes write into one line? Correct it or take it out"

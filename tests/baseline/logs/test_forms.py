@@ -60,7 +60,7 @@ CONSOLE = (
     "INFO start\n"
     "\x1b[36m(TaskRunner pid=7)\x1b[0m step:0 - val-core/a/b/acc/mean@4:0.5 - ready:True\n"
     "Progress: 3%|# | step 1\n"
-    "step:1 - critic/score/mean:np.float64(0.25) - actor/lr:1e-06 [repeated 2x across cluster]\n"
+    "step:1 - critic/score/mean:np.float64(0.25) - training/global_step:1 - actor/lr:1e-06 [repeated 2x across cluster]\n"
 )
 
 
@@ -70,7 +70,7 @@ def test_the_console_of_verl_is_read_between_all_else(tmp_path: Path) -> None:
     assert values(path, "reward") == {1: 0.25}
     assert values(path, "policy_learning_rate") == {1: 1e-06}
     log = read_log(path, Mapping())
-    assert log.format == "console" and log.unmapped == ("ready",)
+    assert log.format == "console" and log.unmapped == ("ready", "training/global_step")
     assert not any("three decimals" in note for note in log.notes)
 
 
