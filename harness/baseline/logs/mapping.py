@@ -75,7 +75,8 @@ class Mapping(Form):
         twice = sorted({name for name in ours if ours.count(name) > 1})
         if twice:
             raise ValueError(f"has two names that become {twice[0]}: keep one of them")
-        for where, who in (("`fixed`", self.fixed), *self.runs.items()):
+        stated: dict[str, MappingType[Any, str]] = {"`fixed`": self.fixed, **self.runs}
+        for where, who in stated.items():
             if "seed" in who:
                 seed_number(who["seed"], f"{where} of the mapping file")
         return self

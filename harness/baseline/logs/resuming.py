@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,7 @@ def join_attempts(rows: pd.DataFrame, attempt_R: np.ndarray | None = None) -> Jo
     step_R = rows["step"].to_numpy()
     is_kept_R = np.ones(len(rows), dtype=bool)
     again: dict[tuple[str, int], list[int]] = {}
+    groups: Mapping[Any, np.ndarray]
     groups = rows.groupby(list(_KEYS), sort=False, observed=True).indices
     for (arm, seed, _), place_N in groups.items():
         step_N = step_R[place_N]

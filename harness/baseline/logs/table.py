@@ -82,7 +82,9 @@ def read_table(path: Path, *, texts: Sequence[str] = ()) -> pd.DataFrame:
     frame = _read(path, head, dtype=as_text, na_values=[""], low_memory=False)
     is_number = [dtype in (np.float64, np.int64) for dtype in frame.dtypes]
     is_text = [isinstance(dtype, pd.StringDtype) for dtype in frame.dtypes]
-    if not np.all(np.logical_or(is_number, is_text)):
+    # 1e400 is not infinite: only the text tells
+    is_vast = np.isinf(frame.loc[:, is_number]).to_numpy().any()
+    if is_vast or not np.all(np.logical_or(is_number, is_text)):
         return _text(path)
     texts_there = frame.columns[is_text]
     return frame.fillna(dict.fromkeys(texts_there, "")) if len(texts_there) else frame
@@ -223,7 +225,8 @@ def numbers(path: Path, column: pd.Series) -> tuple[npt.NDArray[np.float64], npt
     # pandas would take digits of any script, and what else looks like a number to it
     is_number = text.str.fullmatch(_NUMBER).to_numpy(dtype=bool)
     values = pd.to_numeric(text.where(is_number, "nan"), errors="coerce").to_numpy(dtype=float)
-    wrong = np.flatnonzero(np.isnan(values) & is_there & ~is_nan)
+    is_vast = np.isinf(values) & ~text.str.lower().str.contains("inf", regex=False).to_numpy()
+    wrong = np.flatnonzero((np.isnan(values) & is_there & ~is_nan) | is_vast)
     if wrong.size:
         raise _wrong(path, str(column.name), int(wrong[0]), "a number")
     return values, is_there

@@ -60,7 +60,8 @@ CONSOLE = (
     "INFO start\n"
     "\x1b[36m(TaskRunner pid=7)\x1b[0m step:0 - val-core/a/b/acc/mean@4:0.5 - ready:True\n"
     "Progress: 3%|# | step 1\n"
-    "step:1 - critic/score/mean:np.float64(0.25) - training/global_step:1 - actor/lr:1e-06 [repeated 2x across cluster]\n"
+    "step:1 - critic/score/mean:np.float64(0.25) - training/global_step:1"
+    " - actor/lr:1e-06 [repeated 2x across cluster]\n"
 )
 
 
