@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from harness.baseline.logs.log import UNSTATED_SEED, Log, listed, repeated, stacked
-from harness.baseline.logs.mapping import Mapping, Target, samples_of, seed_number, targets_of
+from harness.baseline.logs.mapping import Mapping, Target, seed_number, targets_of
 from harness.baseline.logs.table import numbers, read_table, whole_numbers
 from harness.metrics.columns import TRAINING
 from harness.schema import DamagedError, UsageError
@@ -115,9 +115,7 @@ def read_scalar(path: Path, mapping: Mapping) -> Log:
         [target.name],
         (values[None] * target.scale, is_there[None]),
     )
-    count = samples_of(foreign)
-    samples = {} if count is None else {target.name: count}
-    return Log(path=path, format=SCALAR, rows=rows, samples=samples)
+    return Log(path=path, format=SCALAR, rows=rows, samples=mapping.samples({foreign: target}))
 
 
 def _named(path: Path, tag: str, mapping: Mapping) -> tuple[str, Target]:

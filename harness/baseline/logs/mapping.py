@@ -21,6 +21,7 @@ from harness.typed import Form, Text, checked, read_yaml
 # tensorboardX writes _ for @
 _ACCURACY = re.compile(r"val-core/(?P<source>.+)/acc/mean[@_](?P<k>\d{1,6})")
 _MEAN = re.compile(r".*(?:mean|avg)@(?P<k>\d{1,6})")
+_OWN_MEAN = re.compile(r"accuracy_.+@(?P<k>\d{1,6})")
 _BY_PATH = {column.path: column.name for column in TRAINING}
 _BY_NAME = frozenset(_BY_PATH.values())
 _OWN = re.compile(r"(?:accuracy|pass_at_n|format|response_tokens|truncated)_\S+")
@@ -91,9 +92,12 @@ class Mapping(Form):
         return self.metrics.get(name) or _usual_target(name)
 
     def samples(self, targets: MappingType[str, Target]) -> dict[str, int]:
-        """Return our name -> k of its mean@k, where the foreign name states it."""
-        found = {target.name: samples_of(name) for name, target in targets.items()}
-        return {name: count for name, count in found.items() if count is not None}
+        """Return our name -> k of its mean@k, where the foreign name states it, or else ours."""
+        found = {
+            target.name: _MEAN.fullmatch(name) or _OWN_MEAN.fullmatch(target.name)
+            for name, target in targets.items()
+        }
+        return {name: int(match["k"]) for name, match in found.items() if match}
 
 
 @lru_cache(maxsize=1 << 12)
@@ -110,12 +114,6 @@ def _usual_target(name: str) -> Target | None:
     is_own = _OWN.fullmatch(name) and not _NOT_OURS.fullmatch(name) and "/" not in name
     is_own = bool(is_own) and len(name) <= _MOST_NAME and name.isprintable()
     return Target(name=name) if name in _BY_NAME or is_own else None
-
-
-def samples_of(name: str) -> int | None:
-    """Return the k of the mean@k that a foreign name says; None if it says none."""
-    found = _ACCURACY.fullmatch(name) or _MEAN.fullmatch(name)
-    return int(found["k"]) if found else None
 
 
 def targets_of(

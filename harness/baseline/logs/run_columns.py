@@ -24,7 +24,7 @@ from harness.baseline.logs.log import (
     repeated,
     stacked,
 )
-from harness.baseline.logs.mapping import Mapping, Target, samples_of, seed_number
+from harness.baseline.logs.mapping import Mapping, Target, seed_number
 from harness.baseline.logs.table import column_of_table, numbers, read_table, whole_numbers
 from harness.schema import DamagedError, UsageError
 
@@ -107,8 +107,7 @@ def _read(path: Path, mapping: Mapping, format_: str, named: _Named) -> Log:
         if target is None or (mapping.runs and run not in mapping.runs):
             unmapped.append(name)
             continue
-        if (count := samples_of(metric)) is not None:
-            samples[target.name] = count
+        samples |= mapping.samples({metric: target})
         parts.append(_curve(path, frame, name, steps, (run, target, mapping)))
     for run in mapping.runs:
         if run not in seen:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.baseline import __main__ as baseline
-from harness.baseline.logs.mapping import Mapping, samples_of
+from harness.baseline.logs.mapping import Mapping
 from harness.baseline.logs.reading import read_log
 from harness.baseline.logs.study import Origin, bundle_of_logs
 from harness.baseline.logs.tfrecord import masked_crcs
@@ -204,7 +204,12 @@ def test_accuracies_of_sources_with_a_slash_are_read_with_their_k(
     log = read_log(write(tmp_path / "a.jsonl", text), Mapping())
     assert set(log.rows["metric"]) == {"accuracy_openai.gsm8k@1"}
     assert log.samples == {"accuracy_openai.gsm8k@1": 1}
-    assert samples_of("val/mine/mean@8") == 8 and samples_of("critic/score/mean") is None
+
+
+def test_a_mapped_name_and_our_own_keep_their_number_of_samples(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "step,val/mean@8,accuracy_b@16,reward\n0,0.5,0.25,1\n")
+    mapping = Mapping.model_validate({"metrics": {"val/mean@8": "accuracy_a"}})
+    assert read_log(path, mapping).samples == {"accuracy_a": 8, "accuracy_b@16": 16}
 
 
 def test_means_of_other_numbers_of_samples_are_no_curve(
