@@ -94,7 +94,9 @@ class Mapping(Form):
     def samples(self, targets: MappingType[str, Target]) -> dict[str, int]:
         """Return our name -> k of its mean@k, where the foreign name states it, or else ours."""
         found = {
-            target.name: _MEAN.fullmatch(name) or _OWN_MEAN.fullmatch(target.name)
+            target.name: _ACCURACY.fullmatch(name)
+            or _MEAN.fullmatch(name)
+            or _OWN_MEAN.fullmatch(target.name)
             for name, target in targets.items()
         }
         return {name: int(match["k"]) for name, match in found.items() if match}
