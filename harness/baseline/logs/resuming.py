@@ -39,8 +39,7 @@ def join_attempts(rows: pd.DataFrame, attempt_R: np.ndarray | None = None) -> Jo
     step_R = rows["step"].to_numpy()
     is_kept_R = np.ones(len(rows), dtype=bool)
     again: dict[tuple[str, int], list[int]] = {}
-    groups: Mapping[Any, np.ndarray]
-    groups = rows.groupby(list(_KEYS), sort=False, observed=True).indices
+    groups: Mapping[Any, Any] = rows.groupby(list(_KEYS), sort=False, observed=True).indices
     for (arm, seed, _), place_N in groups.items():
         step_N = step_R[place_N]
         if attempt_R is None:

@@ -83,7 +83,7 @@ def read_table(path: Path, *, texts: Sequence[str] = ()) -> pd.DataFrame:
     is_number = [dtype in (np.float64, np.int64) for dtype in frame.dtypes]
     is_text = [isinstance(dtype, pd.StringDtype) for dtype in frame.dtypes]
     # 1e400 is not infinite: only the text tells
-    is_vast = np.isinf(frame.loc[:, is_number]).to_numpy().any()
+    is_vast = np.isinf(frame.loc[:, is_number].to_numpy(dtype=float)).any()
     if is_vast or not np.all(np.logical_or(is_number, is_text)):
         return _text(path)
     texts_there = frame.columns[is_text]
