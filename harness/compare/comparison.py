@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.cli import suggest
-from harness.compare.comparability import Comparability, check_comparability
+from harness.compare.comparability import SAMPLES, Comparability, check_comparability
 from harness.compare.config_diff import ConfigDifference, config_differences
 from harness.compare.costs import Cost, compare_costs
 from harness.compare.curves import CurveComparison, compare_curves
@@ -20,6 +20,7 @@ from harness.compare.sides import (
     ACCURACY,
     Side,
     differs_in_samples,
+    other_samples,
     repeated_metrics,
     same_runs,
     shared_metrics,
@@ -164,6 +165,8 @@ def _judge(candidate: Side, baseline: Side, pairing: Pairing, effects: Sequence[
     first, *others = effects
     partial = shortfalls(candidate, baseline)
     early = () if partial else early_end(candidate, baseline, first.metric, first.end)
+    # else a gate without the accuracy would fall back on the reward, and pass
+    apart = [f"{SAMPLES} differs {text}" for text in other_samples(candidate, baseline)]
     doubts = [f"the candidate contradicts itself: {doubt}" for doubt in candidate.doubts]
     repeated = () if partial else repeated_metrics(candidate, baseline, first.metric)
     gate = judge(
@@ -171,7 +174,7 @@ def _judge(candidate: Side, baseline: Side, pairing: Pairing, effects: Sequence[
         is_same=same_runs(candidate, baseline),
         repeats=f"{' and '.join(repeated)} of every seed, step by step" if repeated else "",
         unfinished=candidate.unfinished,
-        shortfalls=[*partial, *early, *doubts],
+        shortfalls=[*partial, *early, *apart, *doubts],
         others=others,
     )
     return replace(gate, operating=operating_curve(candidate, baseline, pairing, first))

@@ -130,7 +130,8 @@ def test_means_over_other_samples_are_never_compared_as_one_metric(
         for text in reasons
     )
     capsys.readouterr()
-    gate(tmp_path, "k1")
+    # the rewards are equal number by number, and would pass
+    assert gate(tmp_path, "k1") == ExitCode.CANNOT_TELL
     said = " ".join(capsys.readouterr().out.split())
     assert "mean@1 in the candidate, mean@32 in the baseline" in said
     assert "accuracy_aime24 " not in said.split("At the end of training")[1]
