@@ -19,7 +19,8 @@ _ROOMS = {
     "provenance": "environments",
     "text": "",
     "cli": "schema text",
-    "typed": "schema cli",
+    "untrusted": "",
+    "typed": "schema cli untrusted",
     "plots": "",
     "stats": "",
     # what runs inside veRL
@@ -116,6 +117,7 @@ PACKAGES: dict[str, set[str]] = {
 """Package -> rooms that may import it when they are imported themselves."""
 
 LATE: dict[str, set[str]] = {
+    "pyarrow": {"untrusted"},
     "torch": {"micro"},
     "transformers": {"micro", "evaluate"},
     "tokenizers": {"micro"},
