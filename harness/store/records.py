@@ -20,6 +20,8 @@ from harness.schema import (
     UsageError,
 )
 from harness.store.files import read_json
+from harness.untrusted.files import Refused, read_bytes
+from harness.untrusted.yaml_text import MOST_YAML_BYTES, parse_yaml
 
 SPEC_FILE = "spec.yaml"
 RECORD_FILE = "record.json"
@@ -48,11 +50,11 @@ def read_spec(path: Path) -> dict[str, Any]:
         UsageError: it has another version of the schema.
     """
     try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        document = parse_yaml(read_bytes(path, MOST_YAML_BYTES))
+    except (OSError, Refused) as error:
+        why = error.strerror if isinstance(error, OSError) else f"it {error}"
         raise DamagedError(
-            f"{path} cannot be read ({reason}): move its directory away, and the cell runs again"
+            f"{path} cannot be read ({why}): move its directory away, and the cell runs again"
         ) from error
     check_version(path, document)
     return dict(document)

@@ -27,6 +27,41 @@ _CELL = MIB
 """Characters of a cell of a CSV file: a proof or a page of text, no more."""
 
 
+TEXT, WHOLE, NUMBER, TRUTH = "text", "whole numbers", "numbers", "true or false"
+"""What a column holds."""
+
+
+def column_fault(schema: pa.Schema, kinds: Mapping[str, str]) -> str:
+    """Return what is wrong with the columns of a table, as it follows its name; "" if nothing.
+
+    Args:
+        schema: of the table; columns that no kind is stated for are free.
+        kinds: column that must be there -> one of `TEXT`, `WHOLE`, `NUMBER`, `TRUTH`.
+    """
+    names = set(schema.names)
+    for name, kind in kinds.items():
+        if name not in names:
+            return f"has no column {name}"
+        found = schema.field(name).type
+        if not _is_of(found, kind):
+            return f"has {name} as {str(found)!a}, expected {kind}"
+    return ""
+
+
+def _is_of(found: pa.DataType, kind: str) -> bool:
+    import pyarrow as pa
+
+    tests = {
+        WHOLE: (pa.types.is_integer,),
+        NUMBER: (pa.types.is_floating,),
+        TRUTH: (pa.types.is_boolean,),
+        # a table without rows does not say of what type its texts would be
+        TEXT: (pa.types.is_string, pa.types.is_large_string, pa.types.is_null),
+    }
+    inner = found.value_type if kind == TEXT and pa.types.is_dictionary(found) else found
+    return any(is_type(inner) for is_type in tests[kind])
+
+
 def read_frame(
     source: Path | bytes,
     *,
@@ -48,7 +83,12 @@ def read_frame(
     return frame
 
 
-def read_parquet_rows(source: Path | bytes, *, most: int = MOST_ROWS) -> list[dict[str, Any]]:
+def read_parquet_rows(
+    source: Path | bytes,
+    *,
+    most: int = MOST_ROWS,
+    check: Callable[[pa.Schema], None] = lambda _: None,
+) -> list[dict[str, Any]]:
     """Return a Parquet file as rows; arguments and errors are those of `read_frame`.
 
     An index of pandas, which it writes as a column, is no column.
@@ -59,7 +99,7 @@ def read_parquet_rows(source: Path | bytes, *, most: int = MOST_ROWS) -> list[di
         found: list[dict[str, Any]] = table.drop_columns(index).to_pylist()
         return found
 
-    return _read(source, most, lambda _: None, rows)
+    return _read(source, most, check, rows)
 
 
 def parse_csv(text: str) -> list[dict[str, str]]:
