@@ -124,7 +124,7 @@ def test_what_is_no_plain_yaml_is_one_sentence(text: str, said: str, tmp_path: P
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "thing.yaml"
     path.write_bytes("kind: größer".encode("latin-1"))
-    with pytest.raises(DamagedError, match="'utf-8' codec can't decode byte"):
+    with pytest.raises(DamagedError, match="is not UTF-8: found byte 0xf6 at 8"):
         read_yaml(path)
 
 

@@ -62,7 +62,7 @@ def _text(data: bytes) -> str:
 
 
 def _json(data: bytes) -> list[Any]:
-    document = parse_json(_text(data), with_nan=True)
+    document = parse_json(_text(data), with_nan=True, with_halves=True)
     if not isinstance(document, (list, dict)):
         raise Refused(
             f"holds a {type(document).__name__}: expected a list of records, or one record"
@@ -77,7 +77,7 @@ def _json_lines(data: bytes) -> list[Any]:
         if not line.strip():
             continue
         try:
-            records.append(parse_json(line, with_nan=True))
+            records.append(parse_json(line, with_nan=True, with_halves=True))
         except Refused as error:
             raise _RefusedLine(number, str(error)) from error
     return records

@@ -20,7 +20,8 @@ from harness.metrics.columns import SPLIT_PREFIX, TRAINING, column_of, short_spl
 from harness.metrics.tables import check_version
 from harness.schema import DamagedError, UsageError
 from harness.untrusted.files import Refused
-from harness.untrusted.tables import MOST_ROWS, NUMBER, TEXT, WHOLE, column_fault, read_frame
+from harness.untrusted.tables import MOST_ROWS as MOST_ROWS
+from harness.untrusted.tables import NUMBER, TEXT, WHOLE, column_fault, read_frame
 
 CURVES, SCORES = "curves.parquet", "scores.parquet"
 
@@ -250,15 +251,15 @@ def _gaps(
     for column in TRAINING:
         if column.is_required:
             rows = curves[names == column.name]
-            wanted = {run: range(1, end + 1) for run, end in ends.items()}
-            yield from _lacking(rows, column.name, wanted)
+            trained = {run: range(1, end + 1) for run, end in ends.items()}
+            yield from _lacking(rows, column.name, trained)
     for split, count in (plan["questions"] or {}).items():
         short = short_split(split)
         rows = curves[names == f"accuracy_{short}"]
         # an earlier suite did not count every split
         if len(rows) or split.startswith(SPLIT_PREFIX):
             planned = sorted(plan["steps"])
-            wanted = {run: [s for s in planned if s <= end] for run, end in ends.items()}
+            wanted = {run: [step for step in planned if step <= end] for run, end in ends.items()}
             yield from _lacking(rows, f"accuracy_{short}", wanted)
         most = count * (plan["samples"] or np.inf)
         found = curves.loc[names == f"samples_{short}", "value"]

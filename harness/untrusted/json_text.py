@@ -20,12 +20,13 @@ _MAY_BE_LARGE = re.compile(r"\d{19}|\d[eE]\+?\d{3}")
 _MAY_BE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def parse_json(text: str | bytes, *, with_nan: bool = False) -> Any:
+def parse_json(text: str | bytes, *, with_nan: bool = False, with_halves: bool = False) -> Any:
     """Return the value of a JSON text.
 
     Args:
         text: the document, or one line of a stream.
         with_nan: NaN and infinities are numbers, as Python writes them.
+        with_halves: halves of surrogate pairs stay in texts, for a caller who says in which one.
 
     Raises:
         Refused: it is not JSON, nested too deeply, says a key twice, or holds a number or text
@@ -47,13 +48,14 @@ def parse_json(text: str | bytes, *, with_nan: bool = False) -> Any:
     except RecursionError as error:
         raise _too_deep() from error
     # cheap to tell of nearly every line: a level takes a bracket
-    if text.count("[") + text.count("{") > MOST_DEPTH or _MAY_BE_HALF.search(text):
-        check_values(value)
+    is_deep = text.count("[") + text.count("{") > MOST_DEPTH
+    if is_deep or (not with_halves and _MAY_BE_HALF.search(text)):
+        check_values(value, with_halves=with_halves)
     return value
 
 
-def check_values(value: Any) -> None:
-    """Check the depth of a value, its whole numbers and that its texts can be written.
+def check_values(value: Any, *, with_halves: bool = False) -> None:
+    """Check the depth of a value, its whole numbers and, but for `with_halves`, its texts.
 
     Raises:
         Refused: one of them is not what a file can hold.
@@ -63,7 +65,8 @@ def check_values(value: Any) -> None:
         below: list[Any] = []
         for item in level:
             if isinstance(item, str):
-                _check_text(item)
+                if not with_halves:
+                    _check_text(item)
             elif isinstance(item, int):
                 _check_whole(item)
             elif isinstance(item, dict):

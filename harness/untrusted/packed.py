@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from harness.untrusted.files import MIB, Refused
 
@@ -52,7 +52,7 @@ def members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _zip(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with path.open("rb") as raw, zipfile.ZipFile(_Metered(raw)) as archive:
+    with path.open("rb") as file, zipfile.ZipFile(cast(IO[bytes], _Metered(file))) as archive:
         _check_count(len(archive.infolist()))
         for entry in archive.infolist():
             if entry.is_dir():
@@ -65,13 +65,21 @@ def _zip(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _tar(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with gzip.open(path) as raw, tarfile.open(fileobj=_Metered(raw), mode="r:") as archive:
+    with gzip.open(path) as packed:
+        raw = cast(IO[bytes], _Metered(cast(IO[bytes], packed)))
+        yield from _tar_files(raw)
+
+
+def _tar_files(raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
+    with tarfile.open(fileobj=raw, mode="r:") as archive:
         for count, member in enumerate(archive, start=1):
             _check_count(count)
             if member.isdir():
                 continue
             if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
                 raise Refused(f"holds a link, a device or a part, {member.name[:100]!a}")
+            if member.size < 0:
+                raise Refused(f"states a size below zero of {member.name[:100]!a}")
             content = archive.extractfile(member)
             if content is not None:
                 yield member.name, content

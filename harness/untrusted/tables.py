@@ -175,6 +175,6 @@ def _check_footer(metadata: Any, size: int, most: int) -> None:
     rows = max(metadata.num_rows, sum(groups))
     allowed = min(most, max(MOST_ROWS_UNPACKED, size))
     if rows > allowed:
-        raise Refused(f"has {rows:,} rows, at most {allowed:,} are read of a file of its size")
+        raise Refused(f"has {rows:,} rows, at most {allowed:,} are read here")
     if metadata.num_columns > MOST_COLUMNS:
         raise Refused(f"has {metadata.num_columns:,} columns, at most {MOST_COLUMNS:,} are read")

@@ -98,7 +98,8 @@ def attempted(task: Callable[[], Any]) -> str:
     try:
         task()
     except (HarnessError, Refused) as error:
-        said = str(error)
+        # a message of pandas ends in a line break, wherever it is put into a sentence
+        said = str(error).strip()
         assert said.isprintable(), ascii(said)
         assert 0 < len(said) < 2000, ascii(said[:100])
         return REFUSED

@@ -57,6 +57,13 @@ def test_what_is_not_is_refused_in_a_clause(text: str | bytes, said: str) -> Non
     assert len(str(caught.value)) < 200
 
 
+def test_halves_of_pairs_stay_where_the_caller_says_in_which_record_they_are() -> None:
+    text = r'["\ud800"' + ", []" * 70 + "]"
+    assert parse_json(text, with_halves=True)[0] == "\ud800"
+    with pytest.raises(Refused, match="half a surrogate pair"):
+        parse_json(text)
+
+
 def test_a_stream_of_python_may_say_nan() -> None:
     assert str(parse_json("[NaN, -Infinity]", with_nan=True)) == "[nan, -inf]"
 

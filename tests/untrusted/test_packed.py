@@ -65,7 +65,7 @@ def _many(path: Path) -> None:
     ("make", "said"),
     [
         (_long_header, "states a part of"),
-        (_back, ""),
+        (_back, "states a size below zero of 'x'"),
         (_many, "more than 100 files and folders"),
         (lambda path: tar(path, named("x", kind=tarfile.SYMTYPE)), "holds a link, a device"),
         (lambda path: tar(path, named("x", kind=tarfile.FIFOTYPE)), "holds a link, a device"),
