@@ -27,9 +27,9 @@ from harness.cli import read_arguments, run_command
 from harness.metrics.streams import read_lines
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import write_atomic
-from harness.store.records import read_spec
-from harness.untrusted.files import Refused
+from harness.untrusted.files import Refused, read_bytes
 from harness.untrusted.tables import read_frame
+from harness.untrusted.yaml_text import MOST_YAML_BYTES, parse_yaml
 
 PAYS_FOR_CORRECT = ("rule", "orz")
 """Rewards that are 1 for a right answer and 0 for any other: only these tell what was right."""
@@ -89,7 +89,10 @@ def rollout_files(run: Path) -> Iterator[Path]:
     spec = run / "spec.yaml"
     if not spec.is_file():
         raise UsageError(f"{run} is no run: expected spec.yaml and attempt-<n>/rollouts in it")
-    reward = read_spec(spec)["config"]["reward"]["name"]
+    try:
+        reward = parse_yaml(read_bytes(spec, MOST_YAML_BYTES))["config"]["reward"]["name"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DamagedError(f"{spec} does not say with which reward the run was trained") from error
     if reward not in PAYS_FOR_CORRECT:
         raise UsageError(
             f"{run} was trained with reward {reward}, which does not say what was right: expected"

@@ -95,6 +95,11 @@ STORED: Any = {
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false", None: "null"}
 
 
+def misfit(document: Any, form: Any, name: str) -> str:
+    """Return the first value of a document, called `name`, that is not of its form; "" if none."""
+    return _fault(document, form, name)
+
+
 def form_objection(manifest: Any, form: Any) -> str:
     """Return the first thing about a manifest that is not of its form; "" if there is none."""
     try:

@@ -1,5 +1,6 @@
 """Inputs made at random: each is read right or refused in one sentence; nothing else happens."""
 
+import json
 import random
 import time
 from pathlib import Path
@@ -10,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.untrusted.json_text import check_values, parse_json
-from tests.untrusted.cases import FAMILIES, READ, REFUSED, attempted, store, study, tables
+from tests.untrusted.cases import FAMILIES, READ, REFUSED, attempted, look
+from tests.untrusted.invented import store, study, tables
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(),
@@ -30,15 +32,11 @@ def test_an_input_of_a_stranger_is_read_or_refused(name: str, seed: int, tmp_pat
 @settings(max_examples=50, deadline=None)
 @given(VALUES)
 def test_what_python_writes_as_json_comes_back(value: Any) -> None:
-    import json
-
     assert repr(parse_json(json.dumps(value), with_nan=True)) == repr(value)
     check_values(value)
 
 
 def test_the_study_that_is_broken_is_whole_before(tmp_path: Path) -> None:
     """Else all of its mutants would be refused for what was wrong with it."""
-    from tests.untrusted.cases import _look
-
     directory = store(tmp_path, study(), tables(study()))
-    assert attempted(lambda: _look(directory)) == READ
+    assert attempted(lambda: look(directory)) == READ
