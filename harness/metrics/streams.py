@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from typing import Any, NamedTuple
 
 from harness.metrics.columns import TRAINING
 from harness.schema import DamagedError, RunRecord, Status
+from harness.untrusted.files import Refused
+from harness.untrusted.json_text import parse_json
 
 METRICS_FILE = "metrics.jsonl"
 GENERATIONS = "generations"
@@ -94,8 +95,8 @@ def read_lines(path: Path) -> Lines:
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
-        except ValueError:
+            row = parse_json(line, with_nan=True)
+        except Refused:
             row = None
         if isinstance(row, dict):
             rows.append(row)
