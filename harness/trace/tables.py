@@ -14,6 +14,7 @@ import pandas as pd
 
 from harness.metrics.tables import read_parquet
 from harness.schema import DamagedError, UsageError
+from harness.writing import check_together
 
 Kind = Literal[
     "run",
@@ -27,6 +28,9 @@ Kind = Literal[
     "comparison",
     "entry",
 ]
+
+_GROUPS = ("tables", "report", "comparison", "claims")
+"""Words of `written_together` for the files that are traced."""
 
 REPORT_TABLES = (
     *(
@@ -108,6 +112,7 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, Mapping[str, Any]]:
     Raises:
         HarnessError: it cannot be read, or has no row ids.
     """
+    check_together(path.parent, *_GROUPS, path.stem)
     # with the time of the last change: a file that was written again is read again
     return _read(path, path.stat().st_mtime_ns)
 
