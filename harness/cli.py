@@ -204,14 +204,13 @@ def read_arguments(
     given: dict[str, Any] = {}
     for argument in argv:
         key, sign, value = argument.partition("=")
-        if argument in flags:
-            value = True
-        elif not sign or key not in known:
+        is_flag = argument in flags
+        if not is_flag and not (sign and key in known):
             hint = suggest(key, [*known, *flags])
             raise UsageError(f"unknown argument {shown(argument)}: {hint}; the form is key=value")
         if key in given:
             raise UsageError(f"{key} is given twice: leave one out")
-        given[key] = value if value is True else read_value(key, value, known[key])
+        given[key] = True if is_flag else read_value(key, value, known[key])
     missing = next((key for key in known if known[key].is_needed and key not in given), None)
     if missing is not None:
         raise UsageError(f"no {missing} was named: give {missing}=<value>")

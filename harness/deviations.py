@@ -3,7 +3,8 @@
 Every training setting of the paper: its text, its authors' code, their later word, what veRL can
 do, what the recipes set, and what that may change. The first four and the last come from
 baselines/papers/open_reasoner_zero/deviations.yaml, what we set from the composed recipes.
-`out=` writes over an earlier file with --force. `scale=` shows the values of one scale; without it those of orz_7b, with the others where they
+`out=` writes over an earlier file with --force.
+`scale=` shows the values of one scale; without it those of orz_7b, with the others where they
 differ. A report of runs at a scale of the paper has the same table, with what its runs had set.
 """
 

@@ -104,7 +104,7 @@ def read_overrides(overrides: Sequence[str]) -> tuple[Change, ...]:
         UsageError: one is not of the form `key=value`.
     """
     groups = group_choices()
-    changes = []
+    changes: list[Change] = []
     for text in overrides:
         try:
             (override,) = OverridesParser.create().parse_overrides([text])
