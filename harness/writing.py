@@ -41,24 +41,31 @@ def check_target(path: Path) -> bool:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, replaces: bool = True) -> Iterator[Path]:
     """Give a path to be written in place of another, which it replaces when that is done.
 
+    Args:
+        path: of the file.
+        replaces: whether it may be there already.
+
     Raises:
-        UsageError: the directory cannot be written, the disk is full, or `path` is no regular file;
-            the old content stays.
+        UsageError: the directory cannot be written, the disk is full, or `path` is no regular file
+            or not to be replaced; the old content stays.
     """
     check_target(path)
     with _half_folder(path.parent, path) as half:
         yield half / path.name
         _sync(half / path.name)
-        os.replace(half / path.name, path)
+        # unlike a replacement, a link fails where another process made the same name
+        (os.replace if replaces else os.link)(half / path.name, path)
         # a name is an entry of its directory, which has to reach the disk as well
         _sync(path.parent)
 
 
 @contextmanager
-def written_together(folder: Path, what: str, *, replaces: bool = True) -> Iterator[Path]:
+def written_together(
+    folder: Path, what: str, *, replaces: bool = True, outdates: str = ""
+) -> Iterator[Path]:
     """Give an empty folder for files that belong together; all take their names at the end.
 
     No system call renames several files at once: while it happens, and if it is cut off in between,
@@ -68,6 +75,8 @@ def written_together(folder: Path, what: str, *, replaces: bool = True) -> Itera
         folder: their place, made if it is not there; they may lie in folders below it.
         what: one word for them all.
         replaces: whether files that are there are replaced.
+        outdates: the word of other files there that are made of these and will be written next;
+            they are refused until they are.
 
     Raises:
         UsageError: they cannot be written, or a place is taken; the files that are there stay.
@@ -82,7 +91,13 @@ def written_together(folder: Path, what: str, *, replaces: bool = True) -> Itera
         for name in names:
             _check_place(folder, name, replaces=replaces)
             _sync(half / name)
-        _rename_all(half, folder, names, folder / _mark(what))
+        for word in filter(None, (what, outdates)):
+            _mark(folder, word)
+        for name in names:
+            os.replace(half / name, folder / name)
+        for place in {(folder / name).parent for name in names}:
+            _sync(place)
+        _mark_path(folder, what).unlink()
 
 
 def check_together(folder: Path, *whats: str) -> None:
@@ -92,10 +107,10 @@ def check_together(folder: Path, *whats: str) -> None:
         DamagedError: naming the first of `whats` whose writing was cut off.
     """
     for what in whats:
-        if (folder / _mark(what)).exists():
+        if _mark_path(folder, what).exists():
             raise DamagedError(
-                f"the {what} in {folder} are partly old and partly new, since writing them was cut"
-                " off: run the command again that writes them"
+                f"the {what} in {folder} is partly old and partly new, since its writing was cut"
+                " off: run the command again that writes it"
             )
 
 
@@ -114,8 +129,16 @@ def take_name(half: Path, final: Path) -> None:
     _sync(final.parent)
 
 
-def _mark(what: str) -> str:
-    return f"UNFINISHED-{what}.txt"
+def _mark_path(folder: Path, what: str) -> Path:
+    return folder / f"UNFINISHED-{what}.txt"
+
+
+def _mark(folder: Path, what: str) -> None:
+    path = _mark_path(folder, what)
+    check_target(path)
+    path.write_text("Files here are partly old and partly new: run their command again.\n")
+    _sync(path)
+    _sync(folder)
 
 
 @contextmanager
@@ -142,18 +165,6 @@ def _check_place(folder: Path, name: Path, *, replaces: bool) -> None:
         inner.mkdir(exist_ok=True)
     if check_target(folder / name) and not replaces:
         raise UsageError(f"{folder / name} is there already: give --force to replace it")
-
-
-def _rename_all(half: Path, folder: Path, names: list[Path], mark: Path) -> None:
-    check_target(mark)
-    mark.write_text("Files here are partly old and partly new: run their command again.\n")
-    _sync(mark)
-    _sync(folder)
-    for name in names:
-        os.replace(half / name, folder / name)
-    for place in {(folder / name).parent for name in names}:
-        _sync(place)
-    mark.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -22,6 +22,9 @@ from harness.store.ledger import RunStore
 from harness.store.records import spec_document, spec_from
 from harness.writing import written_together
 
+REPORT = "report"
+"""What all else is together that is made of the tables."""
+
 
 def write_results(
     root: Path,
@@ -53,7 +56,7 @@ def write_results(
 
 def write_tables(results: Results, out: Path) -> None:
     """Write the tables and study.json, from which all else is made."""
-    with written_together(out, GROUP) as half:
+    with written_together(out, GROUP, outdates=REPORT) as half:
         for name in TABLES:
             write_parquet(getattr(results.tables, name), half / f"{name}.parquet")
         write_study(results.study, half)
@@ -74,7 +77,7 @@ def write_report(results: Results, root: Path, out: Path) -> Results:
 
     results = replace(results, claims=claims_of(results, out))
     place = root.relative_to(root.parent.parent) / out.relative_to(root)
-    with written_together(out, "report") as half:
+    with written_together(out, REPORT) as half:
         effects = results.effects.to_csv(index=False, float_format="%.9g")
         write_atomic(half / "effects.csv", effects)
         if not results.factors.empty:

@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ MODES: tuple[Mode, ...] = ("fail", "tear", "kill", "crash")
 KILLED = 137
 LIMIT_S = 120.0
 HIDDEN = ".half-"
+TEMPORARY = "tmp"
+"""Folder of the sandbox for temporary files, which a child would else remove from under another."""
 MARK = "UNFINISHED-"
 
 
@@ -99,12 +102,15 @@ class Shim:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Put the shim between the process and its file system."""
-        with mock.patch.multiple(os, **self._calls()), mock.patch.multiple(io, open=self._open()):
-            with mock.patch.multiple(builtins, open=self._open(builtins.open)):
-                with mock.patch.multiple(pq, write_table=self._table(pq.write_table)):
-                    whole = self._table(pd.DataFrame.to_parquet)
-                    with mock.patch.multiple(pd.DataFrame, to_parquet=whole):
-                        yield
+        tables = self._table(pd.DataFrame.to_parquet)
+        with (
+            mock.patch.multiple(os, **self._calls()),
+            mock.patch.multiple(io, open=self._open()),
+            mock.patch.multiple(builtins, open=self._open(builtins.open)),
+            mock.patch.multiple(pq, write_table=self._table(pq.write_table)),
+            mock.patch.multiple(pd.DataFrame, to_parquet=tables),
+        ):
+            yield
 
     def _calls(self) -> dict[str, Any]:
         def between(call: Callable[..., Any], which: int) -> Callable[..., Any]:
@@ -190,7 +196,8 @@ def files_below(root: Path) -> dict[str, bytes]:
     found = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
-        if path.is_file() and HIDDEN not in name and path.name != ".lock":
+        is_other = HIDDEN in name or name.startswith(f"{TEMPORARY}/") or path.name == ".lock"
+        if path.is_file() and not is_other:
             found[name] = path.read_bytes()
     return found
 
@@ -198,7 +205,7 @@ def files_below(root: Path) -> dict[str, bytes]:
 def restore(root: Path, old: Files) -> None:
     """Bring a sandbox back to its beginning."""
     shutil.rmtree(root)
-    root.mkdir()
+    (root / TEMPORARY).mkdir(parents=True)
     for name, content in old.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
@@ -294,8 +301,9 @@ def try_faults(
             raise Begun
 
     shim.at_first = begin
+    (root / TEMPORARY).mkdir()
     try:
-        with shim.installed():
+        with shim.installed(), mock.patch.object(tempfile, "tempdir", str(root / TEMPORARY)):
             code = command()
     except Begun:
         return outcome
