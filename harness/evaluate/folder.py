@@ -20,6 +20,8 @@ from harness.store.files import read_json, read_jsonl, write_atomic, write_json
 
 DOCUMENT = "evaluation.json"
 RESPONSES = "responses"
+GROUP = "results"
+"""What all other files are together, which are made of the responses."""
 _SHOWN = 5
 
 
