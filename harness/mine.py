@@ -7,8 +7,7 @@ whose responses fewer than `fewer_than` were right, of `of` in all.
 
   runs=   directories of runs (`results/<scale>/<ablation>/runs/<run>`), in the order of training
   data=   the training set that they were trained on, a Parquet file
-  out=    gets train.parquet (the hard rows of `data`, in its order) and counts.csv, over earlier
-          ones with --force
+  out=    gets train.parquet (the hard rows of `data`, in its order) and counts.csv
 
 The attempts are the rollouts that veRL wrote while it trained. A prompt that was visited more than
 once counts with its last visit, since the paper does not say; one whose last visit lacks responses
@@ -24,36 +23,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.cli import (
-    FORCE,
-    folder,
-    needed,
-    out_folder,
-    place,
-    read_arguments,
-    run_command,
-    several,
-    whole,
-)
+import yaml
+
+from harness.cli import read_arguments, run_command
 from harness.metrics.streams import read_lines
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import write_atomic
-from harness.untrusted.files import Refused, read_bytes
-from harness.untrusted.tables import read_frame
-from harness.untrusted.yaml_text import MOST_YAML_BYTES, parse_yaml
-from harness.writing import written_together
 
-TRAIN = "train.parquet"
 PAYS_FOR_CORRECT = ("rule", "orz")
 """Rewards that are 1 for a right answer and 0 for any other: only these tell what was right."""
 
-OPTIONS = {
-    "runs": needed(several(folder())),
-    "data": needed(place()),
-    "out": needed(out_folder(TRAIN, "counts.csv")),
-    "fewer_than": whole(1, default=4),
-    "of": whole(1, default=64),
-}
+DEFAULTS = {"fewer_than": "4", "of": "64"}
 
 
 class Visit(NamedTuple):
@@ -108,10 +88,7 @@ def rollout_files(run: Path) -> Iterator[Path]:
     spec = run / "spec.yaml"
     if not spec.is_file():
         raise UsageError(f"{run} is no run: expected spec.yaml and attempt-<n>/rollouts in it")
-    try:
-        reward = parse_yaml(read_bytes(spec, MOST_YAML_BYTES))["config"]["reward"]["name"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DamagedError(f"{spec} does not say with which reward the run was trained") from error
+    reward = yaml.safe_load(spec.read_text())["config"]["reward"]["name"]
     if reward not in PAYS_FOR_CORRECT:
         raise UsageError(
             f"{run} was trained with reward {reward}, which does not say what was right: expected"
@@ -125,28 +102,18 @@ def rollout_files(run: Path) -> Iterator[Path]:
     yield from sorted(files, key=lambda path: int(path.stem))
 
 
-def write_hard(
-    data: Path,
-    out: Path,
-    visits: Mapping[str, Visit],
-    hard: set[str],
-    *,
-    replaces: bool = True,
-) -> int:
+def write_hard(data: Path, out: Path, visits: Mapping[str, Visit], hard: set[str]) -> int:
     """Write the hard rows of a training set and the counts of all; return how many rows are hard.
 
     Raises:
-        UsageError: the training set cannot be read, or has none of the prompts; the files cannot
-            be written, or are there and are not to be replaced.
+        UsageError: the training set cannot be read, or has none of the prompts.
     """
     import pandas as pd
 
     try:
-        frame = read_frame(data)
-    except OSError as error:
-        raise UsageError(f"data={data} cannot be read: {error.strerror}") from error
-    except Refused as error:
-        raise UsageError(f"data={data} {error}") from error
+        frame = pd.read_parquet(data)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"data={data} cannot be read: {type(error).__name__}") from error
     keys = frame["prompt"].map(lambda messages: prompt_key(messages[0]["content"]))
     if not keys.isin(list(visits)).any():
         raise UsageError(f"no prompt of the runs is in {data}: give the set that they trained on")
@@ -154,9 +121,9 @@ def write_hard(
     rows = [(*visits[key], key in hard) for key in keys if key in visits]
     counts = pd.DataFrame(rows, columns=["step", "responses", "correct", "is_hard"])
     counts.insert(0, "question_id", _question_ids(frame[keys.isin(list(visits))]))
-    with written_together(out, "prompts", replaces=replaces) as half:
-        chosen.to_parquet(half / TRAIN, index=False)
-        write_atomic(half / "counts.csv", counts.to_csv(index=False))
+    out.mkdir(parents=True, exist_ok=True)
+    chosen.to_parquet(out / "train.parquet", index=False)
+    write_atomic(out / "counts.csv", counts.to_csv(index=False))
     return len(chosen)
 
 
@@ -171,13 +138,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _mine(argv: Sequence[str]) -> int:
-    given = read_arguments(argv, OPTIONS, flags=[FORCE])
-    fewer_than, of = given["fewer_than"], given["of"]
+    given = read_arguments(argv, DEFAULTS, needed=["runs", "data", "out"])
+    fewer_than, of = _whole(given, "fewer_than"), _whole(given, "of")
     files = [file for run in given["runs"].split(",") for file in rollout_files(Path(run))]
     visits = last_visits(files)
     hard = hard_prompts(visits, fewer_than, of)
-    out = Path(given["out"])
-    count = write_hard(Path(given["data"]), out, visits, hard, replaces=given[FORCE])
+    count = write_hard(Path(given["data"]), Path(given["out"]), visits, hard)
     lacking = sum(visit.responses != of for visit in visits.values())
     print(
         f"{count} hard rows: fewer than {fewer_than} right of {of}; {len(visits)} prompts in"
@@ -198,6 +164,12 @@ def _fields(row: Mapping[str, Any], path: Path) -> tuple[str, int]:
 
 def _question_ids(frame: Any) -> list[str]:
     return [str(info["question_id"]) for info in frame["extra_info"]]
+
+
+def _whole(given: Mapping[str, str], key: str) -> int:
+    if not given[key].isdigit() or int(given[key]) < 1:
+        raise UsageError(f"{key}={given[key]!r} is no whole number from 1: correct it")
+    return int(given[key])
 
 
 if __name__ == "__main__":

@@ -15,11 +15,10 @@ v<N>/, named `<scale>/<study>@v<N>`. It is never changed: what is new is the nex
   export  name=<name> out=<file.tar.gz or file.zip>
   import  from=<archive>                      what export made, after every check
   import  from=<log>[,<log>...] name=<scale>/<study> licence= citation= [format=] [mapping=]
-          [arm=] [seed=] [step=] [title=]
-          logs of veRL, TRL, TensorBoard, W&B, MLflow, SwanLab and others, results of lm-eval and
-          lighteval (docs/importing.md lists them all); arm=, seed= and, of results, step= are one
-          for all logs, or one for each (seed=1,2; arms with ; between); several logs of one arm
-          and seed are one run that was resumed; a folder stands for its logs, by name
+          [arm=] [seed=] [title=]
+          logs of veRL (.jsonl), TensorBoard (event files), W&B or others (.csv); arm= and seed=
+          are one for all logs, or one for each
+          (seed=1,2; arms with ; between); a folder stands for its logs, by name
 
 A name without @v<N> is the latest version. A source is a name, directory or archive of a bundle, a
 directory of results, or a log. baselines_dir= is another place for all baselines.
@@ -30,33 +29,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from harness.cli import (
-    Option,
-    folder,
-    name,
-    needed,
-    out_file,
-    place,
-    read_arguments,
-    read_verb,
-    run_command,
-    several,
-    text,
-)
+from harness.cli import read_arguments, read_verb, run_command
 from harness.paths import BASELINES, ROOT
-from harness.schema import DamagedError, ExitCode, UsageError
+from harness.schema import ExitCode, UsageError
 from harness.text import folded
 
-Given = Mapping[str, Any]
+Given = Mapping[str, str]
 
 
 class Verb(NamedTuple):
-    """A subcommand: what it does, and its options."""
+    """A subcommand: what it does, its options with defaults, and those it needs."""
 
     run: Callable[[Given, Path], None]
-    options: Mapping[str, Option]
+    defaults: Mapping[str, str]
+    needed: Sequence[str] = ()
 
 
 def main(argv: Sequence[str]) -> int:
@@ -65,9 +53,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _baseline(argv: Sequence[str]) -> int:
-    said, rest = read_verb(argv, list(VERBS))
-    verb = VERBS[said]
-    given = read_arguments(rest, {**verb.options, "baselines_dir": place()})
+    name, rest = read_verb(argv, list(VERBS))
+    verb = VERBS[name]
+    given = read_arguments(rest, {**verb.defaults, "baselines_dir": ""}, needed=verb.needed)
     verb.run(given, Path(given["baselines_dir"] or BASELINES))
     return ExitCode.OK
 
@@ -100,25 +88,16 @@ def _show(given: Given, baselines: Path) -> None:
 def _verify(given: Given, baselines: Path) -> None:
     from harness.baseline.checks import name_of, verify_bundle
     from harness.baseline.listing import code_notes
-    from harness.store.bundle import bundle_names, find_bundle, misnamed
+    from harness.store.bundle import bundle_names, find_bundle
 
-    names = [given["name"]] if given["name"] else bundle_names(baselines)
-    others = [] if given["name"] else misnamed(baselines)
-    if not names and not others:
-        raise UsageError(f"no baseline is stored below {baselines}: nothing was verified")
-    for wanted in names:
-        directory = find_bundle(wanted, baselines)
+    for name in [given["name"]] if given["name"] else bundle_names(baselines):
+        directory = find_bundle(name, baselines)
         stored = name_of(directory)
         bundle = verify_bundle(directory, stored)
         seeds = ", ".join(map(str, bundle.manifest["seeds"]))
         print(f"{stored}  {len(bundle.manifest['arms'])} arms, seeds {seeds}: intact")
         for note in code_notes(bundle.manifest, ROOT):
             print(f"  note: the code that ran, {note}")
-    if others:
-        raise DamagedError(
-            f"{' and '.join(map(str, others[:3]))} was not read: a version is named v1, v2 and so"
-            " on; name it so, or take it away"
-        )
 
 
 def _diff(given: Given, baselines: Path) -> None:
@@ -150,7 +129,6 @@ def _export(given: Given, baselines: Path) -> None:
 
 def _import(given: Given, baselines: Path) -> None:
     from harness.baseline.archive import import_archive, is_archive
-    from harness.baseline.logs.log import listed
     from harness.baseline.logs.study import Origin
     from harness.baseline.sources import load_logs
     from harness.baseline.writing import check_study, write_version
@@ -179,44 +157,24 @@ def _import(given: Given, baselines: Path) -> None:
         print(f"note: {note}")
     left = bundle.manifest["imported"]["unmapped"]
     if left:
-        print(f"note: {len(left)} names of the log are not ours and were left out: {listed(left)}")
+        print(f"note: {len(left)} names of the log are not ours and were left out: {left[0]}, ...")
 
+
+_IMPORT_OPTIONS = ("name", "licence", "citation", "format", "mapping", "arm", "seed", "title")
 
 VERBS: dict[str, Verb] = {
     "save": Verb(
         _save,
-        {
-            "ablation": needed(name()),
-            "name": place(),
-            "scale": name("micro"),
-            "results_dir": folder("results"),
-            "partial": name(),
-            "because": text(),
-        },
+        {"name": "", "scale": "micro", "results_dir": "results", "partial": "", "because": ""},
+        ["ablation"],
     ),
     "list": Verb(_list, {}),
-    "show": Verb(_show, {"name": needed(place())}),
-    "verify": Verb(_verify, {"name": place()}),
-    "diff": Verb(_diff, {"a": needed(place()), "b": needed(place())}),
-    "merge": Verb(
-        _merge,
-        {"a": needed(place()), "b": needed(place()), "name": place(), "because": text()},
-    ),
-    "export": Verb(_export, {"name": needed(place()), "out": needed(out_file())}),
-    "import": Verb(
-        _import,
-        {
-            "from": needed(several(place())),
-            "name": place(),
-            "licence": text(),
-            "citation": text(),
-            "format": name(),
-            "mapping": place(),
-            "arm": text(),
-            "seed": text(),
-            "title": text(),
-        },
-    ),
+    "show": Verb(_show, {}, ["name"]),
+    "verify": Verb(_verify, {"name": ""}),
+    "diff": Verb(_diff, {}, ["a", "b"]),
+    "merge": Verb(_merge, {"name": "", "because": ""}, ["a", "b"]),
+    "export": Verb(_export, {}, ["name", "out"]),
+    "import": Verb(_import, dict.fromkeys(_IMPORT_OPTIONS, ""), ["from"]),
 }
 """Every verb, in the order of the help."""
 

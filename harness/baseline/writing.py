@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -14,7 +15,6 @@ import pandas as pd
 from harness.metrics.tables import write_parquet
 from harness.schema import UsageError, content_hash
 from harness.store.bundle import CURVES, MANIFEST, SCORES, manifest_text, sha256, versions
-from harness.writing import take_name
 
 STUDY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -67,7 +67,10 @@ def place_version(final: Path, fill: Callable[[Path], None]) -> Path:
         raise UsageError(f"{final.parent} cannot be written: {error.strerror}") from error
     try:
         fill(half)
-        take_name(half, final)
+        # mkdtemp makes it for this user alone
+        half.chmod(0o755)
+        # a directory that holds files is never replaced: the system refuses
+        os.rename(half, final)
     except OSError as error:
         raise UsageError(
             f"{final} cannot be made ({error.strerror}): nothing was changed; is it there already?"
@@ -80,14 +83,13 @@ def place_version(final: Path, fill: Callable[[Path], None]) -> Path:
 def _write(
     half: Path, description: Mapping[str, Any], curves: pd.DataFrame, scores: pd.DataFrame
 ) -> None:
-    manifest = {**description, "files": {}}
-    for name, table in ((CURVES, curves), (SCORES, scores)):
-        write_parquet(table.reset_index(drop=True), half / name)
-        manifest["files"][name] = {
-            "sha256": sha256(half / name),
-            "bytes": (half / name).stat().st_size,
-            "rows": len(table),
-        }
+    write_parquet(curves.reset_index(drop=True), half / CURVES)
+    write_parquet(scores.reset_index(drop=True), half / SCORES)
+    manifest = dict(description)
+    manifest["files"] = {
+        name: {"sha256": sha256(half / name), "bytes": (half / name).stat().st_size}
+        for name in (CURVES, SCORES)
+    }
     # last: it is over all else, the hashes of the tables among it
     manifest["digest"] = content_hash(manifest)
     (half / MANIFEST).write_text(manifest_text(manifest))

@@ -9,7 +9,7 @@ from harness.claims.measuring import Rows
 from harness.claims.reading import read_claims
 from harness.claims.sheet import Line, RowsOf, make_sheet
 from harness.cli import suggest
-from harness.metrics.tables import Tables, read_study_table
+from harness.metrics.tables import Tables, read_parquet
 from harness.paths import CLAIMS, ROOT
 from harness.provenance import commit_note
 from harness.schema import DamagedError, UsageError
@@ -17,7 +17,6 @@ from harness.spec.choices import ablation_files, group_choices
 from harness.store.bundle import check_replicates, find_bundle, read_bundle, versions
 from harness.store.data_names import STUDY_FILE, control_data
 from harness.store.files import read_json
-from harness.writing import check_together
 
 
 def claim_sheet(scale: str, rows_of: RowsOf) -> list[Line]:
@@ -53,8 +52,9 @@ def rows_of_results(folder: Path) -> Rows:
     Raises:
         DamagedError: a table cannot be read, or two finished runs are one replicate.
     """
-    check_together(folder, "tables")
-    tables = Tables(**{n: read_study_table(folder, n) for n in ("runs", "steps", "samples")})
+    tables = Tables(
+        **{n: read_parquet(folder / f"{n}.parquet") for n in ("runs", "steps", "samples")}
+    )
     return rows_of_tables(tables, folder.as_posix(), data_of_results(folder))
 
 

@@ -21,12 +21,11 @@ from harness.claims.reading import read_claims
 from harness.claims.registration import UNSETTLED, is_before
 from harness.claims.timestamps import uncounted
 from harness.claims.trees import TABLE, hash_at
-from harness.metrics.tables import read_study_table
+from harness.metrics.tables import read_parquet
 from harness.paths import CLAIMS, ROOT
 from harness.schema import HarnessError
 from harness.store.bundle import bundle_names, find_bundle, read_bundle
 from harness.store.ledger import RunStore
-from harness.writing import check_together
 
 CANNOT_SEE = """\
 What this cannot see: a history that was rewritten as a whole, records and commits and all; results
@@ -124,8 +123,7 @@ def _studies(results: Path, baselines: Path, remarks: list[Remark]) -> Iterator[
         scale, ablation = folder.parent.name, folder.name
         judged.add((scale, ablation))
         try:
-            check_together(folder, "tables")
-            runs, steps = (read_study_table(folder, name) for name in ("runs", "steps"))
+            runs, steps = read_parquet(table), read_parquet(folder / "steps.parquet")
         except HarnessError as error:
             remarks.append(Remark(folder.as_posix(), str(error), True))
             continue

@@ -29,8 +29,6 @@ prepare, word by word:
                is then told by verl.data.val_files=[...], as in ["@data/math500.parquet"]
   out=         another directory than the one that recipes look in
 
-What overlap and card write over an earlier file needs --force.
-
 A training set is prepared with evaluation sets, unasked those of its recipe: from the same
 directory, from where they were prepared before, or from the hub. The same content again is done at
 once; other content in the same place is refused.
@@ -47,26 +45,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import yaml
 
-from harness.cli import (
-    FORCE,
-    Option,
-    choice,
-    name,
-    needed,
-    out_file,
-    out_folder,
-    place,
-    read_arguments,
-    read_verb,
-    run_command,
-    several,
-    switch,
-    whole,
-)
+from harness.cli import read_arguments, read_verb, run_command
 from harness.data.card import card, page
 from harness.data.entries import Duplicates, Entry, entries, find_entry
 from harness.data.hub import Hub, HuggingFaceHub
@@ -84,17 +67,19 @@ from harness.data.prepare import Task, prepare
 from harness.paths import CONF
 from harness.schema import ExitCode, UsageError
 from harness.spec import prepared
-from harness.store.files import write_atomic, write_json
-from harness.writing import written_together
+from harness.store.files import check_writable, write_atomic, write_json
 
-Given = Mapping[str, Any]
+_NO_SPACE_NEEDED = 0
+
+Given = Mapping[str, str]
 
 
 class Verb(NamedTuple):
-    """A subcommand: what it does, its options and its flags."""
+    """A subcommand: what it does, its options with defaults, and those it needs."""
 
     run: Callable[[Given], int]
-    options: Mapping[str, Option]
+    defaults: Mapping[str, str]
+    needed: Sequence[str] = ()
     flags: Sequence[str] = ()
 
 
@@ -104,9 +89,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _data(argv: Sequence[str]) -> int:
-    said, rest = read_verb(argv, list(VERBS))
-    verb = VERBS[said]
-    return verb.run(read_arguments(rest, verb.options, flags=verb.flags))
+    name, rest = read_verb(argv, list(VERBS))
+    verb = VERBS[name]
+    return verb.run(read_arguments(rest, verb.defaults, needed=verb.needed, flags=verb.flags))
 
 
 def _list(_: Given) -> int:
@@ -138,15 +123,15 @@ def _verify(given: Given) -> int:
         places = [path.parent for path in sorted(_root().glob(f"[!.]*/{MANIFEST}"))]
     if not places:
         raise UsageError(f"nothing is prepared below {_root()}: expected <name>/{MANIFEST}")
-    for directory in places:
-        manifest = verify(directory)
+    for place in places:
+        manifest = verify(place)
         counts = ", ".join(f"{name} {one['rows']:,}" for name, one in manifest["files"].items())
-        print(f"{directory.name}: as written ({counts})")
+        print(f"{place.name}: as written ({counts})")
     return ExitCode.OK
 
 
 def _overlap(given: Given) -> int:
-    ngram = given["ngram"]
+    ngram = _whole(given, "ngram")
     training = _parquet(given["train"])
     if not training.is_file():
         raise UsageError(f"{training} is not there: prepare the set, or give train=<.parquet>")
@@ -162,10 +147,10 @@ def _overlap(given: Given) -> int:
     print(text, end="")
     if given["out"]:
         out = Path(given["out"])
+        check_writable(out, _NO_SPACE_NEEDED)
+        write_atomic(out / "overlap.md", text)
         whole = document(given["train"], found, ngram=ngram, withheld=withheld)
-        with written_together(out, "overlap", replaces=given["--force"]) as half:
-            write_atomic(half / "overlap.md", text)
-            write_json(half / "overlap.json", whole)
+        write_json(out / "overlap.json", whole)
         print(f"\nwrote {out / 'overlap.md'} and overlap.json")
     return ExitCode.WORSE if given["--gate"] and _same(found) else ExitCode.OK
 
@@ -184,16 +169,24 @@ def _card(given: Given) -> int:
 
 def _task(given: Given, hub: Hub) -> Task:
     entry = find_entry(given["dataset"])
-    size = given["size"]
+    size = _whole(given, "size") if given["size"] else None
     if size is not None and entry.use != "training":
         raise UsageError(f"size={size} is for training sets: {entry.name} is taken whole")
+    known = get_args(Duplicates)
+    if given["duplicates"] and given["duplicates"] not in known:
+        raise UsageError(
+            f"duplicates={given['duplicates']!r} is not known: choose one of {', '.join(known)}"
+        )
+    if given["partial"] not in ("true", "false"):
+        raise UsageError(f"partial={given['partial']!r} is not known: give true or false")
+    duplicates = next((one for one in known if one == given["duplicates"]), None)
     return Task(
         entry=entry,
         evaluations=_evaluations(entry, given["eval"]),
         source=given["from"],
         size=size,
-        duplicates=given["duplicates"] or None,
-        partial=given["partial"],
+        duplicates=duplicates,
+        partial=given["partial"] == "true",
         root=_root(),
         out=Path(given["out"]) if given["out"] else _directory(given),
         hub=hub,
@@ -228,8 +221,9 @@ def _root() -> Path:
 
 
 def _directory(given: Given) -> Path:
-    found = find_entry(given["dataset"]).name
-    return prepared.data_directory({"name": found, "train_size": given["size"]})
+    size = _whole(given, "size") if given["size"] else None
+    name = find_entry(given["dataset"]).name
+    return prepared.data_directory({"name": name, "train_size": size})
 
 
 def _prepared(entry: Entry) -> list[str]:
@@ -243,37 +237,32 @@ def _parquet(text: str) -> Path:
     path = Path(text)
     if path.suffix == ".parquet":
         return path
-    known = text if text in entries() else text.rpartition("-")[0] or text
-    return _root() / text / find_entry(known).parquet
+    name = text if text in entries() else text.rpartition("-")[0] or text
+    return _root() / text / find_entry(name).parquet
+
+
+def _whole(given: Given, key: str) -> int:
+    if not (given[key].isascii() and given[key].isdigit()) or int(given[key]) < 1:
+        raise UsageError(f"{key}={given[key]!r} is no whole number from 1: correct it")
+    return int(given[key])
 
 
 VERBS = {
     "list": Verb(_list, {}),
-    "show": Verb(_show, {"dataset": needed(name())}),
+    "show": Verb(_show, {}, needed=["dataset"]),
     "prepare": Verb(
         _prepare,
-        {
-            "dataset": needed(name()),
-            "from": several(place()),
-            "size": whole(1),
-            "out": out_folder(),
-            "duplicates": choice(get_args(Duplicates)),
-            "partial": switch(),
-            "eval": several(name()),
-        },
+        {"from": "", "size": "", "out": "", "duplicates": "", "partial": "false", "eval": ""},
+        needed=["dataset"],
     ),
-    "verify": Verb(_verify, {"dataset": name(), "size": whole(1)}),
+    "verify": Verb(_verify, {"dataset": "", "size": ""}),
     "overlap": Verb(
         _overlap,
-        {
-            "train": needed(place()),
-            "eval": several(place()),
-            "ngram": whole(1, 1000, default=NGRAM),
-            "out": out_folder("overlap.md", "overlap.json"),
-        },
-        flags=["--gate", FORCE],
+        {"eval": "", "ngram": str(NGRAM), "out": ""},
+        needed=["train"],
+        flags=["--gate"],
     ),
-    "card": Verb(_card, {"dataset": name(), "size": whole(1), "out": out_file()}, flags=[FORCE]),
+    "card": Verb(_card, {"dataset": "", "size": "", "out": ""}),
 }
 
 if __name__ == "__main__":

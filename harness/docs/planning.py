@@ -32,4 +32,6 @@ def draw_picture(plan: MatrixPlan, folder: Path) -> None:
     from harness.plan.picture import plan_figure
     from harness.plots import save_figure
 
-    save_figure(plan_figure(plan.cells, plan.title), folder / PICTURE, [".svg"])
+    for path in save_figure(plan_figure(plan.cells, plan.title), folder / PICTURE):
+        if path.suffix != ".svg":
+            path.unlink()

@@ -9,19 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from harness.evaluate.folder import GROUP, read_document
+from harness.evaluate.folder import read_document
 from harness.evaluate.output import SAMPLES
 from harness.metrics.columns import EVALUATION
 from harness.metrics.evaluation import sample_values
 from harness.metrics.tables import read_parquet
 from harness.schema import DamagedError, UsageError
-from harness.untrusted.tables import TEXT
-from harness.writing import check_together
 
 METRICS = ("accuracy", "truncated", "unparsable", "format", "response_tokens")
 """Of every benchmark, in the order in which two evaluations are compared by them."""
-
-_KINDS = dict.fromkeys(("benchmark", "question_id", "finish_reason", "outcome"), TEXT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +58,8 @@ def read_evaluation(text: str) -> Stored:
     """
     directory = Path(text)
     document = read_document(directory)
-    identity, path = document["identity"], directory / SAMPLES
+    identity = document["identity"]
+    path = directory / SAMPLES
     if "questions" not in identity.get("measured", {}):
         raise UsageError(
             f"{directory} is an evaluation by lm-evaluation-harness, which keeps its samples in a"
@@ -72,8 +69,7 @@ def read_evaluation(text: str) -> Stored:
         raise UsageError(
             f"the evaluation {directory} is not finished: run its harness.evaluate command again"
         )
-    check_together(directory, GROUP)
-    table = read_parquet(path, _KINDS)
+    table = read_parquet(path)
     _check(directory, table, identity["measured"])
     values = {c.name: sample_values(table, c) for c in EVALUATION if c.name in METRICS}
     # by how it ended, for without the stop rule an answer that was cut off may be correct

@@ -12,15 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli import folder, name, read_arguments, run_command
+from harness.cli import read_arguments, run_command
 from harness.schema import ExitCode, UsageError
 
-OPTIONS = {
-    "ablation": name(),
-    "scale": name("micro"),
-    "results_dir": folder("results"),
-    "partial": name(),
-}
+DEFAULTS = {"ablation": "", "scale": "micro", "results_dir": "results", "partial": ""}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,7 +31,7 @@ def _report(argv: Sequence[str]) -> int:
     from harness.store.ledger import RunStore
     from harness.text import folded
 
-    given = read_arguments(argv, OPTIONS)
+    given = read_arguments(argv, DEFAULTS)
     if not given["ablation"]:
         if given["partial"]:
             raise UsageError("partial= is part of one study: give ablation=<name>")

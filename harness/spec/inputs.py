@@ -17,7 +17,6 @@ from harness.micro.sizes import SIZES
 from harness.schema import UsageError
 from harness.spec import prepared
 from harness.spec.choices import group_choices
-from harness.writing import take_name
 
 MICRO_DATASET = "micro_families"
 """Made from a seed. Runs of before 2026-11-27 say `micro`: chains alone, another world."""
@@ -139,7 +138,9 @@ def _write_whole(settings: Mapping[str, Any], parent: Path, final: Path) -> None
     half = Path(tempfile.mkdtemp(prefix=".half-", dir=parent))
     try:
         dataset.write_datasets(half, **_sizes(settings))
-        take_name(half, final)
+        # mkdtemp makes it for this user alone, and other users may read the results
+        half.chmod(0o755)
+        half.rename(final)
     finally:
         shutil.rmtree(half, ignore_errors=True)
 

@@ -19,11 +19,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.cli import needed, place, read_arguments, run_command, text
+from harness.cli import read_arguments, run_command
 from harness.schema import ExitCode
 from harness.text import folded
-
-OPTIONS = {"table": needed(place()), "row": needed(text())}
 
 _LONGEST = 100
 _HIDDEN = ("row_id", "rows", "made_from")
@@ -66,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _trace(argv: Sequence[str]) -> int:
-    given = read_arguments(argv, OPTIONS)
+    given = read_arguments(argv, {}, needed=["table", "row"])
     print(folded(trace_text(Path(given["table"]), given["row"])))
     return ExitCode.OK
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,9 +14,6 @@ import pandas as pd
 
 from harness.metrics.tables import read_parquet
 from harness.schema import DamagedError, UsageError
-from harness.untrusted.files import MIB, read_bytes
-from harness.untrusted.json_text import parse_json
-from harness.writing import check_together
 
 Kind = Literal[
     "run",
@@ -30,9 +28,6 @@ Kind = Literal[
     "entry",
 ]
 
-_GROUPS = ("tables", "report", "comparison", "claims")
-"""Words of `written_together` for the files that are traced."""
-
 REPORT_TABLES = (
     *(
         "verdicts.json",
@@ -45,8 +40,6 @@ REPORT_TABLES = (
     *("comparison.json", "claims.json"),
 )
 """Tables that a report beside them is made from, the smallest first."""
-
-_MOST_BYTES = 64 * MIB
 
 FINAL = "final"
 """Middle part of the id of a value at the end of training: `<run>/final/<metric>`, with `@<step>`
@@ -115,7 +108,6 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, Mapping[str, Any]]:
     Raises:
         HarnessError: it cannot be read, or has no row ids.
     """
-    check_together(path.parent, *_GROUPS, path.stem)
     # with the time of the last change: a file that was written again is read again
     return _read(path, path.stat().st_mtime_ns)
 
@@ -130,7 +122,7 @@ def _read(path: Path, _changed: int) -> tuple[pd.DataFrame, Mapping[str, Any]]:
         elif path.suffix == ".csv":
             frame = pd.read_csv(path)
         else:
-            tree = parse_json(read_bytes(path, _MOST_BYTES), with_nan=True)
+            tree = json.loads(path.read_text())
             frame = pd.DataFrame(list(_json_rows(tree)))
             document = tree if isinstance(tree, dict) else {}
     except (OSError, ValueError) as error:
@@ -147,7 +139,7 @@ def _read(path: Path, _changed: int) -> tuple[pd.DataFrame, Mapping[str, Any]]:
 def _beside(path: Path) -> Mapping[str, Any]:
     """Return the JSON document of the same name, which says how a CSV was made; else nothing."""
     other = path.with_suffix(".json")
-    tree = parse_json(read_bytes(other, _MOST_BYTES), with_nan=True) if other.is_file() else {}
+    tree = json.loads(other.read_text()) if other.is_file() else {}
     return tree if isinstance(tree, dict) else {}
 
 

@@ -18,11 +18,9 @@ _ROOMS = {
     "environments": "",
     "provenance": "environments",
     "text": "",
-    "writing": "schema",
-    "cli": "schema text writing",
-    "untrusted": "",
-    "typed": "schema cli untrusted",
-    "plots": "writing",
+    "cli": "schema text",
+    "typed": "schema cli",
+    "plots": "",
     "stats": "",
     # what runs inside veRL
     "graders": "",
@@ -31,43 +29,43 @@ _ROOMS = {
     "plugins": "graders",
     "extensions": "plugins",
     # the world, the published numbers, the pipeline
-    "micro": "schema cli writing",
+    "micro": "schema",
     "references": "schema",
-    "spec": "schema untrusted typed paths provenance cli micro writing",
-    "metrics": "schema untrusted graders writing",
-    "store": "schema untrusted provenance metrics writing",
-    "launch": "schema untrusted paths cli plugins spec store text",
-    "plan": "schema typed paths cli text plots references spec store writing",
-    "claims": "schema untrusted paths typed provenance cli text stats spec metrics store writing",
+    "spec": "schema typed paths provenance cli micro",
+    "metrics": "schema graders",
+    "store": "schema provenance metrics",
+    "launch": "schema paths cli plugins spec store",
+    "plan": "schema typed paths cli text plots references spec store",
+    "claims": "schema paths typed provenance cli text stats spec metrics store",
     "run": "schema paths provenance cli text spec metrics store launch plan claims",
-    "report": "schema typed paths cli text writing plots stats graders spec metrics store claims",
+    "report": "schema typed paths cli text plots stats graders spec metrics store claims",
     "evaluate": (
-        "schema untrusted typed paths provenance cli text writing plots stats graders rewards "
-        "micro spec metrics store"
+        "schema typed paths provenance cli text plots stats graders rewards micro spec metrics "
+        "store"
     ),
-    "baseline": "schema untrusted typed provenance text metrics store report evaluate writing",
-    "compare": "schema paths cli text plots stats metrics store report evaluate writing",
+    "baseline": "schema typed provenance text metrics store report evaluate",
+    "compare": "schema paths cli text plots stats metrics store report evaluate",
     # the side doors
-    "grade": "schema untrusted text plots graders rewards micro metrics store writing",
-    "data": "schema untrusted typed cli text micro store writing",
+    "grade": "schema text plots graders rewards micro metrics store",
+    "data": "schema typed cli text micro store",
     "profile": "schema text",
-    "trace": "schema untrusted paths provenance metrics writing",
+    "trace": "schema paths provenance metrics",
     "docs": "schema paths cli text plots spec metrics store plan claims report",
     # commands of one module
     "__main__": "schema paths text cli",
     "cells": "schema cli text spec store launch run",
     "deviations": "schema cli spec store report",
-    "doctor": "schema cli paths environments provenance text micro launch",
-    "mine": "schema untrusted cli metrics store writing",
+    "doctor": "schema cli paths environments provenance text micro",
+    "mine": "schema cli metrics store",
     "power": "schema paths text cli stats store",
     # beside the harness
     "paper": (
-        "schema typed paths cli text writing plots stats micro references spec "
+        "schema typed paths cli text plots stats micro references spec "
         "metrics store claims report baseline"
     ),
     "scripts": (
-        "schema paths cli text writing plots stats micro spec metrics store plan claims report "
-        "baseline profile compare"
+        "schema paths cli text plots stats micro spec metrics store plan claims report baseline "
+        "profile compare"
     ),
 }
 ROOMS = {room: set(others.split()) for room, others in _ROOMS.items()}
@@ -84,7 +82,7 @@ _ENTRIES = {
     "evaluate": "",
     "grade": "cli",
     "data": "paths spec",
-    "profile": "cli writing plots spec store",
+    "profile": "cli plots spec store",
     "trace": "cli text",
     "docs": "",
 }
@@ -110,7 +108,7 @@ PACKAGES: dict[str, set[str]] = {
     "matplotlib": {"plots", "profile", "plan", "paper", "evaluate", "compare", "scripts"},
     "seaborn": {"plots", "paper"},
     "duckdb": {"store", "metrics"},
-    "pyarrow": {"untrusted", "store", "metrics", "data", "baseline"},
+    "pyarrow": {"store", "metrics", "data", "baseline"},
     "psutil": {"launch"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
