@@ -123,7 +123,7 @@ def made_up(
     weight_RSN = _weights(noise, (*shape, len(seeds)), rng)
     if part.quantity.measure == "share_below":
         # its metric may be undefined at some steps of some seeds: no curves can be added up there
-        return weight_RSN @ _rest(part.quantity, curves, stored)
+        return np.asarray(weight_RSN @ _rest(part.quantity, curves, stored))
     mean_T = curves.value[stored[0]].mean(axis=0)
     value = {}
     for place, arm in enumerate(part.quantity.arms):
