@@ -140,7 +140,7 @@ def _ray_address(environment: Mapping[str, str]) -> Check:
 
 def _listening() -> Check:
     # what a run opens follows from its launcher; tests/e2e/test_cells.py looks at a real one
-    found = "launcher=local: 127.0.0.1, but for one port; slurm, ray: every address of the nodes"
+    found = "a CPU cell: 127.0.0.1 only; GPUs and clusters: see the remedy"
     return Check("listens on", True, found, "docs/launching.md says who may reach what")
 
 

@@ -92,15 +92,24 @@ def _patch_engines(module: ModuleType) -> None:
 
 
 def _gloo_only(module: ModuleType) -> None:
-    """Initialise the process group with plain "gloo".
+    """Initialise the process group with plain "gloo", and for a lone worker without a port.
 
     Works around, in verl 0.9.1: the backend is named `cpu:gloo,<device>:<backend>`, which names cpu
-    twice on a CPU, and torch refuses it.
-    No longer needed when: `initialize_global_process_group_ray()` succeeds with VERL_PLATFORM=cpu.
+    twice on a CPU, and torch refuses it; and torch's store of a group listens on every address of
+    the machine, which it cannot be told otherwise.
+    No longer needed when: `initialize_global_process_group_ray()` succeeds with VERL_PLATFORM=cpu,
+    and tests/e2e/test_cells.py finds no open port without this.
     """
     original = module.initialize_global_process_group_ray
 
     def initialize(timeout_second: float | None = None, backend: str | None = None) -> None:
+        import torch.distributed as dist
+
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1 and not dist.is_initialized():
+            dist.init_process_group(
+                backend=backend or "gloo", rank=0, world_size=1, store=dist.HashStore()
+            )
+        # leaves a group alone that is there
         original(timeout_second=timeout_second, backend=backend or "gloo")
 
     module.initialize_global_process_group_ray = initialize

@@ -92,18 +92,12 @@ def test_a_cell_leaves_its_records(cell: str, request: pytest.FixtureRequest) ->
     assert sorted(metrics(run)) == [0, 1, 2]
 
 
-def test_the_network_reaches_no_more_of_a_cell_than_is_known(
-    listeners: Listeners, ppo_with_kl: Path
-) -> None:
+def test_nobody_else_on_the_network_reaches_a_cell(listeners: Listeners, ppo_with_kl: Path) -> None:
     """TransferQueue unpickles what it is sent, and vLLM's server asks for no key."""
     programs = " ".join(listeners.found.values())
     assert len(listeners.found) > 10 and "VLLM::EngineCore" in programs and "raylet" in programs
     strange = {place: name for place, name in listeners.found.items() if not is_loopback(place[0])}
-    # known and not closed yet: a worker's port at "::", we suppose the rendezvous of
-    # torch.distributed, which takes no address to listen on; nothing else may be open
-    ports = {port for _, port in strange}
-    assert len(ports) <= 1 and all(address == "::" for address, _ in strange), strange
-    assert {port for _, port in listeners.reached} <= ports
+    assert not strange and not listeners.reached
 
 
 def test_a_port_that_is_open_to_the_network_is_found(tmp_path: Path) -> None:
