@@ -1,6 +1,6 @@
 """What other releases of veRL compute: their fingerprints, in docs/reliability.md.
 
-Usage: ``python scripts/engine_versions.py``, as ``make trust`` does. Each release is put into a
+Usage: ``python scripts/engine_versions.py``. Each release is put into a
 folder of its own below build/, without what it asks for, beside the installed torch; 0.7.0 needs an
 older transformers, too. Two minutes, a package index is needed.
 """

@@ -1,8 +1,9 @@
-"""Two bundles of one protocol become a third; nothing of either is dropped or overwritten."""
+"""Two bundles of one protocol become a third; no row of either is dropped or overwritten."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from harness.baseline.diffing import document_differences
 from harness.baseline.writing import write_version
 from harness.provenance import now
-from harness.schema import SCHEMA_VERSION, UsageError, content_hash
+from harness.schema import SCHEMA_VERSION, Status, UsageError, content_hash
 from harness.store.bundle import Bundle, read_manifest, versions
 from harness.store.contents import RIGHT
 
@@ -39,6 +40,7 @@ def merge_bundles(first: Bundle, second: Bundle, folder: Path, *, because: str =
             f"{first.name} and {second.name} are not merged, since {objections[0]}: give"
             " because=<reason> if that cannot matter"
         )
+    stored, first = first, _without_retried(first, second)
     shared = _shared_runs(first, second)
     cells = [cell for cell in second.manifest["cells"] if _key(cell) not in shared]
     if not cells:
@@ -49,6 +51,7 @@ def merge_bundles(first: Bundle, second: Bundle, folder: Path, *, because: str =
     _check_ids(first, second, cells, curves)
     _check_new(folder, [*first.manifest["cells"], *cells])
     description = _description(first, second, cells)
+    description["merged"] = [_origin(stored), _origin(second)]
     # a reservation about either part is one about the whole
     reasons = [first.manifest["because"], second.manifest["because"], because]
     parts = [*first.manifest["objections"], *second.manifest["objections"], *objections]
@@ -95,6 +98,17 @@ def _objections(first: Bundle, second: Bundle) -> list[str]:
     if len(lacking) == 1:
         found.append(f"{lacking[0]} has counts of correct samples alone, and so would the whole")
     return found
+
+
+def _without_retried(first: Bundle, second: Bundle) -> Bundle:
+    """Return the first without its runs that are not done, hold no row and are in the second."""
+    there = {_key(cell) for cell in second.manifest["cells"]}
+    kept = [
+        cell
+        for cell in first.manifest["cells"]
+        if cell["status"] == Status.DONE or _key(cell) not in there
+    ]
+    return replace(first, manifest={**first.manifest, "cells": kept})
 
 
 def _shared_runs(first: Bundle, second: Bundle) -> set[tuple[str, int]]:
@@ -194,7 +208,6 @@ def _description(
         "metrics": list(dict.fromkeys([*mine["metrics"], *other["metrics"]])),
         "protocol": {**mine["protocol"], "arms": arms},
         "cells": [*mine["cells"], *cells],
-        "merged": [_origin(first), _origin(second)],
     }
     logs = [m["imported"] for m in (mine, other) if "imported" in m]
     if logs:

@@ -44,6 +44,25 @@ def merged(first: Bundle, second: Bundle, tmp_path: Path, because: str = "") -> 
     return verify_bundle(merge_bundles(first, second, tmp_path / "micro" / "kl", because=because))
 
 
+def test_a_run_that_failed_and_ran_again_is_the_one_that_is_done(
+    whole: Bundle, tmp_path: Path
+) -> None:
+    again = part(whole, (3,))
+    cells = [
+        {**cell, "status": "failed"} if cell["seed"] == 3 else cell
+        for cell in whole.manifest["cells"]
+    ]
+    manifest = {**part(whole, (1, 2, 3)).manifest, "cells": cells}
+    failed = replace(part(whole, (1, 2)), manifest=manifest)
+    found = merged(failed, again, tmp_path)
+    assert rows_of(found.curves.dropna()) == rows_of(whole.curves.dropna())
+    assert {cell["status"] for cell in found.manifest["cells"]} == {"done"}
+    # where it came from stays told, and what is done is never replaced
+    assert len(found.manifest["merged"][0]["cells"]) == len(cells)
+    with pytest.raises(UsageError, match="with other numbers"):
+        merged(whole, failed, tmp_path)
+
+
 def rows_of(table: pd.DataFrame) -> set[tuple[Any, ...]]:
     return set(table.astype(object).itertuples(index=False, name=None))
 
