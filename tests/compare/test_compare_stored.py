@@ -275,7 +275,7 @@ def test_an_engine_that_computes_something_else_is_refused_until_that_is_acknowl
     assert bool(found) is refused
     assert not any("formulas" in note for note in check_comparability(*sides).notes)
     if refused:
-        assert "formulas" in compare_sides(*sides, SETTINGS, is_forced=True).warning
+        assert "formulas" in compare_sides(sides[0], sides[1], SETTINGS, is_forced=True).warning
 
 
 def test_other_questions_are_refused_and_their_overlap_is_told(loss: Side, none: Side) -> None:
