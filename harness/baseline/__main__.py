@@ -15,10 +15,11 @@ v<N>/, named `<scale>/<study>@v<N>`. It is never changed: what is new is the nex
   export  name=<name> out=<file.tar.gz or file.zip>
   import  from=<archive>                      what export made, after every check
   import  from=<log>[,<log>...] name=<scale>/<study> licence= citation= [format=] [mapping=]
-          [arm=] [seed=] [title=]
-          logs of veRL (.jsonl), TensorBoard (event files), W&B or others (.csv); arm= and seed=
-          are one for all logs, or one for each
-          (seed=1,2; arms with ; between); a folder stands for its logs, by name
+          [arm=] [seed=] [step=] [title=]
+          logs of veRL, TRL, TensorBoard, W&B, MLflow, SwanLab and others, results of lm-eval and
+          lighteval (docs/importing.md lists them all); arm=, seed= and, of results, step= are one
+          for all logs, or one for each (seed=1,2; arms with ; between); several logs of one arm
+          and seed are one run that was resumed; a folder stands for its logs, by name
 
 A name without @v<N> is the latest version. A source is a name, directory or archive of a bundle, a
 directory of results, or a log. baselines_dir= is another place for all baselines.
@@ -129,6 +130,7 @@ def _export(given: Given, baselines: Path) -> None:
 
 def _import(given: Given, baselines: Path) -> None:
     from harness.baseline.archive import import_archive, is_archive
+    from harness.baseline.logs.log import listed
     from harness.baseline.logs.study import Origin
     from harness.baseline.sources import load_logs
     from harness.baseline.writing import check_study, write_version
@@ -157,10 +159,20 @@ def _import(given: Given, baselines: Path) -> None:
         print(f"note: {note}")
     left = bundle.manifest["imported"]["unmapped"]
     if left:
-        print(f"note: {len(left)} names of the log are not ours and were left out: {left[0]}, ...")
+        print(f"note: {len(left)} names of the log are not ours and were left out: {listed(left)}")
 
 
-_IMPORT_OPTIONS = ("name", "licence", "citation", "format", "mapping", "arm", "seed", "title")
+_IMPORT_OPTIONS = (
+    "name",
+    "licence",
+    "citation",
+    "format",
+    "mapping",
+    "arm",
+    "seed",
+    "step",
+    "title",
+)
 
 VERBS: dict[str, Verb] = {
     "save": Verb(

@@ -25,8 +25,8 @@ def load_source(
 
     Args:
         text: name of a baseline (`micro/kl_penalty@v1`; the latest without a version), directory
-            or archive of a bundle, directory of results with its tables, or a log: .jsonl of verl,
-            .csv, or an event file of TensorBoard.
+            or archive of a bundle, directory of results with its tables, or a log, as
+            docs/importing.md lists them.
         baselines: directory of all baselines.
         mapping: mapping file of a log.
         is_judged: it is a candidate: what only lowers its numbers is a doubt, and no error.
@@ -39,7 +39,8 @@ def load_source(
         DamagedError: it is there and cannot be trusted.
     """
     path = Path(text)
-    if is_log(path):
+    # any other file is a log as well, and the reader says why it is none
+    if path.is_file() and not is_archive(path):
         known = read_mapping(mapping)
         return check_study(bundle_of_logs([read_log(path, known)], known, path.name), text)
     if mapping is not None:
@@ -65,8 +66,8 @@ def load_logs(given: Mapping[str, str], origin: Origin) -> Bundle:
 
     Args:
         given: `name` of the study; `from`, files with commas between, or a folder of them;
-            `format` and `mapping` of all of them; `arm` and `seed`, one for all files or one for
-            each. "" is not given.
+            `format` and `mapping` of all of them; `arm`, `seed` and, of results of evaluations,
+            `step`, one for all files or one for each. "" is not given.
         origin: title, licence and citation.
 
     Raises:
@@ -74,11 +75,12 @@ def load_logs(given: Mapping[str, str], origin: Origin) -> Bundle:
     """
     paths = [log for text in given["from"].split(",") if text for log in _logs(Path(text))]
     known = read_mapping(Path(given["mapping"]) if given["mapping"] else None)
-    arms, seeds = (_per_log(given[key], key, len(paths)) for key in ("arm", "seed"))
+    keys = ("arm", "seed", "step")
+    stated = [_per_log(given.get(key, ""), key, len(paths)) for key in keys]
     mappings = []
-    for arm, seed in zip(arms, seeds, strict=True):
-        said = {key: value for key, value in (("arm", arm), ("seed", seed)) if value}
-        doubled = [key for key in said if getattr(known, key) or known.runs]
+    for values in zip(*stated, strict=True):
+        said = {key: value for key, value in zip(keys, values, strict=True) if value}
+        doubled = [key for key in said if getattr(known, key) or (known.runs and key != "step")]
         if doubled:
             raise UsageError(f"the mapping file says the {doubled[0]} already: leave it out")
         mappings.append(known.model_copy(update={"fixed": {**known.fixed, **said}}))
@@ -92,7 +94,7 @@ def _logs(path: Path) -> list[Path]:
         return [path]
     found = sorted(log for log in path.iterdir() if is_log(log))
     if not found:
-        raise UsageError(f"{path} holds no log: expected .jsonl, .csv or event files in it")
+        raise UsageError(f"{path} holds no log of a known form: docs/importing.md lists them")
     return found
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.compare.shortfalls import shortfalls
-from harness.compare.sides import Side, same_runs, same_work
+from harness.compare.sides import Side, other_samples, same_runs, same_work
 from harness.schema import FORMULAS, OTHER_FORMULAS, ExitCode, HarnessError
 from harness.store.data_names import APART, world_of
 
@@ -39,6 +39,8 @@ class KeyRule:
     keys: tuple[str, ...]
     why: str
 
+
+SAMPLES = "number of samples per question"
 
 KEY_RULES = (
     KeyRule(
@@ -74,7 +76,7 @@ KEY_RULES = (
         "a response that is cut off is not correct",
     ),
     KeyRule(
-        "number of samples per question",
+        SAMPLES,
         (r"verl\.actor_rollout_ref\.rollout\.val_kwargs\.n",),
         "means over another number of samples have another noise, and pass@k another meaning",
     ),
@@ -186,6 +188,7 @@ def check_comparability(
     reasons = [*_worlds(*sides), *_unknown(sides), *_inputs(*sides), *_questions(*sides)]
     if candidate.config and baseline.config:
         reasons += [text for rule in KEY_RULES for text in _key_reasons(rule, *sides)]
+    reasons += _samples(*sides)
     reasons += [text for rule in ENGINE_RULES for side in sides for text in _engine(rule, side)]
     reasons += _formulas(*sides)
     partial = shortfalls(candidate, baseline)
@@ -265,6 +268,12 @@ def _key_reasons(rule: KeyRule, candidate: Side, baseline: Side) -> list[str]:
             if mine != other:
                 found.append(f"{_differs(rule.what, mine, other, key)}; {rule.why}")
     return found
+
+
+def _samples(candidate: Side, baseline: Side) -> list[str]:
+    """Compare the k of mean@k, which a log states beside no config."""
+    rule = next(rule for rule in KEY_RULES if rule.what == SAMPLES)
+    return [f"{SAMPLES} {text}; {rule.why}" for text in other_samples(candidate, baseline)]
 
 
 def _differs(what: str, mine: object, other: object, key: str = "") -> str:

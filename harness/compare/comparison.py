@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.cli import suggest
-from harness.compare.comparability import Comparability, check_comparability
+from harness.compare.comparability import SAMPLES, Comparability, check_comparability
 from harness.compare.config_diff import ConfigDifference, config_differences
 from harness.compare.costs import Cost, compare_costs
 from harness.compare.curves import CurveComparison, compare_curves
@@ -16,9 +16,17 @@ from harness.compare.operating import operating_curve
 from harness.compare.pairing import Pairing, pair_sides
 from harness.compare.questions import QuestionScores, scores_of_sides
 from harness.compare.shortfalls import early_end, shortfalls
-from harness.compare.sides import Side, repeated_metrics, same_runs, shared_metrics
+from harness.compare.sides import (
+    ACCURACY,
+    Side,
+    differs_in_samples,
+    other_samples,
+    repeated_metrics,
+    same_runs,
+    shared_metrics,
+)
 from harness.evaluate.reading import Stored
-from harness.metrics.columns import EVALUATION, column_of
+from harness.metrics.columns import column_of
 from harness.schema import UsageError
 
 ALWAYS_SHOWN = ("reward", "response_length")
@@ -124,7 +132,8 @@ def compared_metrics(candidate: Side, baseline: Side, metric: str) -> tuple[str,
         metric: the gate's; "" takes the first accuracy that both have, else the reward.
 
     Raises:
-        UsageError: a side lacks it, or both have no metric in common.
+        UsageError: a side lacks it, it is another mean on either side, or both have no metric in
+            common.
     """
     shared = shared_metrics(candidate, baseline)
     if metric:
@@ -134,7 +143,13 @@ def compared_metrics(candidate: Side, baseline: Side, metric: str) -> tuple[str,
                 raise UsageError(
                     f"the {side.role} {side.name} has no {metric}: {suggest(metric, shared)}"
                 )
-    accuracies = [name for name in shared if name.startswith(f"{EVALUATION[0].name}_")]
+        if differs_in_samples(candidate, baseline, metric):
+            raise UsageError(
+                f"{metric} is the mean of {candidate.samples[metric]} samples in the candidate and"
+                f" of {baseline.samples[metric]} in the baseline: these are two metrics; name"
+                " another"
+            )
+    accuracies = [name for name in shared if name.startswith(ACCURACY)]
     shown = [name for name in (*accuracies, *ALWAYS_SHOWN) if name in shared]
     metrics = tuple(dict.fromkeys([*([metric] if metric else []), *shown]))
     if not metrics:
@@ -150,6 +165,8 @@ def _judge(candidate: Side, baseline: Side, pairing: Pairing, effects: Sequence[
     first, *others = effects
     partial = shortfalls(candidate, baseline)
     early = () if partial else early_end(candidate, baseline, first.metric, first.end)
+    # else a gate without the accuracy would fall back on the reward, and pass
+    apart = [f"{SAMPLES} differs {text}" for text in other_samples(candidate, baseline)]
     doubts = [f"the candidate contradicts itself: {doubt}" for doubt in candidate.doubts]
     repeated = () if partial else repeated_metrics(candidate, baseline, first.metric)
     gate = judge(
@@ -157,7 +174,7 @@ def _judge(candidate: Side, baseline: Side, pairing: Pairing, effects: Sequence[
         is_same=same_runs(candidate, baseline),
         repeats=f"{' and '.join(repeated)} of every seed, step by step" if repeated else "",
         unfinished=candidate.unfinished,
-        shortfalls=[*partial, *early, *doubts],
+        shortfalls=[*partial, *early, *apart, *doubts],
         others=others,
     )
     return replace(gate, operating=operating_curve(candidate, baseline, pairing, first))

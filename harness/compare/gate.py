@@ -64,7 +64,9 @@ def judge(
     """
     own = _judge_one(effect, is_same, repeats)
     if own.code is ExitCode.OK:
-        lacking = [*unfinished, *(f"seed {seed} (no value)" for seed in effect.lacking)]
+        known = tuple(text.partition(" (")[0] for text in unfinished)
+        seeds = [seed for seed in effect.lacking if f"seed {seed}" not in known]
+        lacking = [*unfinished, *(f"seed {seed} (no value)" for seed in seeds)]
         missing = f"not every run of the candidate is complete: {', '.join(lacking)}"
         because = [*([missing] if lacking else []), *shortfalls]
         own = _untold(f"{own.reason}, but {'; '.join(because)}") if because else own

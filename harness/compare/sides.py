@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,15 @@ import pandas as pd
 
 from harness.cli import suggest
 from harness.metrics.blocks import are_ordered, block_starts
-from harness.metrics.columns import column_of
-from harness.metrics.finals import final_values
+from harness.metrics.columns import EVALUATION, column_of
+from harness.metrics.finals import final_values, steps_reached
 from harness.metrics.tables import SAMPLE_TYPES, Tables
 from harness.schema import DamagedError, UsageError
 from harness.store.bundle import Bundle, check_replicates, steps_of
 
 _CURVE = ("run_id", "metric")
+ACCURACY = f"{EVALUATION[0].name}_"
+"""Beginning of the name of an accuracy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class Side:
             hardware; else none.
         unfinished: its runs that were asked for and are not done, in words.
         asked: seeds of all runs that were asked for, done or not.
+        samples: accuracy -> the k of its mean@k, the number of samples of each question.
         doubts: what its bundle says that cannot be, and only lowers its numbers.
         because: why the bundle was stored in spite of an objection; "" if there was none.
     """
@@ -58,6 +61,7 @@ class Side:
     parts: Sequence[Mapping[str, Any]] = ()
     unfinished: tuple[str, ...] = ()
     asked: tuple[int, ...] = ()
+    samples: Mapping[str, int] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
     because: str = ""
 
@@ -137,29 +141,56 @@ def side_of(bundle: Bundle, arm: str, role: str, *, like: str = "") -> Side:
     check_replicates([(chosen, int(cell["seed"])) for cell in cells], bundle.name)
     names = {cell["run_id"] for cell in cells}
     protocol = manifest.get("protocol") or {}
+    curves = _curves(bundle, names)
     return Side(
         role=role,
         source=bundle.name,
         arm=chosen,
         config=protocol.get("arms", {}).get(chosen, {}).get("config", {}),
         cells=cells,
-        curves=_curves(bundle, names),
+        curves=curves,
         scores=_of_runs(bundle.scores, names),
         steps=steps_of(cells, chosen, bundle.steps),
         protocol=protocol,
         versions=manifest.get("versions") or {},
         hardware=manifest.get("hardware") or {},
         parts=_parts(manifest, {cell["cell_id"] for cell in cells}),
-        unfinished=tuple(f"seed {c['seed']} ({c['status']})" for c in asked if c not in cells),
+        unfinished=(
+            *(f"seed {c['seed']} ({c['status']})" for c in asked if c not in cells),
+            *_early(cells, curves),
+        ),
         asked=tuple(sorted({int(c["seed"]) for c in asked})),
+        samples=_samples(bundle, curves),
         doubts=bundle.doubts,
         because=manifest.get("because") or "",
     )
 
 
 def shared_metrics(candidate: Side, baseline: Side) -> tuple[str, ...]:
-    """Return the metrics that both sides have and the suite knows, in alphabetical order."""
-    return tuple(metric for metric in candidate.metrics if metric in set(baseline.metrics))
+    """Return the metrics that both sides have, in alphabetical order.
+
+    A mean over another number of samples has the same name by a mapping file alone, and is another
+    metric all the same.
+    """
+    common = [metric for metric in candidate.metrics if metric in set(baseline.metrics)]
+    return tuple(m for m in common if not differs_in_samples(candidate, baseline, m))
+
+
+def differs_in_samples(candidate: Side, baseline: Side, metric: str) -> bool:
+    """Tell whether both sides state the k of a metric's mean@k, each another one."""
+    mine, other = candidate.samples.get(metric), baseline.samples.get(metric)
+    return mine is not None and other is not None and mine != other
+
+
+def other_samples(candidate: Side, baseline: Side) -> list[str]:
+    """Say of each accuracy which means over samples the sides have, if none of them is common."""
+    sides = [_by_accuracy(side) for side in (candidate, baseline)]
+    return [
+        f"of {name}: {_listed(sides[0][name])} in the candidate, {_listed(sides[1][name])} in the"
+        " baseline"
+        for name in sides[0]
+        if name in sides[1] and not sides[0][name] & sides[1][name]
+    ]
 
 
 def common_end(candidate: Side, baseline: Side, metric: str) -> int | None:
@@ -180,7 +211,7 @@ def same_runs(candidate: Side, baseline: Side) -> bool:
     """
     if not same_work(candidate, baseline):
         return False
-    shared = set(candidate.metrics) & set(baseline.metrics)
+    shared = set(shared_metrics(candidate, baseline))
     mine, other = _numbers(candidate, shared), _numbers(baseline, shared)
     is_same = mine[0] == other[0] and np.array_equal(mine[1], other[1])
     return is_same and np.array_equal(mine[2], other[2], equal_nan=True)
@@ -235,6 +266,41 @@ def _curves(bundle: Bundle, run_ids: set[str]) -> pd.DataFrame:
             f" {first['run_id']}: a step is one value; make the rows again"
         )
     return rows
+
+
+def _early(cells: Sequence[Mapping[str, Any]], curves: pd.DataFrame) -> list[str]:
+    """Say which finished runs have no row of the last step that another one reached.
+
+    Whatever they come from: why a run is shorter than its siblings is not known, and may be what
+    is compared.
+    """
+    reached = steps_reached(curves)
+    most = int(reached.max()) if len(reached) else 0
+    ends = [(cell["seed"], int(reached.get(cell["run_id"], 0))) for cell in cells]
+    return [f"seed {seed} (ends at step {end} of {most})" for seed, end in ends if end < most]
+
+
+def _samples(bundle: Bundle, curves: pd.DataFrame) -> dict[str, int]:
+    """Return accuracy -> samples of a question, as its log or its protocol states it."""
+    manifest = bundle.manifest
+    metrics = [str(name) for name in curves["metric"].unique() if len(curves)]
+    if "imported" in manifest:
+        stated = manifest["imported"].get("samples") or {}
+        return {name: int(stated[name]) for name in metrics if name in stated}
+    asked = manifest["protocol"]["evaluation"]["samples"]
+    return {name: asked for name in metrics if name.startswith(ACCURACY)} if asked else {}
+
+
+def _by_accuracy(side: Side) -> dict[str, set[int]]:
+    """Return accuracy without its k -> every k that a side has it by."""
+    found: dict[str, set[int]] = {}
+    for metric, count in side.samples.items():
+        found.setdefault(metric.rpartition("@")[0] or metric, set()).add(count)
+    return found
+
+
+def _listed(counts: set[int]) -> str:
+    return " and ".join(f"mean@{count}" for count in sorted(counts))
 
 
 def _parts(document: Mapping[str, Any], cell_ids: set[str]) -> list[Mapping[str, Any]]:

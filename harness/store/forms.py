@@ -79,6 +79,7 @@ STUDY: Any = {
         "files": [{"name": str, "format": str, "sha256": str}],
         "notes": [str],
         "unmapped": [str],
+        "samples?": {str: int},
     },
 }
 """Of every study, stored or not."""

@@ -6,6 +6,7 @@ in any way is left to the reader of lines, which also says what is wrong.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,8 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.json
 
-_MOST_BYTES = 1 << 30
-"""Largest text that is read at once: pyarrow counts the bytes of a block in 32 bits."""
+from harness.baseline.logs.limits import LAST_STEP, MOST_DEPTH, MOST_LINE_BYTES
 
 
 class Columns(NamedTuple):
@@ -37,20 +37,25 @@ def read_columns(content: bytes) -> Columns | None:
     Args:
         content: of the file.
     """
-    lines = [line.strip() for line in content.split(b"\n")]
-    lines = [line for line in lines if line]
-    # an object per line: pyarrow would take two on one line, or one on two
-    is_plain = all(line[:1] == b"{" and line[-1:] == b"}" for line in lines)
-    if not lines or not is_plain or b"null" in content or len(content) > _MOST_BYTES:
+    count = 0
+    for line in io.BytesIO(content):
+        own = line.strip()
+        # an object per line, and no deep one: pyarrow would take two on one line, or one on two,
+        # and might end the process at thousands of levels
+        if own and not (own[:1] == b"{" and own[-1:] == b"}" and _is_flat(own)):
+            return None
+        count += bool(own)
+    if not count or b"null" in content or b"\0" in content:
         return None
     try:
         # pyarrow does not look whether it is text
-        content.decode()
+        if not content.isascii():
+            content.decode()
         options = pa.json.ReadOptions(use_threads=False, block_size=len(content) + 1)
         table = pa.json.read_json(pa.BufferReader(content), read_options=options)
     except (ValueError, pa.ArrowException):
         return None
-    return _columns(table) if table.num_rows == len(lines) else None
+    return _columns(table) if table.num_rows == count else None
 
 
 def matrix(columns: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray] | None:
@@ -71,6 +76,10 @@ def matrix(columns: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray] | None:
     return (values, is_there) if np.isfinite(values).all() else None
 
 
+def _is_flat(line: bytes) -> bool:
+    return len(line) <= MOST_LINE_BYTES and line.count(b"{") + line.count(b"[") <= MOST_DEPTH
+
+
 def _columns(table: pa.Table) -> Columns | None:
     types = dict(zip(table.schema.names, table.schema.types, strict=True))
     if types.get("step") != pa.int64() or not pa.types.is_struct(types.get("data", pa.null())):
@@ -79,7 +88,7 @@ def _columns(table: pa.Table) -> Columns | None:
     if step.null_count or data.null_count:
         return None
     step_R = np.asarray(step)
-    if (np.diff(step_R) <= 0).any():
+    if (np.diff(step_R) <= 0).any() or not 0 <= step_R[0] <= step_R[-1] <= LAST_STEP:
         return None
     names = [field.name for field in data.type]
     return Columns(step_R, dict(zip(names, data.flatten(), strict=True)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from harness.baseline.logs.limits import LARGEST, LAST_STEP
+from harness.baseline.logs.resuming import join_attempts, told
 from harness.metrics.blocks import are_ordered, block_starts
 from harness.metrics.columns import column_of
 from harness.schema import DamagedError, UsageError
+from harness.store.forms import shown
 
 UNSTATED_SEED = 0
 """Stands for a seed that a log does not state: no run of the suite has it, so nothing pairs."""
 
-MOST_BYTES = 2 << 30
-"""Largest log that is read, 2 GiB: it is held in memory."""
-
+_MOST_NAME = 120
 _ROUNDING = 1e-6
 """A fraction may lie beyond 0 and 1 by this much: event files hold single precision."""
 
@@ -43,6 +44,7 @@ class Log:
             undefined, what it lacks has no row.
         unmapped: names in the log that are not ours and were left out.
         notes: what a reader of the numbers should know.
+        samples: our name of a metric -> the k of its mean@k, where the log states it.
     """
 
     path: Path
@@ -50,44 +52,30 @@ class Log:
     rows: pd.DataFrame
     unmapped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-def check_size(path: Path) -> None:
-    """Check that a log is there and can be held in memory.
-
-    Raises:
-        UsageError: it is not a file, is empty, or is too large.
-    """
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}: name a log")
-    size = path.stat().st_size
-    if size == 0:
-        raise UsageError(f"{path} is empty: nothing to import")
-    if size > MOST_BYTES:
-        raise UsageError(
-            f"{path} has {size} bytes, at most {MOST_BYTES} are read: keep the columns you need"
-        )
+    samples: Mapping[str, int] = field(default_factory=dict)
 
 
 def checked(log: Log) -> Log:
-    """Return a log whose rows can be trusted, with infinities made undefined and noted.
+    """Return a log whose rows can be trusted.
+
+    Infinities are made undefined and noted; of a run that was resumed the later attempt counts.
 
     Raises:
         UsageError: none of its names is a metric, or a fraction has values beyond 0 to 1.
-        DamagedError: steps go back within a run and metric, appear twice, or are negative.
+        DamagedError: steps go back within a run and metric, appear twice, or are negative; or a
+            value is too large.
     """
-    rows = log.rows
-    if rows.empty:
+    if log.rows.empty:
         raise UsageError(
             f"{log.path} holds no metric that the suite knows (it has"
             f" {listed(log.unmapped) or 'no numbers'}): name them in a mapping file,"
-            " mapping=<file.yaml>"
+            " mapping=<file.yaml> (docs/importing.md)"
         )
-    _check_steps(log)
+    rows, notes = _in_steps(log)
     values = rows["value"].to_numpy()
     infinite = int(np.isinf(values).sum())
     undefined = int(np.isnan(values).sum())
-    notes = list(log.notes)
+    notes = [*log.notes, *notes, *_kinds_of_mean(log.samples)]
     if infinite:
         notes.append(f"{infinite} infinite values are kept as undefined")
         rows = rows.assign(value=np.where(np.isinf(values), np.nan, values))
@@ -95,13 +83,19 @@ def checked(log: Log) -> Log:
         notes.append(f"{undefined} values are undefined (NaN) in the log")
     if (rows["seed"].to_numpy() == UNSTATED_SEED).any():
         notes.append(f"the seed is not stated: {UNSTATED_SEED} stands for it, and pairs with none")
-    _check_fractions(log.path, rows)
-    return replace(log, rows=rows, notes=tuple(dict.fromkeys(notes)))
+    _check_values(log.path, rows)
+    unmapped = tuple(dict.fromkeys(map(plain, log.unmapped)))
+    return replace(log, rows=rows, unmapped=unmapped, notes=tuple(dict.fromkeys(notes)))
+
+
+def plain(name: str) -> str:
+    """Return a name as it may be shown: short, and nothing that a terminal obeys."""
+    return name if name.isprintable() and len(name) <= _MOST_NAME else shown(name)
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
     """Return the first names, and how many more there are."""
-    known = list(names)
+    known = [plain(name) for name in names]
     more = f" and {len(known) - most} more" if len(known) > most else ""
     return ", ".join(known[:most]) + more
 
@@ -164,7 +158,20 @@ def stacked(
     )
 
 
-def _check_fractions(path: Path, rows: pd.DataFrame) -> None:
+def _kinds_of_mean(samples: Mapping[str, int]) -> list[str]:
+    """Note each accuracy that a log states by several numbers of samples."""
+    by_name: dict[str, set[int]] = {}
+    for metric, count in samples.items():
+        by_name.setdefault(metric.partition("@")[0], set()).add(count)
+    return [
+        f"{name} is the mean of {' and of '.join(map(str, sorted(counts)))} samples in one log:"
+        " these are several metrics, and no curve goes from one to the other"
+        for name, counts in by_name.items()
+        if len(counts) > 1
+    ]
+
+
+def _check_values(path: Path, rows: pd.DataFrame) -> None:
     metric = rows["metric"].array
     is_fraction = np.array([column_of(name).unit == "fraction" for name in metric.categories])
     value = rows["value"].to_numpy()
@@ -177,26 +184,34 @@ def _check_fractions(path: Path, rows: pd.DataFrame) -> None:
             " fraction from 0 to 1: if it is in percent, say so in a mapping file, by"
             f" {{name: {row['metric']}, scale: 0.01}}"
         )
+    wrong = np.flatnonzero(np.abs(value) > LARGEST)
+    if wrong.size:
+        row = rows.iloc[int(wrong[0])]
+        raise DamagedError(
+            f"{path} has {row['metric']} = {row['value']:g} at step {row['step']}: no metric is"
+            f" larger than {LARGEST:g}; correct it"
+        )
 
 
-def _check_steps(log: Log) -> None:
+def _in_steps(log: Log) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows whose steps grow within each curve, and what is to be noted of them."""
     rows = log.rows
     step_R = rows["step"].to_numpy()
-    if step_R.min() < 0 or step_R.max() > np.iinfo(np.int32).max:
+    if step_R.min() < 0 or step_R.max() > LAST_STEP:
         raise DamagedError(f"{log.path} has a step that is negative or beyond 2^31: correct it")
     # most logs are in order, which is seen much faster than the place where one is not
     if are_ordered(rows, KEYS, block_starts(rows, KEYS)):
-        return
-    change = rows.groupby(list(KEYS), sort=False, observed=True)["step"].diff()
-    wrong = np.flatnonzero((change <= 0).to_numpy())
-    if not wrong.size:
-        return
-    place = int(wrong[0])
-    row, what = rows.iloc[place], float(change.iloc[place])
-    before = int(row["step"] - what)
-    said = "appears twice" if what == 0 else f"comes after step {before}"
+        return rows, []
+    joined_ = join_attempts(rows)
+    if joined_.wrong is None:
+        kept = rows[joined_.is_kept_R].reset_index(drop=True)
+        return kept, told(joined_.repeated, "the later part of the log")
+    row = rows.iloc[joined_.wrong]
+    is_own_R = np.logical_and.reduce([rows[key].to_numpy() == row[key] for key in KEYS])
+    before = int(step_R[: joined_.wrong][is_own_R[: joined_.wrong]][-1])
+    said = "appears twice" if before == row["step"] else f"comes after step {before}"
     raise DamagedError(
         f"{log.path}: step {row['step']} of {row['metric']} {said} in arm {row['arm']}, seed"
-        f" {row['seed']}: a run goes forward and states a number once; was it resumed, or are these"
-        " two runs? Cut the log, or give each run its seed"
+        f" {row['seed']}, and the later part does not continue the earlier one: are these two runs?"
+        " Cut the log, or give each run its seed"
     )

@@ -9,22 +9,24 @@ import numpy as np
 import pandas as pd
 
 from harness.baseline.logs.log import UNSTATED_SEED, Log, repeated, stacked
-from harness.baseline.logs.mapping import Mapping, seed_number
+from harness.baseline.logs.mapping import Mapping, seed_number, targets_of
+from harness.baseline.logs.run_columns import STEPS, read_runs
 from harness.baseline.logs.table import column_of_table, matrix, read_table, whole_numbers
 from harness.schema import UsageError
 
 FORMAT = "csv"
-STEPS = ("step", "_step", "global_step", "training/global_step")
-"""Columns that are taken for the step where a mapping file names none, the first that is there."""
 
 
 def read_plain(path: Path, mapping: Mapping) -> Log:
-    """Read a CSV file.
+    """Read a CSV file; with a mapping that names one metric for all, each column is a run.
 
     Raises:
-        UsageError: a column that the mapping names is not there, or none is the step.
+        UsageError: a column that the mapping names is not there, none is the step, or two become
+            one metric.
         DamagedError: a cell is not a number where one is expected.
     """
+    if mapping.metric is not None:
+        return read_runs(path, mapping)
     frame = read_table(path, texts=[mapping.arm] if mapping.arm else [])
     step_name = mapping.step or next((name for name in STEPS if name in frame.columns), "")
     if not step_name:
@@ -36,19 +38,23 @@ def read_plain(path: Path, mapping: Mapping) -> Log:
         column_of_table(path, frame, name)
     used = {step_name, mapping.arm, mapping.seed}
     names = [name for name in map(str, frame.columns) if name not in used]
-    targets = {name: mapping.target(name) for name in names}
-    known = {name: target for name, target in targets.items() if target is not None}
-    values, is_there = matrix(path, frame, list(known))
-    scale_M = np.array([target.scale for target in known.values()])
+    targets = targets_of(path, names, mapping)
+    values, is_there = matrix(path, frame, list(targets))
+    scale_M = np.array([target.scale for target in targets.values()])
     rows = stacked(
         arms,
         seeds,
         steps,
-        [target.name for target in known.values()],
+        [target.name for target in targets.values()],
         (values * scale_M[:, None], is_there),
     )
-    unmapped = tuple(name for name in names if name not in known)
-    return Log(path=path, format=FORMAT, rows=rows, unmapped=unmapped)
+    return Log(
+        path=path,
+        format=FORMAT,
+        rows=rows,
+        unmapped=tuple(name for name in names if name not in targets),
+        samples=mapping.samples(targets),
+    )
 
 
 def _arms(path: Path, frame: pd.DataFrame, mapping: Mapping) -> pd.Categorical[Any]:

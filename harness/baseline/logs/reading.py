@@ -1,4 +1,4 @@
-"""Which reader reads a log."""
+"""Which reader reads a log: the register of all of them."""
 
 from __future__ import annotations
 
@@ -6,35 +6,63 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness.baseline.logs.log import Log, check_size, checked
+from harness.baseline.logs import (
+    json_lines,
+    long_csv,
+    plain_csv,
+    results,
+    run_columns,
+    tensorboard,
+    trl,
+    verl_console,
+    verl_jsonl,
+)
+from harness.baseline.logs.limits import TEXT_ENDINGS, check_size, read_document
+from harness.baseline.logs.log import Log, checked
 from harness.baseline.logs.mapping import Mapping
-from harness.baseline.logs.plain_csv import read_plain
 from harness.baseline.logs.table import head_of
-from harness.baseline.logs.tensorboard import read_tensorboard
-from harness.baseline.logs.verl_jsonl import read_verl
-from harness.baseline.logs.wandb_csv import is_chart, read_wandb
 from harness.metrics.blocks import THREADS
-from harness.schema import UsageError
+from harness.schema import DamagedError, UsageError
 from harness.store.contents import MOST_ROWS
 
 READERS: dict[str, Callable[[Path, Mapping], Log]] = {
-    "verl": read_verl,
-    "tensorboard": read_tensorboard,
-    "wandb": read_wandb,
-    "csv": read_plain,
+    verl_jsonl.FORMAT: verl_jsonl.read_verl,
+    verl_console.FORMAT: verl_console.read_console,
+    json_lines.FORMAT: json_lines.read_flat,
+    trl.FORMAT: trl.read_trl,
+    results.LM_EVAL: results.read_lm_eval,
+    results.LIGHTEVAL: results.read_lighteval,
+    tensorboard.FORMAT: tensorboard.read_tensorboard,
+    long_csv.SCALAR: long_csv.read_scalar,
+    long_csv.MLFLOW: long_csv.read_mlflow,
+    run_columns.WANDB: run_columns.read_wandb,
+    run_columns.SWANLAB: run_columns.read_swanlab,
+    run_columns.RUNS: run_columns.read_runs,
+    plain_csv.FORMAT: plain_csv.read_plain,
 }
 """Format -> reader."""
 
+_HEADS: dict[str, Callable[[Sequence[str]], bool]] = {
+    long_csv.SCALAR: long_csv.is_scalar,
+    long_csv.MLFLOW: long_csv.is_mlflow,
+    run_columns.WANDB: run_columns.is_wandb,
+    run_columns.SWANLAB: run_columns.is_swanlab,
+}
+"""Format -> whether a CSV file is of it, by its head; else it is a plain one."""
+
+_STAGED = (results.LM_EVAL, results.LIGHTEVAL)
+"""Formats that say nothing of a training step, so that `fixed: {step: ...}` does."""
+
 
 def is_log(path: Path) -> bool:
-    """Tell whether a file looks like a log, by its name."""
+    """Tell whether a file looks like a log, by its name and, where that does not tell, inside."""
     return path.is_file() and bool(_guess(path))
 
 
 def read_log(path: Path, mapping: Mapping, *, format_: str = "") -> Log:
     """Read a log and check it.
 
-    `format_` is one of `READERS`; "" goes by the name of the file and, for CSV, its first line.
+    `format_` is one of `READERS`; "" goes by the name of the file and what stands in it.
 
     Raises:
         UsageError: there is no such file or format, or nothing in it is known.
@@ -43,8 +71,10 @@ def read_log(path: Path, mapping: Mapping, *, format_: str = "") -> Log:
     check_size(path)
     chosen = format_ or _guess(path)
     if chosen not in READERS:
-        what = f"unknown format {chosen!r}" if chosen else f"{path} has no known ending"
+        what = f"unknown format {chosen!r}" if chosen else f"{path} is no log of a known form"
         raise UsageError(f"{what}: give format=, one of {', '.join(READERS)}")
+    if "step" in mapping.fixed and chosen not in _STAGED:
+        raise UsageError(f"{path} says its steps itself: leave the fixed step out")
     return checked(READERS[chosen](path, mapping))
 
 
@@ -62,7 +92,7 @@ def read_logs(logs: Sequence[tuple[Path, Mapping]], *, format_: str = "") -> lis
     found: list[Log] = []
     rows = 0
     # pandas holds Python's lock, and what a warning does is set for all threads at once
-    is_table = any("csv" in (format_, path.suffix[1:]) or format_ == "wandb" for path, _ in logs)
+    is_table = any(path.suffix in (".csv", ".tsv") for path, _ in logs)
     with ThreadPoolExecutor(1 if is_table else THREADS) as pool:
         reading = pool.map(lambda log: read_log(*log, format_=format_), logs)
         try:
@@ -85,10 +115,30 @@ def _check_rows(rows: int, read: int, logs: int) -> None:
 
 
 def _guess(path: Path) -> str:
+    """Return the format of a file, "" if it is of none."""
     if "tfevents" in path.name:
-        return "tensorboard"
-    if path.suffix == ".jsonl":
-        return "verl"
-    if path.suffix == ".csv":
-        return "wandb" if is_chart(head_of(path)) else "csv"
+        return tensorboard.FORMAT
+    if path.suffix in (".jsonl", ".ndjson"):
+        return verl_jsonl.FORMAT if json_lines.has_data(path) else json_lines.FORMAT
+    if path.suffix in (".csv", ".tsv"):
+        names = head_of(path).names
+        found = (name for name, is_so in _HEADS.items() if is_so(names))
+        return next(found, plain_csv.FORMAT)
+    if path.suffix == ".json":
+        return _of_json(path)
+    if path.suffix in TEXT_ENDINGS:
+        return verl_console.FORMAT if verl_console.is_console(path) else ""
+    return ""
+
+
+def _of_json(path: Path) -> str:
+    try:
+        document = read_document(path)
+    except (DamagedError, UsageError):
+        return ""
+    keys = set(document) if isinstance(document, dict) else set()
+    if "log_history" in keys:
+        return trl.FORMAT
+    if "results" in keys:
+        return results.LIGHTEVAL if "config_general" in keys else results.LM_EVAL
     return ""

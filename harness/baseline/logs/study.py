@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harness.baseline.logs.curves import blocks_of, curves_of
-from harness.baseline.logs.log import Log, joined
+from harness.baseline.logs.log import KEYS, Log, joined
 from harness.baseline.logs.mapping import Mapping
+from harness.baseline.logs.resuming import join_attempts, told
 from harness.metrics.blocks import THREADS
 from harness.metrics.columns import column_of
 from harness.provenance import now
@@ -52,12 +54,15 @@ def bundle_of_logs(
         origin: title, licence and citation.
 
     Raises:
-        DamagedError: two logs have a number for the same arm, seed, step and metric.
+        DamagedError: two logs have a number for the same arm, seed, step and metric, and none
+            continues the other.
     """
     parts = [log.rows for log in logs]
     blocks = blocks_of(parts)
+    resumed: list[str] = []
     if blocks is None:
-        parts = [_in_order(logs)]
+        rows, resumed = _in_order(logs)
+        parts = [rows]
         blocks = blocks_of(parts)
         assert blocks is not None
     with ThreadPoolExecutor(THREADS) as pool:
@@ -74,9 +79,12 @@ def bundle_of_logs(
             ],
             "mapping": mapping.document,
             "notes": list(
-                dict.fromkeys([*(note for log in logs for note in log.notes), *_short(cells)])
+                dict.fromkeys(
+                    [*(note for log in logs for note in log.notes), *resumed, *_short(cells)]
+                )
             ),
             "unmapped": list(dict.fromkeys(name for log in logs for name in log.unmapped)),
+            "samples": _samples(logs),
         },
     }
     scores = pd.DataFrame(columns=list(SCORE_TYPES)).astype(SCORE_TYPES)
@@ -96,22 +104,46 @@ def _short(cells: Sequence[MappingType[str, Any]]) -> list[str]:
     ]
 
 
-def _in_order(logs: Sequence[Log]) -> pd.DataFrame:
-    """Return the rows of all logs by arm, seed, metric and step.
+def _samples(logs: Sequence[Log]) -> dict[str, int]:
+    """Return metric -> k of its mean@k, of the metrics whose k the logs state.
 
     Raises:
-        DamagedError: there are two of the same.
+        DamagedError: two logs state another one for a metric.
+    """
+    found: dict[str, int] = {}
+    for log in logs:
+        for metric, count in log.samples.items():
+            if found.setdefault(metric, count) != count:
+                raise DamagedError(
+                    f"{log.path} has {metric} as the mean of {count} samples, another log of"
+                    f" {found[metric]}: these are two metrics; give them two names"
+                )
+    return found
+
+
+def _in_order(logs: Sequence[Log]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of all logs by arm, seed, metric and step, and notes of resumed runs.
+
+    Of a run in several logs the one that begins later counts from there on.
+
+    Raises:
+        DamagedError: two logs state the same, and none continues the other.
     """
     rows = joined([log.rows for log in logs])
-    keys = ["arm", "seed", "metric", "step"]
-    twice = rows[rows.duplicated(keys)]
-    if len(twice):
-        row = twice.iloc[0]
+    log_R = np.repeat(np.arange(len(logs)), [len(log.rows) for log in logs])
+    begin_R = rows.groupby([rows["arm"], rows["seed"], log_R], observed=True)["step"]
+    # by begin and, of those that begin together, by their order
+    attempt_R = begin_R.transform("min").to_numpy() * len(logs) + log_R
+    found = join_attempts(rows, attempt_R)
+    if found.wrong is not None:
+        row = rows.iloc[found.wrong]
         raise DamagedError(
-            f"{len(logs)} logs state step {row['step']} of {row['metric']} of arm {row['arm']},"
-            f" seed {row['seed']} more than once: are these two runs? Give each its seed, seed="
+            f"{len(logs)} logs state {row['metric']} of arm {row['arm']}, seed {row['seed']} more"
+            f" than once, at step {row['step']} for one, and none continues another: are these two"
+            " runs? Give each its seed, seed="
         )
-    return rows.sort_values(keys, ignore_index=True)
+    kept = rows[found.is_kept_R].sort_values([*KEYS, "step"], ignore_index=True)
+    return kept, told(found.repeated, "the log that begins later")
 
 
 def _cells(blocks: pd.DataFrame, source: str) -> list[dict[str, Any]]:

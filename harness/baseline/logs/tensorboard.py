@@ -16,8 +16,9 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.baseline.logs.limits import step_number
 from harness.baseline.logs.log import UNSTATED_SEED, Log, frame_of
-from harness.baseline.logs.mapping import Mapping, seed_number
+from harness.baseline.logs.mapping import Mapping, seed_number, targets_of
 from harness.baseline.logs.tfrecord import fields, read_records, whole_number
 from harness.schema import DamagedError
 
@@ -45,32 +46,34 @@ def read_tensorboard(path: Path, mapping: Mapping) -> Log:
     """Read the scalars of an event file; a torn last record is left out and noted.
 
     Raises:
-        DamagedError: a checksum does not fit, or a record is not an event.
+        UsageError: two tags become one metric.
+        DamagedError: a checksum does not fit, a record is not an event, or a step cannot be.
     """
     records = read_records(path)
-    arm = str(mapping.fixed.get("arm", "tensorboard"))
-    seed = seed_number(mapping.fixed.get("seed", UNSTATED_SEED), str(path))
-    rows: list[tuple[str, int, int, str, float]] = []
-    unmapped: dict[str, None] = {}
+    found: list[tuple[int, str, float]] = []
     for number, payload in enumerate(records.payloads):
         try:
-            scalars = list(_scalars(payload))
+            found += _scalars(payload)
         except (ValueError, struct.error, UnicodeDecodeError, TypeError) as error:
             raise DamagedError(f"record {number} of {path} is not an event: {error}") from error
-        for step, tag, value in scalars:
-            target = mapping.target(tag)
-            if target is None:
-                unmapped[tag] = None
-            else:
-                rows.append((arm, seed, step, target.name, value * target.scale))
+    arm = str(mapping.fixed.get("arm", "tensorboard"))
+    seed = seed_number(mapping.fixed.get("seed", UNSTATED_SEED), str(path))
+    tags = dict.fromkeys(tag for _, tag, _ in found)
+    targets = targets_of(path, tags, mapping)
+    rows = [
+        (arm, seed, step_number(step, f"an event of {path}"), target.name, value * target.scale)
+        for step, tag, value in found
+        if (target := targets.get(tag))
+    ]
     notes = ["values are of single precision, as the event file holds them"]
     notes += ["the last record is torn and was left out"] if records.is_torn else []
     return Log(
         path=path,
         format=FORMAT,
         rows=frame_of(rows),
-        unmapped=tuple(unmapped),
+        unmapped=tuple(tag for tag in tags if tag not in targets),
         notes=tuple(notes),
+        samples=mapping.samples(targets),
     )
 
 

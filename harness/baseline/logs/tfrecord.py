@@ -20,7 +20,7 @@ from harness.schema import DamagedError
 
 _HEAD = 12
 _FOOT = 4
-_MOST_RECORD = 256 << 20
+_MOST_RECORD = 64 << 20
 _POLYNOMIAL = 0x82F63B78
 
 

@@ -351,6 +351,8 @@ WHOLE = [
     '{"step": 1, "data": {"critic/score/mean": -0.0, "actor/lr": 5e-324}}\r\n' + line(2),
     '{"data": {"critic/score/mean": 0.1}, "other": true, "step": 4}\n',
     line(5, **{"critic/sc\u00f6re": 1.0}),
+    # means over 4 and over 8 samples are two metrics
+    line(1, **{"val-core/easy/acc/mean@4": 1, "val-core/easy/acc/mean@8": 0}),
 ]
 """Logs that are read as columns."""
 
@@ -367,7 +369,6 @@ ODD = [
     line(1) + '{"step": 2}\n',
     line(1, **{"actor/lr": "0.5"}),
     line(1, **{"actor/lr": True}),
-    line(1, **{"val-core/easy/acc/mean@4": 1, "val-core/easy/acc/mean@8": 0}),
     '{"step": 1, "data": {"critic/score/mean": 1, "critic/score/mean": 2}}\n',
     "[1]\n",
 ]
