@@ -31,7 +31,7 @@ SETUP = $(if $(ACCELERATOR),"accelerator=$(ACCELERATOR)") $(if $(DRIVER),"driver
 CODE = $(wildcard harness paper scripts tests)
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest
 
-.PHONY: help setup run study baselines test test-core test-engine test-all bench-cell bench-readers profile check report paper examples clean clean-venv
+.PHONY: help setup run study baselines test test-core test-engine test-all trust bench-cell bench-readers profile check report paper examples clean clean-venv
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -69,6 +69,9 @@ test-engine: setup ## the tests that run torch, verl, vLLM and Ray for real (min
 
 test-all: setup check ## every test there is, slow ones too; writes docs/lab/test-all.md
 	@$(PY) scripts/record_tests.py docs/lab/test-all.md
+
+trust: setup ## read 100,000 inputs of strangers made at random; prints the counts (CASES=100000 SEED=0)
+	@$(PY) scripts/fuzz_parsers.py cases=$(or $(CASES),100000) seed=$(or $(SEED),0)
 
 bench-cell: setup ## time naive and final cells in turn on an idle machine: 20 minutes (REPEATS=5 STEPS=6 REMOVAL=1 SIZES=1 LONG=1 PART=, PEERS=5 beside TRL)
 	@$(PY) scripts/bench_cell.py REPEATS=$(or $(REPEATS),5) STEPS=$(or $(STEPS),6) REMOVAL=$(REMOVAL) SIZES=$(SIZES) LONG=$(LONG) PART=$(PART) \

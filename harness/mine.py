@@ -23,12 +23,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from harness.cli import read_arguments, run_command
 from harness.metrics.streams import read_lines
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import write_atomic
+from harness.untrusted.files import Refused, read_bytes
+from harness.untrusted.tables import read_frame
+from harness.untrusted.yaml_text import MOST_YAML_BYTES, parse_yaml
 
 PAYS_FOR_CORRECT = ("rule", "orz")
 """Rewards that are 1 for a right answer and 0 for any other: only these tell what was right."""
@@ -88,7 +89,10 @@ def rollout_files(run: Path) -> Iterator[Path]:
     spec = run / "spec.yaml"
     if not spec.is_file():
         raise UsageError(f"{run} is no run: expected spec.yaml and attempt-<n>/rollouts in it")
-    reward = yaml.safe_load(spec.read_text())["config"]["reward"]["name"]
+    try:
+        reward = parse_yaml(read_bytes(spec, MOST_YAML_BYTES))["config"]["reward"]["name"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DamagedError(f"{spec} does not say with which reward the run was trained") from error
     if reward not in PAYS_FOR_CORRECT:
         raise UsageError(
             f"{run} was trained with reward {reward}, which does not say what was right: expected"
@@ -111,9 +115,11 @@ def write_hard(data: Path, out: Path, visits: Mapping[str, Visit], hard: set[str
     import pandas as pd
 
     try:
-        frame = pd.read_parquet(data)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"data={data} cannot be read: {type(error).__name__}") from error
+        frame = read_frame(data)
+    except OSError as error:
+        raise UsageError(f"data={data} cannot be read: {error.strerror}") from error
+    except Refused as error:
+        raise UsageError(f"data={data} {error}") from error
     keys = frame["prompt"].map(lambda messages: prompt_key(messages[0]["content"]))
     if not keys.isin(list(visits)).any():
         raise UsageError(f"no prompt of the runs is in {data}: give the set that they trained on")

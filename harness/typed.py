@@ -13,7 +13,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -26,9 +25,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from harness.cli import suggest
 from harness.schema import DamagedError, HarnessError
-
-MOST_NODES = 100_000
-"""Of a file with every alias written out; a few hundred bytes can stand for billions of them."""
+from harness.untrusted.files import Refused, read_bytes
+from harness.untrusted.yaml_text import MOST_YAML_BYTES, parse_yaml
 
 _Any = TypeVar("_Any")
 _Form = TypeVar("_Form", bound="Form")
@@ -114,24 +112,15 @@ def read_yaml(path: Path, *, place: str = "", wrong: type[HarnessError] = Damage
     """Return the content of a YAML file.
 
     Raises:
-        HarnessError: of the class `wrong`; it is not there, not YAML, says a key twice, holds
-            itself, or more than `MOST_NODES`.
+        HarnessError: of the class `wrong`; it is not there, or `parse_yaml` refuses it.
     """
     place = place or str(path)
     try:
-        return _parsed(path.read_text(encoding="utf-8"))
+        return parse_yaml(read_bytes(path, MOST_YAML_BYTES))
     except OSError as error:
         raise wrong(f"{place} cannot be read: {error.strerror}") from error
-    except RecursionError as error:
-        raise wrong(f"{place} is nested too deeply: at most some hundred levels") from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = f" (line {mark.line + 1})" if mark else ""
-        raise wrong(f"{place} is not YAML that is read here{line}: {error.problem}") from error
-    except (ValueError, yaml.YAMLError) as error:
-        # a number of 5,000 digits, the 30th of February, bytes that are no text
-        reason = " ".join(str(error).split())
-        raise wrong(f"{place} is not YAML that is read here: {reason}") from error
+    except Refused as error:
+        raise wrong(f"{place} {error}") from error
 
 
 def checked(
@@ -157,48 +146,6 @@ def checked(
         return form.model_validate(document)
     except ValidationError as error:
         raise wrong(_sentence(_telling(error.errors(), document), document, place)) from error
-
-
-def _parsed(text: str) -> Any:
-    # not the loader in C: a deep file would overflow its stack and end the process
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        if _nodes(node, {}) > MOST_NODES:
-            raise ValueError(f"it has more than {MOST_NODES:,} values, its aliases written out")
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
-
-
-def _nodes(node: yaml.Node, known: dict[int, int]) -> int:
-    """Count the nodes that a node stands for; `known` are counts of the nodes seen, 0 if open."""
-    if id(node) in known:
-        if not known[id(node)]:
-            raise yaml.MarkedYAMLError(problem="an alias of itself", problem_mark=node.start_mark)
-        return known[id(node)]
-    known[id(node)] = 0
-    below: Sequence[yaml.Node] = []
-    if isinstance(node, yaml.MappingNode):
-        _refuse_twice(node)
-        below = [item for pair in node.value for item in pair]
-    elif isinstance(node, yaml.SequenceNode):
-        below = node.value
-    known[id(node)] = 1 + sum(_nodes(item, known) for item in below)
-    return known[id(node)]
-
-
-def _refuse_twice(node: yaml.MappingNode) -> None:
-    seen = set()
-    for key, _ in node.value:
-        # with the tag: 1 and "1" are two keys
-        name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
-        if name in seen:
-            said = f"the key {reprlib.repr(key.value)} a second time"
-            raise yaml.MarkedYAMLError(problem=said, problem_mark=key.start_mark)
-        seen.add(name)
 
 
 def _telling(errors: Sequence[ErrorDetails], document: Any) -> ErrorDetails:

@@ -34,7 +34,7 @@ from typing import NamedTuple
 
 from harness.cli import read_arguments, read_verb, run_command
 from harness.paths import BASELINES, ROOT
-from harness.schema import ExitCode, UsageError
+from harness.schema import DamagedError, ExitCode, UsageError
 from harness.text import folded
 
 Given = Mapping[str, str]
@@ -89,9 +89,13 @@ def _show(given: Given, baselines: Path) -> None:
 def _verify(given: Given, baselines: Path) -> None:
     from harness.baseline.checks import name_of, verify_bundle
     from harness.baseline.listing import code_notes
-    from harness.store.bundle import bundle_names, find_bundle
+    from harness.store.bundle import bundle_names, find_bundle, misnamed
 
-    for name in [given["name"]] if given["name"] else bundle_names(baselines):
+    names = [given["name"]] if given["name"] else bundle_names(baselines)
+    others = [] if given["name"] else misnamed(baselines)
+    if not names and not others:
+        raise UsageError(f"no baseline is stored below {baselines}: nothing was verified")
+    for name in names:
         directory = find_bundle(name, baselines)
         stored = name_of(directory)
         bundle = verify_bundle(directory, stored)
@@ -99,6 +103,11 @@ def _verify(given: Given, baselines: Path) -> None:
         print(f"{stored}  {len(bundle.manifest['arms'])} arms, seeds {seeds}: intact")
         for note in code_notes(bundle.manifest, ROOT):
             print(f"  note: the code that ran, {note}")
+    if others:
+        raise DamagedError(
+            f"{' and '.join(map(str, others[:3]))} was not read: a version is named v1, v2 and so"
+            " on; name it so, or take it away"
+        )
 
 
 def _diff(given: Given, baselines: Path) -> None:

@@ -10,24 +10,24 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from harness.baseline.checks import verify_bundle
 from harness.baseline.writing import check_study, place_version
-from harness.schema import DamagedError, UsageError
-from harness.store.bundle import CURVES, MANIFEST, MOST_MANIFEST_BYTES, SCORES, Bundle
+from harness.schema import DamagedError, HarnessError, UsageError
+from harness.store.bundle import CURVES, MANIFEST, SCORES, Bundle
+from harness.untrusted.files import MIB, MOST_DOCUMENT_BYTES, Refused
+from harness.untrusted.packed import members, unpacking
 
 FILES = (CURVES, MANIFEST, SCORES)
 ENDINGS = (".tar.gz", ".tgz", ".zip")
-MOST_BYTES = 1 << 30
-"""Largest bundle that is unpacked, 1 GiB: larger is no bundle."""
+_MOST_TABLE = 256 * MIB
+"""Largest table that is unpacked: one of eight million rows has a quarter of it."""
 
 # the earliest that zip can say
 _DATE = (1980, 1, 1, 0, 0, 0)
-_CHUNK = 1 << 20
+_SHOWN = 100
 _NAME = re.compile(r"(?P<study>[^/@]+/[^/@]+)@(?P<version>v[1-9]\d*)")
 
 
@@ -105,64 +105,42 @@ def read_archive(path: Path, into: Path, *, is_judged: bool = False) -> Bundle:
         DamagedError: it cannot be unpacked, holds other files or links, is too large, or the bundle
             in it is damaged.
     """
-    seen: set[str] = set()
     folders: set[str] = set()
     try:
-        for name, stream in _members(path):
-            inner = PurePosixPath(name)
-            if name.startswith("/") or ".." in inner.parts or "\\" in name:
-                raise _refused(path, f"the path {name!r} leads out of it")
-            if inner.name not in FILES or inner.name in seen:
-                raise _refused(path, f"it holds {name!r}, which is no part of a bundle or twice")
-            seen.add(inner.name)
-            folders.add(str(inner.parent))
-            with (into / inner.name).open("xb") as file:
-                most = MOST_MANIFEST_BYTES if inner.name == MANIFEST else MOST_BYTES
-                _copy(stream, file, path, most)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise DamagedError(f"{path} cannot be unpacked ({error}): copy it again") from error
-    except (NotImplementedError, RuntimeError) as error:
-        raise DamagedError(f"{path} is packed in an unknown way ({error})") from error
-    if seen != set(FILES) or len(folders) != 1:
+        with unpacking(path):
+            for name, stream in members(path):
+                folders.add(_take(name, stream, into))
+    except Refused as error:
+        raise DamagedError(
+            f"{path} is not the archive of a bundle: it {error}; nothing was unpacked"
+        ) from error
+    if {file.name for file in into.iterdir()} != set(FILES) or len(folders) != 1:
         raise _refused(path, f"a bundle is {', '.join(FILES)} in one folder")
     try:
         bundle = verify_bundle(into, is_judged=is_judged)
-    except DamagedError as error:
+    except HarnessError as error:
         # the user knows the archive, not where it was unpacked
-        raise DamagedError(str(error).replace(str(into), str(path))) from error
+        raise type(error)(str(error).replace(str(into), str(path))) from error
     if bundle.name.replace("@", "/") != next(iter(folders)):
         raise _refused(path, f"its folder does not say {bundle.name}")
     return bundle
 
 
-def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yield (path, content) of each file; folders are left out, links and devices refused."""
-    if path.name.endswith(".zip"):
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                if not entry.is_dir():
-                    with archive.open(entry) as stream:
-                        yield entry.filename, stream
-        return
-    with tarfile.open(path, "r:gz") as archive:
-        for member in archive:
-            if member.isdir():
-                continue
-            if not member.isreg() or member.size > MOST_BYTES:
-                raise _refused(path, f"{member.name!r} is a link, a device or too large")
-            content = archive.extractfile(member)
-            if content is not None:
-                yield member.name, content
-
-
-def _copy(source: IO[bytes], target: IO[bytes], path: Path, most: int) -> None:
-    """Copy no more than a file of a bundle may hold, whatever the archive says about sizes."""
-    left = most
-    while chunk := source.read(_CHUNK):
-        left -= len(chunk)
-        if left < 0:
-            raise _refused(path, f"a file in it has more than {most} bytes")
-        target.write(chunk)
+def _take(name: str, stream: IO[bytes], into: Path) -> str:
+    """Unpack one file of a bundle and return the folder that it stood in."""
+    inner = PurePosixPath(name)
+    if name.startswith("/") or ".." in inner.parts or "\\" in name:
+        raise Refused(f"holds a path that leads out of it, {name[:_SHOWN]!a}")
+    if inner.name not in FILES or (into / inner.name).exists():
+        raise Refused(f"holds {name[:_SHOWN]!a}, which is no part of a bundle or twice")
+    most = MOST_DOCUMENT_BYTES if inner.name == MANIFEST else _MOST_TABLE
+    with (into / inner.name).open("xb") as file:
+        # whatever the archive says about sizes
+        while chunk := stream.read(MIB):
+            if file.tell() + len(chunk) > most:
+                raise Refused(f"holds a file of more than {most:,} bytes")
+            file.write(chunk)
+    return str(inner.parent)
 
 
 def _tar(files: list[tuple[str, bytes]]) -> bytes:

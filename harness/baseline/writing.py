@@ -83,13 +83,14 @@ def place_version(final: Path, fill: Callable[[Path], None]) -> Path:
 def _write(
     half: Path, description: Mapping[str, Any], curves: pd.DataFrame, scores: pd.DataFrame
 ) -> None:
-    write_parquet(curves.reset_index(drop=True), half / CURVES)
-    write_parquet(scores.reset_index(drop=True), half / SCORES)
-    manifest = dict(description)
-    manifest["files"] = {
-        name: {"sha256": sha256(half / name), "bytes": (half / name).stat().st_size}
-        for name in (CURVES, SCORES)
-    }
+    manifest = {**description, "files": {}}
+    for name, table in ((CURVES, curves), (SCORES, scores)):
+        write_parquet(table.reset_index(drop=True), half / name)
+        manifest["files"][name] = {
+            "sha256": sha256(half / name),
+            "bytes": (half / name).stat().st_size,
+            "rows": len(table),
+        }
     # last: it is over all else, the hashes of the tables among it
     manifest["digest"] = content_hash(manifest)
     (half / MANIFEST).write_text(manifest_text(manifest))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+
+from harness.untrusted.json_text import parse_json
+from harness.untrusted.tables import read_frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,9 @@ def launches_in(path: str, content: bytes) -> list[Launch]:
         ValueError: it is neither.
     """
     if path.endswith(".parquet"):
-        return launches(pd.read_parquet(io.BytesIO(content)))
+        return launches(read_frame(content))
     try:
-        return launches(json.loads(content)["cells"])
+        return launches(parse_json(content)["cells"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not the manifest of a baseline") from error
 
@@ -78,7 +79,7 @@ def _text(value: Any) -> str:
 
 def _rules(text: str) -> dict[str, str]:
     try:
-        found = json.loads(text or "{}")
+        found = parse_json(text or "{}")
     except ValueError:
         return {}
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}

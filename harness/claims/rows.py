@@ -9,7 +9,7 @@ from harness.claims.measuring import Rows
 from harness.claims.reading import read_claims
 from harness.claims.sheet import Line, RowsOf, make_sheet
 from harness.cli import suggest
-from harness.metrics.tables import Tables, read_parquet
+from harness.metrics.tables import Tables, read_study_table
 from harness.paths import CLAIMS, ROOT
 from harness.provenance import commit_note
 from harness.schema import DamagedError, UsageError
@@ -52,9 +52,7 @@ def rows_of_results(folder: Path) -> Rows:
     Raises:
         DamagedError: a table cannot be read, or two finished runs are one replicate.
     """
-    tables = Tables(
-        **{n: read_parquet(folder / f"{n}.parquet") for n in ("runs", "steps", "samples")}
-    )
+    tables = Tables(**{n: read_study_table(folder, n) for n in ("runs", "steps", "samples")})
     return rows_of_tables(tables, folder.as_posix(), data_of_results(folder))
 
 

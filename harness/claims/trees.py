@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from harness.claims.hashing import rule_hash
 from harness.claims.history import History
 from harness.claims.launches import Launch, launches_in
 from harness.claims.reading import FAMILY
 from harness.paths import BASELINES, CLAIMS, ROOT
 from harness.schema import UsageError
+from harness.untrusted.files import Refused
+from harness.untrusted.yaml_text import parse_yaml
 
 CLAIMS_FOLDER = CLAIMS.relative_to(ROOT).as_posix()
 BUNDLES = BASELINES.relative_to(ROOT).as_posix()
@@ -97,6 +97,6 @@ def _documents(history: History, commit: str) -> Documents | None:
 
 def _parsed(content: bytes) -> Any:
     try:
-        return yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError):
+        return parse_yaml(content)
+    except Refused:
         return None

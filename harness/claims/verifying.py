@@ -21,7 +21,7 @@ from harness.claims.reading import read_claims
 from harness.claims.registration import UNSETTLED, is_before
 from harness.claims.timestamps import uncounted
 from harness.claims.trees import TABLE, hash_at
-from harness.metrics.tables import read_parquet
+from harness.metrics.tables import read_study_table
 from harness.paths import CLAIMS, ROOT
 from harness.schema import HarnessError
 from harness.store.bundle import bundle_names, find_bundle, read_bundle
@@ -123,7 +123,7 @@ def _studies(results: Path, baselines: Path, remarks: list[Remark]) -> Iterator[
         scale, ablation = folder.parent.name, folder.name
         judged.add((scale, ablation))
         try:
-            runs, steps = read_parquet(table), read_parquet(folder / "steps.parquet")
+            runs, steps = (read_study_table(folder, name) for name in ("runs", "steps"))
         except HarnessError as error:
             remarks.append(Remark(folder.as_posix(), str(error), True))
             continue

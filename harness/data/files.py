@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness.schema import UsageError
+from harness.untrusted.files import Refused, read_bytes, text_of
+from harness.untrusted.json_text import parse_json
+from harness.untrusted.tables import parse_csv, read_parquet_rows
+
+MOST_BYTES = 2 << 30
+"""Of a file of records; the largest set that the suite names has half of it."""
 
 _LFS = b"version https://git-lfs"
 
@@ -24,84 +27,66 @@ def read_records(path: Path) -> list[Any]:
     if reader is None:
         raise UsageError(f"{path} is of no known format: expected one of {', '.join(READERS)}")
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, MOST_BYTES)
+        if data.startswith(_LFS):
+            raise UsageError(
+                f"{path} is a pointer of Git LFS, not the data: run `git lfs pull` in its"
+                " repository"
+            )
+        records = reader(data)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}; check the path") from error
-    if data.startswith(_LFS):
-        raise UsageError(
-            f"{path} is a pointer of Git LFS, not the data: run `git lfs pull` in its repository"
-        )
-    records = reader(data, path)
+    except _RefusedLine as error:
+        raise UsageError(f"line {error.number} of {path} {error}; {_REMEDY}") from error
+    except Refused as error:
+        raise UsageError(f"{path} {error}; {_REMEDY}") from error
     if not records:
         raise UsageError(f"{path} has no records: expected at least one")
     return records
 
 
-def _text(data: bytes, path: Path) -> str:
-    try:
-        # without the byte order mark, if there is one
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not UTF-8: found byte 0x{data[error.start]:02x} at {error.start}; convert"
-            " it to UTF-8"
-        ) from error
+_REMEDY = "give the file as it was published"
 
 
-def _json(data: bytes, path: Path) -> list[Any]:
-    try:
-        document = json.loads(_text(data, path))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not JSON: {error}; give the file as it was published") from (
-            error
-        )
+class _RefusedLine(Refused):
+    """A line that cannot be taken."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(reason)
+        self.number = number
+
+
+def _text(data: bytes) -> str:
+    # without the byte order mark, if there is one
+    return text_of(data, "utf-8-sig")
+
+
+def _json(data: bytes) -> list[Any]:
+    document = parse_json(_text(data), as_python=True, with_halves=True)
     if not isinstance(document, (list, dict)):
-        raise UsageError(
-            f"{path} holds a {type(document).__name__}: expected a list of records, or one record"
+        raise Refused(
+            f"holds a {type(document).__name__}: expected a list of records, or one record"
         )
     return document if isinstance(document, list) else [document]
 
 
-def _json_lines(data: bytes, path: Path) -> list[Any]:
+def _json_lines(data: bytes) -> list[Any]:
     records = []
     # not splitlines, which also cuts at line separators that JSON allows inside a text
-    for number, line in enumerate(_text(data, path).split("\n"), start=1):
+    for number, line in enumerate(_text(data).split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            records.append(json.loads(line))
-        except (ValueError, RecursionError) as error:
-            raise UsageError(
-                f"line {number} of {path} is not JSON: {error}; give the file as it was published"
-            ) from error
+            records.append(parse_json(line, as_python=True, with_halves=True))
+        except Refused as error:
+            raise _RefusedLine(number, str(error)) from error
     return records
 
 
-def _csv(data: bytes, path: Path) -> list[Any]:
-    try:
-        # newline="": line ends inside of quotes belong to the text
-        return list(csv.DictReader(io.StringIO(_text(data, path), newline=""), strict=True))
-    except csv.Error as error:
-        raise UsageError(f"{path} is not CSV: {error}; give the file as it was published") from (
-            error
-        )
-
-
-def _parquet(data: bytes, path: Path) -> list[Any]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows: list[Any] = pq.read_table(io.BytesIO(data)).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise UsageError(f"{path} is not Parquet: {str(error).splitlines()[0]}") from error
-    return rows
-
-
-READERS: dict[str, Callable[[bytes, Path], list[Any]]] = {
+READERS: dict[str, Callable[[bytes], list[Any]]] = {
     ".json": _json,
     ".jsonl": _json_lines,
-    ".csv": _csv,
-    ".parquet": _parquet,
+    ".csv": lambda data: parse_csv(_text(data)),
+    ".parquet": read_parquet_rows,
 }
 """Ending of a file -> what reads it."""

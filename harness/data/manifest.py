@@ -12,6 +12,8 @@ from harness.data.sourcing import file_hash
 from harness.micro.dataset import question_id
 from harness.schema import DamagedError, UsageError
 from harness.store.files import read_json, write_json
+from harness.untrusted.files import Refused
+from harness.untrusted.tables import read_parquet_rows
 
 MANIFEST = "manifest.json"
 CARD = "CARD.md"
@@ -91,12 +93,16 @@ def _check_hashes(directory: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _verify_rows(path: Path, stated: Mapping[str, Any]) -> None:
-    import pyarrow.parquet as pq
+    def check(found: Any) -> None:
+        if found != schema():
+            raise DamagedError(
+                f"{path} has another schema than this version writes: prepare it again"
+            )
 
-    table = pq.read_table(path)
-    if table.schema != schema():
-        raise DamagedError(f"{path} has another schema than this version writes: prepare it again")
-    rows = table.to_pylist()
+    try:
+        rows = read_parquet_rows(path, check=check)
+    except Refused as error:
+        raise DamagedError(f"{path} {error}: prepare it again") from error
     found, expected = (len(rows), rows_hash(rows)), (stated["rows"], stated["rows_sha256"])
     if found != expected:
         raise DamagedError(f"{path} holds rows {found}, its manifest says {expected}")

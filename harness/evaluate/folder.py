@@ -73,7 +73,8 @@ def read_document(out: Path) -> dict[str, Any]:
     try:
         version, stated = document["schema_version"], document["id"]
         found = content_hash(document["identity"])
-    except (KeyError, TypeError) as error:
+        _check_identity(document["identity"])
+    except (AttributeError, KeyError, TypeError) as error:
         raise DamagedError(f"{path} is not the document of an evaluation: run it anew") from error
     if version != SCHEMA_VERSION:
         raise UsageError(
@@ -83,6 +84,14 @@ def read_document(out: Path) -> dict[str, Any]:
     if found != stated:
         raise DamagedError(f"{path} was changed after it was written: run the evaluation anew")
     return dict(document)
+
+
+def _check_identity(identity: Mapping[str, Any]) -> None:
+    """Look at each part that a reader takes; what is missing or of another form raises here."""
+    measured = identity.get("measured", {})
+    _ = identity["model"]["name"] + ""
+    for counted in measured.get("questions", {}).values():
+        _ = counted["count"] * measured["samples"] + 0
 
 
 def read_responses(out: Path, plan: Plan) -> dict[tuple[str, str], list[Response]]:

@@ -6,7 +6,6 @@ It is not part of the environment: it brings a hundred megabytes that nothing el
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 import shutil
@@ -24,7 +23,10 @@ from harness.micro.template import render_prompt
 from harness.schema import DamagedError, UsageError
 from harness.store.files import write_atomic
 from harness.text import markdown_table, number, paragraphs, plain_table
+from harness.untrusted.files import MIB, read_bytes
+from harness.untrusted.json_text import parse_json
 
+_MOST_RESULTS = 64 * MIB
 PROGRAM = "lm_eval"
 PREFIX = "harness_"
 """Of our tasks' names, which would else hide the program's own."""
@@ -221,7 +223,7 @@ def read_results(run: Run) -> pd.DataFrame:
     if not files:
         raise DamagedError(f"{run.out / RESULTS} has no results_*.json: run the command again")
     try:
-        document = json.loads(files[-1].read_text())
+        document = parse_json(read_bytes(files[-1], _MOST_RESULTS), as_python=True)
         rows = [row for name in run.tasks for row in _task_rows(name, document)]
     except (ValueError, KeyError) as error:
         raise DamagedError(

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from harness.evaluate.definitions import Benchmark
 from harness.micro.dataset import question_id, rows_of
 from harness.micro.template import PROMPT_TEMPLATE, render_prompt
 from harness.schema import DamagedError, UsageError
+from harness.untrusted.files import Refused, read_bytes
+from harness.untrusted.json_text import parse_json
+from harness.untrusted.tables import read_parquet_rows
 
 MANIFEST = "manifest.json"
 """Of a prepared data set: its key "sha256" maps each file to its hash."""
@@ -116,9 +117,11 @@ def find_file(benchmark: Benchmark, root: Path) -> Path:
 def _file_rows(path: Path) -> list[dict[Any, Any]]:
     _check_manifest(path)
     try:
-        return list(pd.read_parquet(path).to_dict("records"))
-    except (OSError, ValueError) as error:
-        raise DamagedError(f"{path} is not Parquet ({error}): prepare it again") from error
+        return list(read_parquet_rows(path))
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
+    except Refused as error:
+        raise DamagedError(f"{path} {error}: prepare it again") from error
 
 
 def _check_manifest(path: Path) -> None:
@@ -127,8 +130,8 @@ def _check_manifest(path: Path) -> None:
     if not manifest.is_file():
         return
     try:
-        expected = json.loads(manifest.read_text())["sha256"].get(path.name)
-    except (ValueError, KeyError, AttributeError) as error:
+        expected = parse_json(read_bytes(manifest))["sha256"].get(path.name)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"{manifest} cannot be read: prepare the data set again") from error
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if expected is not None and found != expected:

@@ -15,9 +15,12 @@ from harness.metrics.columns import EVALUATION
 from harness.metrics.evaluation import sample_values
 from harness.metrics.tables import read_parquet
 from harness.schema import DamagedError, UsageError
+from harness.untrusted.tables import TEXT
 
 METRICS = ("accuracy", "truncated", "unparsable", "format", "response_tokens")
 """Of every benchmark, in the order in which two evaluations are compared by them."""
+
+_KINDS = dict.fromkeys(("benchmark", "question_id", "finish_reason", "outcome"), TEXT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +61,7 @@ def read_evaluation(text: str) -> Stored:
     """
     directory = Path(text)
     document = read_document(directory)
-    identity = document["identity"]
-    path = directory / SAMPLES
+    identity, path = document["identity"], directory / SAMPLES
     if "questions" not in identity.get("measured", {}):
         raise UsageError(
             f"{directory} is an evaluation by lm-evaluation-harness, which keeps its samples in a"
@@ -69,7 +71,7 @@ def read_evaluation(text: str) -> Stored:
         raise UsageError(
             f"the evaluation {directory} is not finished: run its harness.evaluate command again"
         )
-    table = read_parquet(path)
+    table = read_parquet(path, _KINDS)
     _check(directory, table, identity["measured"])
     values = {c.name: sample_values(table, c) for c in EVALUATION if c.name in METRICS}
     # by how it ended, for without the stop rule an answer that was cut off may be correct

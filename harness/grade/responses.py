@@ -22,6 +22,7 @@ from harness.store.data_names import (
     study_world,
 )
 from harness.store.files import read_json
+from harness.untrusted.tables import read_parquet_rows
 
 COLUMNS = (
     *("row_id", "arm", "seed", "step", "split", "question_id", "sample"),
@@ -114,7 +115,7 @@ def read_references(source: str) -> dict[str, str]:
         raise UsageError(f"there is no file {path}: give references=micro or a file")
     try:
         if path.suffix == ".parquet":
-            rows = pd.read_parquet(path).to_dict("records")
+            rows = read_parquet_rows(path)
             return dict(_verl_reference(row) for row in rows)
         return {str(row["question_id"]): str(row["reference"]) for row in read_lines(path).rows}
     except (KeyError, TypeError, OSError, ValueError) as error:

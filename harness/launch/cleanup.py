@@ -15,7 +15,6 @@ fixed directory and are treated like segments ("held" then means: bound, as the 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -32,6 +31,8 @@ import psutil
 from harness.launch.processes import end_processes, find_process, tagged
 from harness.schema import UsageError
 from harness.store.files import write_json
+from harness.untrusted.files import read_bytes
+from harness.untrusted.json_text import parse_json
 
 PROCESS_FILE = "process.json"
 SCRATCH_PREFIX = "rz-"
@@ -250,7 +251,7 @@ def write_note(attempt_dir: Path, note: ProcessNote) -> None:
 def read_note(attempt_dir: Path) -> ProcessNote | None:
     """Return the note of an attempt; None if there is none or it cannot be read."""
     try:
-        return ProcessNote(**json.loads((attempt_dir / PROCESS_FILE).read_text(encoding="utf-8")))
+        return ProcessNote(**parse_json(read_bytes(attempt_dir / PROCESS_FILE)))
     except (OSError, ValueError, TypeError):
         return None
 

@@ -7,12 +7,13 @@ bars (carriage returns) and Ray's prefix "(ActorName pid=123) ".
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from harness.untrusted.json_text import parse_json
 
 KEPT_LINES = 1000
 TAIL_LINES = 25
@@ -204,9 +205,9 @@ class MetricsFollower:
 
     def _take(self, raw: bytes) -> int | None:
         try:
-            row = json.loads(raw)
+            row = parse_json(raw, as_python=True)
             step, data = int(row["step"]), row["data"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             self.torn += 1
             return None
         if not isinstance(data, Mapping):

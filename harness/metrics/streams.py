@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from typing import Any, NamedTuple
 
 from harness.metrics.columns import TRAINING
 from harness.schema import DamagedError, RunRecord, Status
+from harness.untrusted.files import Refused
+from harness.untrusted.json_text import NotJson, parse_json
 
 METRICS_FILE = "metrics.jsonl"
 GENERATIONS = "generations"
@@ -94,9 +95,11 @@ def read_lines(path: Path) -> Lines:
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
-        except ValueError:
+            row = parse_json(line, as_python=True)
+        except NotJson:
             row = None
+        except Refused as error:
+            raise DamagedError(f"line {number} of {path} {error}: run the cell again") from error
         if isinstance(row, dict):
             rows.append(row)
         elif number == len(lines):

@@ -22,6 +22,8 @@ from harness.metrics.columns import SAMPLE_FIELDS
 from harness.metrics.evaluation import Samples, evaluation_plan, evaluation_values, read_samples
 from harness.metrics.streams import RunFiles, Training, read_training
 from harness.schema import SCHEMA_VERSION, DamagedError, RunRecord, computed_items, content_hash
+from harness.untrusted.files import Refused
+from harness.untrusted.tables import NUMBER, TEXT, TRUTH, WHOLE, column_fault, read_frame
 
 _LEVEL, _FAST_LEVEL = 19, 3
 """Of zstd: the smallest files, and some that are hardly larger in a tenth of the time."""
@@ -52,6 +54,24 @@ SAMPLE_TYPES = {
     "prompt": "str",
     "response": "str",
 }
+
+
+_RUN_KINDS = {"row_id": TEXT, "run_id": TEXT, "arm": TEXT, "seed": WHOLE}
+_KINDS = {
+    "runs": {
+        **_RUN_KINDS,
+        **dict.fromkeys(("cell_id", "status", "reason", "started", "commit", "dirty"), TEXT),
+        **dict.fromkeys(("attempts", "steps"), WHOLE),
+        "is_included": TRUTH,
+    },
+    "steps": {**_RUN_KINDS, "step": WHOLE, "metric": TEXT, "value": NUMBER},
+    "samples": {
+        **_RUN_KINDS,
+        **dict.fromkeys(("split", "question_id"), TEXT),
+        **dict.fromkeys(("step", "sample", "correct"), WHOLE),
+    },
+}
+"""Table -> what its columns hold, of those that every version of the suite wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,24 +149,57 @@ def write_parquet(
     )
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """Read a table written by `write_parquet`.
+def read_study_table(folder: Path, name: str) -> pd.DataFrame:
+    """Read one of the tables of a study, `runs`, `steps` or `samples`.
 
     Raises:
-        DamagedError: it is not there, not a table, or of another schema version.
+        DamagedError: as `read_parquet`, or it has not the columns of such a table.
     """
+    return read_parquet(folder / f"{name}.parquet", _KINDS[name])
+
+
+def read_parquet(path: Path, kinds: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Read a table written by `write_parquet`.
+
+    Args:
+        path: of the table.
+        kinds: columns that it must have, as `column_fault`; each row has a value of them.
+
+    Raises:
+        DamagedError: it is not there, not a table, of another schema version, or has not `kinds`.
+    """
+    kinds = kinds or {}
+
+    def check(schema: pa.Schema) -> None:
+        check_version(path, schema)
+        fault = column_fault(schema, kinds)
+        if fault:
+            raise Refused(fault)
+
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DamagedError(f"{path} cannot be read as a table: write it again") from error
-    version = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
+        frame = read_frame(path, check=check)
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read ({error.strerror}): write it again") from error
+    except Refused as error:
+        raise DamagedError(f"{path} {error}: write it again") from error
+    for name, kind in kinds.items():
+        if kind != NUMBER and frame[name].isna().any():
+            raise DamagedError(f"{path} has a row without {name}: write it again")
+    return frame
+
+
+def check_version(path: Path, schema: pa.Schema) -> None:
+    """Refuse a table that another version of the suite wrote, or another program.
+
+    Raises:
+        DamagedError: naming both versions.
+    """
+    version = (schema.metadata or {}).get(b"schema_version", b"none").decode(errors="replace")
     if version != str(SCHEMA_VERSION):
         raise DamagedError(
-            f"{path} has schema version {version}, this suite reads {SCHEMA_VERSION}: write it"
-            " again"
+            f"{path} has schema version {version[:20]!a}, this suite reads {SCHEMA_VERSION}: write"
+            " it again"
         )
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
 
 
 def _run_row(run: RunFiles, training: Training, samples: Samples) -> dict[str, Any]:

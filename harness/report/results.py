@@ -13,7 +13,7 @@ import pandas as pd
 from harness.claims.sheet import Line
 from harness.metrics.columns import EVALUATION, SPLIT_PREFIX, column_of, short_split
 from harness.metrics.finals import final_values
-from harness.metrics.tables import Tables, read_parquet
+from harness.metrics.tables import Tables, read_study_table
 from harness.report.effects import effect_table, nested_values
 from harness.report.factors import factor_table
 from harness.report.study import StudyRecord, read_study
@@ -103,7 +103,7 @@ def assemble(tables: Tables, study: StudyRecord, document: Mapping[str, Any]) ->
 
 def read_results(out: Path, document: Mapping[str, Any]) -> Results:
     """Compute the same from tables and study.json, where the runs are on another machine."""
-    tables = Tables(**{name: read_parquet(out / f"{name}.parquet") for name in TABLES})
+    tables = Tables(**{name: read_study_table(out, name) for name in TABLES})
     return assemble(tables, read_study(out), document)
 
 

@@ -11,7 +11,7 @@ from harness.claims.layout import documents
 from harness.claims.rows import claim_sheet, rows_of_tables
 from harness.claims.sheet import Line
 from harness.metrics.streams import RunFiles
-from harness.metrics.tables import build_tables, read_parquet, write_parquet
+from harness.metrics.tables import build_tables, read_study_table, write_parquet
 from harness.report.results import TABLES, Results, arm_order, assemble, read_results
 from harness.report.study import FILE, read_study, study_of, write_study
 from harness.schema import SCHEMA_VERSION, CellSpec, RunRecord, UsageError
@@ -205,7 +205,7 @@ def _run_files(store: RunStore, cell: CellSpec) -> RunFiles:
 
 def _listed(path: Path) -> list[str]:
     """Return the runs of a table that were started."""
-    runs = read_parquet(path)
+    runs = read_study_table(path.parent, "runs")
     return [str(name) for name in runs.loc[runs["attempts"] > 0, "run_id"]]
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from harness.paths import ROOT
 from harness.provenance import ABSENT
 from harness.schema import DamagedError, UsageError
+from harness.untrusted.files import read_bytes
+from harness.untrusted.json_text import parse_json
 
 MODELS_VARIABLE = "HARNESS_MODELS"
 DATA_VARIABLE = "HARNESS_DATA"
@@ -135,8 +137,8 @@ def require_data(settings: Mapping[str, Any]) -> Path:
 def _stated(directory: Path) -> dict[str, str]:
     path = directory / MANIFEST
     try:
-        return {str(name): str(sha) for name, sha in json.loads(path.read_text())["sha256"].items()}
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+        return {str(name): str(sha) for name, sha in parse_json(read_bytes(path))["sha256"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(
             f"{path} cannot be read ({type(error).__name__}): prepare the data set again"
         ) from error

@@ -31,11 +31,11 @@ from harness.store.contents import (
 )
 from harness.store.contents import CURVES as CURVES
 from harness.store.contents import SCORES as SCORES
-from harness.store.forms import STORED, STUDY, form_objection
+from harness.store.forms import STORED, STUDY, form_objection, shown
+from harness.untrusted.files import Refused, read_bytes, text_of
+from harness.untrusted.json_text import parse_json
 
 MANIFEST = "manifest.json"
-MOST_MANIFEST_BYTES = 1 << 24
-"""Largest manifest that is read, 16 MiB: that of a study of a hundred runs has some 100 KiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,20 +141,33 @@ def read_bundle(directory: Path, *, is_judged: bool = False) -> Bundle:
             f" {CURVES} and {SCORES}: restore the folder from git"
         )
     for name, entry in manifest["files"].items():
-        path = directory / name
-        found = sha256(path) if path.is_file() else "no file"
-        if found != entry["sha256"]:
-            raise DamagedError(
-                f"{path} has sha256 {found[:16]}, its manifest says {entry['sha256'][:16]}: restore"
-                " the file from git; a baseline is never changed"
-            )
+        _check_file(directory / name, entry)
+    tables = {
+        name: read_table(directory / name, kinds, most_rows(manifest, name))
+        for name, kinds in ((CURVES, CURVE_KINDS), (SCORES, SCORE_KINDS))
+    }
+    for name, table in tables.items():
+        stated = manifest["files"][name].get("rows", len(table))
+        if stated != len(table):
+            raise _nonsense(directory, f"{name} has {len(table)} rows, {stated} are stated")
     bundle = Bundle(
-        name=manifest["name"],
-        manifest=manifest,
-        curves=read_table(directory / CURVES, CURVE_KINDS, most_rows(manifest, CURVES)),
-        scores=read_table(directory / SCORES, SCORE_KINDS, most_rows(manifest, SCORES)),
+        name=manifest["name"], manifest=manifest, curves=tables[CURVES], scores=tables[SCORES]
     )
     return _without_doubts(bundle, directory, is_judged)
+
+
+def _check_file(path: Path, entry: Mapping[str, Any]) -> None:
+    """Compare size and hash of a table with what its manifest states; the size tells at once."""
+    found, stated = "no file", f"{entry['bytes']} bytes"
+    if path.is_file():
+        found = f"{path.stat().st_size} bytes"
+    if found == stated:
+        found, stated = f"sha256 {sha256(path)[:16]}", f"sha256 {entry['sha256'][:16]}"
+    if found != stated:
+        raise DamagedError(
+            f"{path} has {found}, its manifest says {shown(stated)[1:-1]}: restore the file from"
+            " git; a baseline is never changed"
+        )
 
 
 def check_study(bundle: Bundle, place: object, *, is_judged: bool = False) -> Bundle:
@@ -206,8 +219,17 @@ def check_replicates(pairs: Iterable[tuple[str, int]], place: object) -> None:
 
 def versions(folder: Path) -> list[int]:
     """Return the versions that are stored below `baselines/runs/<scale>/<ablation>`, in order."""
-    found = (re.fullmatch(r"v([1-9]\d*)", path.name) for path in folder.glob("v*"))
+    found = (_VERSION.fullmatch(path.name) for path in folder.glob("v*"))
     return sorted(int(match[1]) for match in found if match)
+
+
+def misnamed(baselines: Path) -> list[Path]:
+    """Return what stands among the versions and is named as none; no command would read it."""
+    beside = (path for path in baselines.glob("*/*/*") if not path.name.startswith("."))
+    return sorted(path for path in beside if _VERSION.fullmatch(path.name) is None)
+
+
+_VERSION = re.compile(r"v([1-9]\d{0,8})", re.ASCII)
 
 
 def find_bundle(name: str, baselines: Path) -> Path:
@@ -243,20 +265,20 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """
     path = directory / MANIFEST
     try:
-        # before it is read: a bundle may be a stranger's
-        if path.stat().st_size > MOST_MANIFEST_BYTES:
-            raise ValueError("too large")
-        text = path.read_bytes().decode()
-        manifest = json.loads(text)
+        text = text_of(read_bytes(path))
+        manifest = parse_json(text)
+        if not isinstance(manifest, dict) or "digest" not in manifest:
+            raise Refused("states no digest")
         written = manifest_text(manifest)
         digest = manifest.pop("digest")
-    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, Refused) as error:
+        why = error.strerror if isinstance(error, OSError) else f"it {error}"
         raise DamagedError(
-            f"{path} is not the manifest of a baseline: restore the folder from git"
+            f"{path} is not the manifest of a baseline ({why}): restore the folder from git"
         ) from error
     if manifest.get("schema_version") != SCHEMA_VERSION:
         raise UsageError(
-            f"{path} has schema version {manifest.get('schema_version')}, this suite reads"
+            f"{path} has schema version {shown(manifest.get('schema_version'))}, this suite reads"
             f" {SCHEMA_VERSION}: use the version of the suite that wrote it"
         )
     # the hash is over the content; a blank or a key given twice changes the bytes alone
@@ -272,7 +294,8 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
 
 def sha256(path: Path) -> str:
     """Return the sha256 of a file, hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def scores_of(bundle: Bundle, arm: str, split: str) -> np.ndarray:

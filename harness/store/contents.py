@@ -14,11 +14,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from harness.metrics.blocks import are_ordered, block_starts, row_ids
-from harness.metrics.columns import SPLIT_PREFIX, column_of, short_split
-from harness.schema import SCHEMA_VERSION, DamagedError, UsageError
+from harness.metrics.columns import SPLIT_PREFIX, TRAINING, column_of, short_split
+from harness.metrics.tables import check_version
+from harness.schema import DamagedError, UsageError
+from harness.untrusted.files import Refused
+from harness.untrusted.tables import MOST_ROWS as MOST_ROWS
+from harness.untrusted.tables import NUMBER, TEXT, WHOLE, column_fault, read_frame
 
 CURVES, SCORES = "curves.parquet", "scores.parquet"
 
@@ -26,30 +29,35 @@ RIGHT = "right"
 """Column of the scores that logs and the first bundles lack: a character for each sample that was
 asked for, in the order of their numbers: 1 right, 0 wrong, - not there."""
 
-_TEXT, _WHOLE, _NUMBER = "text", "whole numbers", "numbers"
-_RUN = {"row_id": _TEXT, "run_id": _TEXT, "arm": _TEXT, "seed": _WHOLE}
-CURVE_KINDS = {**_RUN, "step": _WHOLE, "metric": _TEXT, "value": _NUMBER}
+_RUN = {"row_id": TEXT, "run_id": TEXT, "arm": TEXT, "seed": WHOLE}
+CURVE_KINDS = {**_RUN, "step": WHOLE, "metric": TEXT, "value": NUMBER}
 SCORE_KINDS = {
     **_RUN,
-    "split": _TEXT,
-    "question_id": _TEXT,
-    "samples": _WHOLE,
-    "correct": _WHOLE,
-    RIGHT: _TEXT,
+    "split": TEXT,
+    "question_id": TEXT,
+    "samples": WHOLE,
+    "correct": WHOLE,
+    RIGHT: TEXT,
 }
 """Column -> what it holds, of each table."""
 
-MOST_ROWS = 1 << 23
-"""Of a table: what is larger would not fit into the memory of a small machine."""
-
 _MOST_METRICS = 1000
+_SHOWN = 40
 _CURVE_KEYS = ("run_id", "metric")
 _BLOCK = ("run_id", "arm", "seed", "metric")
 _QUESTION_KEYS = ["run_id", "split"]
 _ROUNDING = 1e-6
 """Curves of logs hold single precision."""
 
-_NEVER_NEGATIVE = ("tokens", "s", "tokens/s", "rows")
+_BOUNDS = {
+    "fraction": (0.0, 1.0),
+    **dict.fromkeys(("tokens", "s", "tokens/s", "rows", "1/100 tokens"), (0.0, np.inf)),
+    "entropy": (0.0, np.inf),
+    "policy_gradient_norm": (0.0, np.inf),
+    "value_gradient_norm": (0.0, np.inf),
+    "value_explained_variance": (-np.inf, 1.0),
+}
+"""Unit, or name, of a metric -> its least and its largest value."""
 
 
 class Objection(NamedTuple):
@@ -90,17 +98,11 @@ def read_table(path: Path, kinds: Mapping[str, str], most: int) -> pd.DataFrame:
             or a cell without a value other than an undefined number.
     """
     try:
-        with pq.ParquetFile(path) as file:
-            _check_schema(path, file.schema_arrow, kinds)
-            # from the footer, before anything is unpacked: a small file may hold very many equal
-            # rows
-            if file.metadata.num_rows > most:
-                raise DamagedError(
-                    f"{path} has {file.metadata.num_rows} rows, by its manifest at most {most}"
-                )
-            frame: pd.DataFrame = file.read().to_pandas()
-    except (OSError, MemoryError, OverflowError, ValueError, pa.ArrowException) as error:
-        raise DamagedError(f"{path} cannot be read as a table: write it again") from error
+        frame = read_frame(path, most=most, check=lambda schema: _check_schema(path, schema, kinds))
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
+    except Refused as error:
+        raise DamagedError(f"{path} {error}: write it again") from error
     for name in frame:
         if name != "value" and frame[name].isna().any():
             raise DamagedError(f"{path} has a row without {name}")
@@ -137,31 +139,14 @@ def objections(
 
 
 def _check_schema(path: Path, schema: pa.Schema, kinds: Mapping[str, str]) -> None:
-    version = (schema.metadata or {}).get(b"schema_version", b"none").decode()
-    if version != str(SCHEMA_VERSION):
-        raise DamagedError(
-            f"{path} has schema version {version!a}, this suite reads {SCHEMA_VERSION}: write"
-            " it again"
-        )
-    if sorted(schema.names) != sorted(n for n in kinds if n != RIGHT or n in schema.names):
-        names = ", ".join(ascii(name) for name in schema.names[: len(kinds) + 1])
+    check_version(path, schema)
+    wanted = {name: kind for name, kind in kinds.items() if name != RIGHT or name in schema.names}
+    if sorted(schema.names) != sorted(wanted):
+        names = ", ".join(ascii(name[:_SHOWN]) for name in schema.names[: len(kinds) + 1])
         raise DamagedError(f"{path} has the columns {names}, expected {', '.join(kinds)}")
-    for field in schema:
-        if not _is_of(field.type, kinds[field.name]):
-            raise DamagedError(
-                f"{path} has {field.name} as {str(field.type)!a}, expected {kinds[field.name]}"
-            )
-
-
-def _is_of(found: pa.DataType, kind: str) -> bool:
-    if kind == _WHOLE:
-        return bool(pa.types.is_integer(found))
-    if kind == _NUMBER:
-        return bool(pa.types.is_floating(found))
-    inner = found.value_type if pa.types.is_dictionary(found) else found
-    # a table without rows does not say of what type its texts would be
-    text_types = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
-    return any(is_type(inner) for is_type in text_types)
+    fault = column_fault(schema, wanted)
+    if fault:
+        raise DamagedError(f"{path} {fault}")
 
 
 def _blocks(curves: pd.DataFrame) -> pd.DataFrame:
@@ -228,6 +213,8 @@ def _curve_objections(curves: pd.DataFrame, blocks: pd.DataFrame) -> Iterator[st
         yield f"{CURVES} states {row['metric']} of {row['run_id']} at step {row['step']} twice"
     if np.isinf(curves["value"].to_numpy(dtype=float)).any():
         yield f"{CURVES} has an infinite value"
+    if len(curves) and curves["value"].isna().all():
+        yield f"{CURVES} has no value that is defined"
     spans = blocks.groupby(blocks["metric"].astype(str)).agg({"low": "min", "high": "max"})
     for metric, low, high in spans.itertuples():
         try:
@@ -235,15 +222,11 @@ def _curve_objections(curves: pd.DataFrame, blocks: pd.DataFrame) -> Iterator[st
         except UsageError:
             yield f"{CURVES} has a metric {metric!a} that the suite does not know"
             continue
-        is_fraction = column.unit == "fraction"
-        if is_fraction and (low < -_ROUNDING or high > 1.0 + _ROUNDING):
-            worst = high if high > 1.0 else low
-            yield (
-                f"{CURVES} has {metric} = {worst:.4g}, outside 0 to 1, which is a fraction: is it"
-                " in percent?"
-            )
-        if column.unit in _NEVER_NEGATIVE and low < 0.0:
-            yield f"{CURVES} has {metric} = {low:.4g} {column.unit}, which is never negative"
+        least, largest = _BOUNDS.get(column.name) or _BOUNDS.get(column.unit, (-np.inf, np.inf))
+        if low < least - _ROUNDING or high > largest + _ROUNDING:
+            worst = high if high > largest else low
+            hint = ", which is a fraction: is it in percent?" if column.unit == "fraction" else ""
+            yield f"{CURVES} has {metric} = {worst:.4g}, outside {least:g} to {largest:g}{hint}"
 
 
 def _step_objections(
@@ -255,20 +238,47 @@ def _step_objections(
     for run, first, last in spans.itertuples():
         if first < 0 or last > ends.get(run, last):
             yield f"{CURVES} has step {min(first, 0) or last} of {run}, which has {ends[run]} steps"
-    if "imported" in manifest:
-        return
+    if "imported" not in manifest:
+        yield from _gaps(manifest, curves, ends)
+
+
+def _gaps(
+    manifest: Mapping[str, Any], curves: pd.DataFrame, ends: Mapping[str, int]
+) -> Iterator[str]:
+    """Look for what every finished run has: its training steps, and the evaluations planned."""
+    plan = manifest["protocol"]["evaluation"]
     names = curves["metric"].astype("category")
-    for split, count in (manifest["protocol"]["evaluation"]["questions"] or {}).items():
+    for column in TRAINING:
+        if column.is_required and column.name in manifest["metrics"]:
+            rows = curves[names == column.name]
+            trained = {run: range(1, end + 1) for run, end in ends.items()}
+            yield from _lacking(rows, column.name, trained)
+    for split, count in (plan["questions"] or {}).items():
         short = short_split(split)
         rows = curves[names == f"accuracy_{short}"]
-        planned = manifest["protocol"]["evaluation"]["steps"]
-        absent = {s for s in planned if s <= manifest["protocol"]["steps"]} - set(rows["step"])
-        if absent and len(rows):
-            yield f"{CURVES} has no accuracy_{short} at step {min(absent)}, where it was evaluated"
-        most = count * (manifest["protocol"]["evaluation"]["samples"] or np.inf)
-        found = curves.loc[names == f"samples_{short}", "value"].max()
-        if found > most:
-            yield f"{CURVES} has {found:g} samples of {split}, {most:g} were asked for"
+        # an earlier suite did not count every split
+        if len(rows) or split.startswith(SPLIT_PREFIX):
+            planned = sorted(plan["steps"])
+            wanted = {run: [step for step in planned if step <= end] for run, end in ends.items()}
+            yield from _lacking(rows, f"accuracy_{short}", wanted)
+        most = count * (plan["samples"] or np.inf)
+        found = curves.loc[names == f"samples_{short}", "value"]
+        if found.max() > most:
+            yield f"{CURVES} has {found.max():g} samples of {split}, {most:g} were asked for"
+        if (found % 1 != 0).any():
+            yield f"{CURVES} has a part of a sample of {split}"
+
+
+def _lacking(rows: pd.DataFrame, metric: str, wanted: Mapping[str, Sequence[int]]) -> Iterator[str]:
+    """Yield, for each run, the first wanted step at which it has no value of a metric."""
+    defined = rows[rows["value"].notna()]
+    there = {run: set(own) for run, own in defined.groupby(defined["run_id"].astype(str))["step"]}
+    for run, steps in wanted.items():
+        own = there.get(run, set())
+        # one by one: a manifest may say a billion of steps
+        absent = next((step for step in steps if step not in own), None)
+        if absent is not None:
+            yield f"{CURVES} has no {metric} at step {absent} of {run}"
 
 
 def _score_objections(manifest: Mapping[str, Any], scores: pd.DataFrame) -> Iterator[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.schema import DamagedError, UsageError
+from harness.untrusted.files import Refused, read_bytes
+from harness.untrusted.json_text import NotJson, parse_json
 
 MIB = 1 << 20
 
@@ -60,10 +62,11 @@ def read_json(path: Path) -> Any:
         DamagedError: it cannot be read.
     """
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        return parse_json(read_bytes(path))
+    except (OSError, Refused) as error:
+        why = error.strerror if isinstance(error, OSError) else f"it {error}"
         raise DamagedError(
-            f"{path} cannot be read ({error}): move its directory away, and the cell runs again"
+            f"{path} cannot be read ({why}): move its directory away, and the cell runs again"
         ) from error
 
 
@@ -82,13 +85,13 @@ def read_jsonl(path: Path) -> Rows:
     rows: list[Any] = []
     for number, line in enumerate(lines, start=1):
         try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            if number == len(lines):
+            rows.append(parse_json(line, as_python=True))
+        except Refused as error:
+            if number == len(lines) and isinstance(error, NotJson):
                 return Rows(rows, 1)
             raise DamagedError(
-                f"line {number} of {path} is not JSON ({error}): remove the attempt's directory,"
-                " and the cell runs again"
+                f"line {number} of {path} {error}: remove the attempt's directory, and the cell"
+                " runs again"
             ) from error
     return Rows(rows, 0)
 

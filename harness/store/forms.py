@@ -15,6 +15,7 @@ from harness.schema import Status
 ANY = object()
 """Fits everything: kept and shown, never reckoned with."""
 
+_MOST = 10**9
 _SHOWN = 40
 _BREAKS = "\n\t"
 
@@ -88,11 +89,16 @@ STORED: Any = {
     **STUDY,
     "because": str,
     "objections": [str],
-    "files": {str: {"sha256": str, "bytes": int}},
+    "files": {str: {"sha256": str, "bytes": int, "rows?": int}},
 }
 """Of a study that is stored."""
 
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false", None: "null"}
+
+
+def misfit(document: Any, form: Any, name: str) -> str:
+    """Return the first value of a document, called `name`, that is not of its form; "" if none."""
+    return _fault(document, form, name)
 
 
 def form_objection(manifest: Any, form: Any) -> str:
@@ -166,10 +172,15 @@ def _range(manifest: Mapping[str, Any]) -> str:
     plan = protocol["evaluation"]
     samples = [] if plan["samples"] is None else [plan["samples"]]
     counts = [*(plan["questions"] or {}).values(), *samples]
-    if protocol["steps"] < 0 or any(cell.get("last_step", 0) < 0 for cell in cells):
+    steps = [protocol["steps"], *plan["steps"], *(cell.get("last_step", 0) for cell in cells)]
+    if min(steps) < 0:
         return "it has a negative number of steps"
-    if any(count < 1 for count in counts):
+    if min(counts, default=1) < 1:
         return "it evaluates fewer than one question or sample"
+    if max([*steps, *counts]) > _MOST:
+        return f"it has more than {_MOST:,} steps, questions or samples"
+    if min(manifest["seeds"], default=0) < 0:
+        return "it has a negative seed"
     known = set(Status)
     unknown = [cell["status"] for cell in cells if cell["status"] not in known]
     if unknown:

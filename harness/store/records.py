@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,37 @@ from harness.schema import (
     UsageError,
 )
 from harness.store.files import read_json
+from harness.store.forms import ANY, misfit, shown
+from harness.untrusted.files import Refused, read_bytes
+from harness.untrusted.yaml_text import MOST_YAML_BYTES, parse_yaml
 
 SPEC_FILE = "spec.yaml"
 RECORD_FILE = "record.json"
+
+_CELL = {"cell_id": str, "arm": str, "seed": int, "ablation": str, "scale": str}
+_SPEC: Any = {
+    **_CELL,
+    "levels": {str: str},
+    "config": {str: ANY},
+    "inputs": {"data": str, "model": str, "sources": {str: str}, "versions": {str: str}},
+}
+_ATTEMPT: Any = {
+    "number": int,
+    "status": str,
+    **dict.fromkeys(("reason?", "started?"), str),
+    "ended?": (str, None),
+    **dict.fromkeys(("last_step?", "exit_code?", "resumed_from?"), (int, None)),
+    "torn_lines?": int,
+}
+_RECORD: Any = {
+    **_CELL,
+    "status": str,
+    "reason?": str,
+    "attempts": [_ATTEMPT],
+    "seeds?": {str: int},
+    "provenance?": {str: ANY},
+    "evaluation_rows?": {str: int},
+}
 
 
 def spec_document(spec: CellSpec) -> dict[str, Any]:
@@ -48,13 +77,18 @@ def read_spec(path: Path) -> dict[str, Any]:
         UsageError: it has another version of the schema.
     """
     try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        document = parse_yaml(read_bytes(path, MOST_YAML_BYTES))
+    except (OSError, Refused) as error:
+        why = error.strerror if isinstance(error, OSError) else f"it {error}"
         raise DamagedError(
-            f"{path} cannot be read ({reason}): move its directory away, and the cell runs again"
+            f"{path} cannot be read ({why}): move its directory away, and the cell runs again"
         ) from error
     check_version(path, document)
+    fault = misfit(document, _SPEC, "spec")
+    if fault:
+        raise DamagedError(
+            f"{path} is not a spec ({fault}): move its directory away, and the cell runs again"
+        )
     return dict(document)
 
 
@@ -85,6 +119,9 @@ def read_record(path: Path) -> RunRecord:
     document = read_json(path)
     check_version(path, document)
     try:
+        fault = misfit(document, _RECORD, "record") or _unknown(document, RunRecord, "the record")
+        if fault:
+            raise ValueError(fault)
         attempts = [_attempt(item) for item in document["attempts"]]
         values = {**document, "attempts": attempts, "status": Status(document["status"])}
         return RunRecord(**values)
@@ -109,11 +146,18 @@ def check_version(path: Path, document: Any) -> None:
 
 
 def _attempt(item: Mapping[str, Any]) -> Attempt:
-    # said by name: the error of the constructor would not tell where the key stands
-    unknown = set(item) - {field.name for field in fields(Attempt)}
-    if unknown:
-        raise ValueError(f"unknown key {min(unknown)!r} in an attempt")
+    fault = _unknown(item, Attempt, "an attempt")
+    if fault:
+        raise ValueError(fault)
+    for time in filter(None, (item.get("started"), item.get("ended"))):
+        datetime.fromisoformat(time)
     return Attempt(**{**item, "status": Status(item["status"])})
+
+
+def _unknown(item: Mapping[str, Any], form: type[Attempt | RunRecord], name: str) -> str:
+    # said by name: the error of the constructor would not tell where the key stands
+    unknown = set(item) - {field.name for field in fields(form)}
+    return f"unknown key {shown(min(unknown))} in {name}" if unknown else ""
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from harness.metrics.tables import read_parquet
 from harness.paths import ROOT
 from harness.provenance import commit_note
 from harness.schema import DamagedError
+from harness.untrusted.files import read_bytes
+from harness.untrusted.json_text import parse_json
 
 _TIMEOUT_S = 30
 
@@ -46,7 +47,7 @@ def study_of(table: Path) -> Study:
     folder = table.parent
     try:
         if (folder / "manifest.json").is_file():
-            return _of_bundle(folder, json.loads((folder / "manifest.json").read_text()))
+            return _of_bundle(folder, parse_json(read_bytes(folder / "manifest.json")))
         return _of_results(folder)
     except (ValueError, KeyError) as error:
         raise DamagedError(f"what stands beside {table} cannot be read: restore it") from error
@@ -111,7 +112,7 @@ def _of_results(folder: Path) -> Study:
         cells = {str(row["run_id"]): {str(k): v for k, v in row.items()} for row in rows}
     command = ""
     if (folder / "verdicts.json").is_file():
-        command = str(json.loads((folder / "verdicts.json").read_text()).get("command", ""))
+        command = str(parse_json(read_bytes(folder / "verdicts.json")).get("command", ""))
     return Study(
         folder=folder,
         cells=cells,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +13,8 @@ import pandas as pd
 
 from harness.metrics.tables import read_parquet
 from harness.schema import DamagedError, UsageError
+from harness.untrusted.files import MIB, read_bytes
+from harness.untrusted.json_text import parse_json
 
 Kind = Literal[
     "run",
@@ -40,6 +41,8 @@ REPORT_TABLES = (
     *("comparison.json", "claims.json"),
 )
 """Tables that a report beside them is made from, the smallest first."""
+
+_MOST_BYTES = 64 * MIB
 
 FINAL = "final"
 """Middle part of the id of a value at the end of training: `<run>/final/<metric>`, with `@<step>`
@@ -122,7 +125,7 @@ def _read(path: Path, _changed: int) -> tuple[pd.DataFrame, Mapping[str, Any]]:
         elif path.suffix == ".csv":
             frame = pd.read_csv(path)
         else:
-            tree = json.loads(path.read_text())
+            tree = parse_json(read_bytes(path, _MOST_BYTES), as_python=True)
             frame = pd.DataFrame(list(_json_rows(tree)))
             document = tree if isinstance(tree, dict) else {}
     except (OSError, ValueError) as error:
@@ -139,7 +142,7 @@ def _read(path: Path, _changed: int) -> tuple[pd.DataFrame, Mapping[str, Any]]:
 def _beside(path: Path) -> Mapping[str, Any]:
     """Return the JSON document of the same name, which says how a CSV was made; else nothing."""
     other = path.with_suffix(".json")
-    tree = json.loads(other.read_text()) if other.is_file() else {}
+    tree = parse_json(read_bytes(other, _MOST_BYTES), as_python=True) if other.is_file() else {}
     return tree if isinstance(tree, dict) else {}
 
 

@@ -96,7 +96,7 @@ def _changed(archive: tarfile.TarFile) -> None:
     ("pack", "said"),
     [
         (_outside, "leads out of it"),
-        (_link, "is a link"),
+        (_link, "holds a link"),
         (_extra, "no part of a bundle"),
         (_twice, "or twice"),
         (_part, "a bundle is"),

@@ -255,7 +255,23 @@ def test_verify_names_every_baseline(
     assert baseline.main(["verify", f"baselines_dir={tmp_path}"]) == ExitCode.OK
     assert "micro/invented@v1  3 arms, seeds 1, 2, 3: intact" in capsys.readouterr().out
     (stored / "v1" / "curves.parquet").write_bytes(b"")
-    assert baseline.main(["verify", f"baselines_dir={tmp_path}"]) != ExitCode.OK
+    assert baseline.main(["verify", f"baselines_dir={tmp_path}"]) == ExitCode.USAGE
+
+
+def test_verify_of_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for place in (tmp_path, tmp_path / "mistyped"):
+        assert baseline.main(["verify", f"baselines_dir={place}"]) == ExitCode.USAGE
+        said = capsys.readouterr()
+        assert said.out == "" and f"no baseline is stored below {place}" in said.err
+
+
+@pytest.mark.parametrize("name", ["v02", "v0", "v", "V1", "v1.bak", "v\u0661"])
+def test_verify_tells_what_stands_among_the_versions_and_is_none(
+    stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (stored / "v1").rename(stored / name)
+    assert baseline.main(["verify", f"baselines_dir={tmp_path}"]) == ExitCode.USAGE
+    assert f"{stored / name} was not read: a version is named v1, v2" in capsys.readouterr().err
 
 
 def test_compare_without_a_baseline_names_those_there_are(

@@ -83,6 +83,8 @@ class Laboratory:
                 "arm": arm,
                 "seed": seed,
                 "status": "done",
+                "reason": "",
+                "attempts": 1,
                 "is_included": True,
                 "steps": 10,
                 "last_step": 10.0,

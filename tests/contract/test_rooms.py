@@ -19,7 +19,8 @@ _ROOMS = {
     "provenance": "environments",
     "text": "",
     "cli": "schema text",
-    "typed": "schema cli",
+    "untrusted": "",
+    "typed": "schema cli untrusted",
     "plots": "",
     "stats": "",
     # what runs inside veRL
@@ -31,32 +32,32 @@ _ROOMS = {
     # the world, the published numbers, the pipeline
     "micro": "schema",
     "references": "schema",
-    "spec": "schema typed paths provenance cli micro",
-    "metrics": "schema graders",
-    "store": "schema provenance metrics",
-    "launch": "schema paths cli plugins spec store",
+    "spec": "schema untrusted typed paths provenance cli micro",
+    "metrics": "schema untrusted graders",
+    "store": "schema untrusted provenance metrics",
+    "launch": "schema untrusted paths cli plugins spec store",
     "plan": "schema typed paths cli text plots references spec store",
-    "claims": "schema paths typed provenance cli text stats spec metrics store",
+    "claims": "schema untrusted paths typed provenance cli text stats spec metrics store",
     "run": "schema paths provenance cli text spec metrics store launch plan claims",
     "report": "schema typed paths cli text plots stats graders spec metrics store claims",
     "evaluate": (
-        "schema typed paths provenance cli text plots stats graders rewards micro spec metrics "
-        "store"
+        "schema untrusted typed paths provenance cli text plots stats graders rewards micro spec "
+        "metrics store"
     ),
-    "baseline": "schema typed provenance text metrics store report evaluate",
+    "baseline": "schema untrusted typed provenance text metrics store report evaluate",
     "compare": "schema paths cli text plots stats metrics store report evaluate",
     # the side doors
-    "grade": "schema text plots graders rewards micro metrics store",
-    "data": "schema typed cli text micro store",
+    "grade": "schema untrusted text plots graders rewards micro metrics store",
+    "data": "schema untrusted typed cli text micro store",
     "profile": "schema text",
-    "trace": "schema paths provenance metrics",
+    "trace": "schema untrusted paths provenance metrics",
     "docs": "schema paths cli text plots spec metrics store plan claims report",
     # commands of one module
     "__main__": "schema paths text cli",
     "cells": "schema cli text spec store launch run",
     "deviations": "schema cli spec store report",
     "doctor": "schema cli paths environments provenance text micro",
-    "mine": "schema cli metrics store",
+    "mine": "schema untrusted cli metrics store",
     "power": "schema paths text cli stats store",
     # beside the harness
     "paper": (
@@ -108,7 +109,7 @@ PACKAGES: dict[str, set[str]] = {
     "matplotlib": {"plots", "profile", "plan", "paper", "evaluate", "compare", "scripts"},
     "seaborn": {"plots", "paper"},
     "duckdb": {"store", "metrics"},
-    "pyarrow": {"store", "metrics", "data", "baseline"},
+    "pyarrow": {"untrusted", "store", "metrics", "data", "baseline"},
     "psutil": {"launch"},
     "jinja2": {"report"},
     "markupsafe": {"report"},

@@ -107,11 +107,29 @@ def test_samples_that_fit_their_counts_are_read(tmp_path: Path) -> None:
     assert not read_bundle(STORED).is_aligned
 
 
+def without_evaluation(_: dict[str, Any], tables: Tables) -> None:
+    """Every accuracy and every question is gone, so that nothing contradicts anything."""
+    rows(CURVES, lambda t: ~t["metric"].astype(str).str.startswith("accuracy_"))({}, tables)
+    rows(SCORES, lambda t: t["split"] == "")({}, tables)
+
+
+def times(metric: str, factor: float) -> Change:
+    def change(_: dict[str, Any], tables: Tables) -> None:
+        curves = tables[CURVES]
+        curves.loc[curves["metric"].astype(str) == metric, "value"] *= factor
+
+    return change
+
+
+def undefined(metric: str) -> Change:
+    return times(metric, float("nan"))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (put("title", value="a\x1b[2Jb"), "title holds a control character"),
-        (put("title", value="\ud800"), "title holds a control character"),
+        (put("title", value="\ud800"), "half a surrogate pair"),
         (put("protocol", "a\nb", value=1), "a key of protocol holds a control character"),
         (put("commits", value=1), "commits is 1, expected a list"),
         (put("control", value=1.5), "control is 1.5, expected a text or null"),
@@ -151,6 +169,21 @@ def test_samples_that_fit_their_counts_are_read(tmp_path: Path) -> None:
         (rows(SCORES, lambda t: t["split"] != "eval_easy"), "no question of it"),
         (one_sample_less, "127 samples of eval_"),
         (rows(CURVES, lambda t: t["step"] > 0), "no accuracy_easy at step 0"),
+        (rows(CURVES, lambda t: (t["step"] > 0) | (t["seed"] != 2)), "no accuracy_easy at step 0"),
+        (rows(CURVES, lambda t: ~t["metric"].astype(str).str.startswith("acc")), "no accuracy_ea"),
+        (without_evaluation, "no accuracy_easy at step 0"),
+        (rows(CURVES, lambda t: (t["step"] != 7) | (t["seed"] != 3)), "no reward at step 7"),
+        (column(CURVES, "value", lambda s: s * float("nan")), "no value that is defined"),
+        (undefined("reward"), "no reward at step 1"),
+        (undefined("accuracy_hard"), "no accuracy_hard at step 0"),
+        (times("accuracy_easy", 100.0), "accuracy_easy = 94.53, outside 0 to 1, which is a fract"),
+        (times("entropy", -1.0), "outside 0 to inf"),
+        (times("samples_easy", 0.99), "a part of a sample of eval_easy"),
+        (put("seeds", 0, value=-1), "a negative seed"),
+        (put("protocol", "evaluation", "steps", value=[-1]), "a negative number of steps"),
+        (put("protocol", "steps", value=10**10), "more than 1,000,000,000 steps"),
+        (put("protocol", "steps", value=10**9), "no reward at step 41"),
+        (put("cells", 0, "seed", value=2**70), "holds the number '1180591620717411303424', bey"),
         (rows(CURVES, lambda t: t["run_id"] != t["run_id"].iloc[0]), "has no row of"),
         (column(SCORES, "row_id", lambda s: s.str.replace("/40/", "/30/")), "is of step '30'"),
         (single_samples("11x0"), "a sample in right that is none of 1, 0 and -"),
@@ -170,13 +203,29 @@ def test_what_cannot_be_is_refused(tmp_path: Path, change: Change, said: str) ->
     assert "\n" not in error and "\x1b" not in error and error.isascii()
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [("rows", 5, "has 11316 rows, 5 are stated"), ("bytes", 5, "bytes, its manifest says 5 bytes")],
+)
+def test_rows_and_bytes_are_those_that_the_manifest_states(
+    tmp_path: Path, key: str, value: int, said: str
+) -> None:
+    place = forged(tmp_path, lambda *_: None)
+    manifest = json.loads((place / MANIFEST).read_text())
+    del manifest["digest"]
+    manifest["files"][CURVES][key] = value
+    (place / MANIFEST).write_text(manifest_text({**manifest, "digest": content_hash(manifest)}))
+    with pytest.raises(DamagedError, match=said):
+        read_bundle(place)
+
+
 def test_a_table_of_more_rows_than_its_runs_can_have_is_not_read(tmp_path: Path) -> None:
     def many(manifest: dict[str, Any], tables: Tables) -> None:
         size = 9 * 41 * 1000 + 1
         first = tables[CURVES].iloc[0].to_dict()
         tables[CURVES] = pd.DataFrame({key: [value] * size for key, value in first.items()})
 
-    with pytest.raises(DamagedError, match="by its manifest at most 369000"):
+    with pytest.raises(DamagedError, match="has 369,001 rows, at most 369,000 are read here"):
         read_bundle(forged(tmp_path, many))
 
 
@@ -185,7 +234,10 @@ def test_a_table_of_more_rows_than_its_runs_can_have_is_not_read(tmp_path: Path)
     [
         "[" * 100_000,
         '{"schema_version": ' + "9" * 5000 + "}",
-        '{"a": "' + "x" * (1 << 24) + '"}',
+        '{"a": "' + "x" * (1 << 23) + '"}',
+        '{"schema_version": 1, "schema_version": 1, "digest": ""}',
+        '{"schema_version": NaN, "digest": ""}',
+        "[1]",
         "\x00",
     ],
 )

@@ -57,13 +57,49 @@ def test_another_version_is_refused(tmp_path: Path, version: int | None) -> None
 
 
 @pytest.mark.parametrize(
-    "change", [{"status": "dead"}, {"attempts": [{"number": 0, "color": 1}]}, {"extra": 1}]
+    "change",
+    [
+        {"status": "dead"},
+        {"attempts": [{"number": 0, "color": 1}]},
+        {"attempts": [{"number": 0, "status": "done", "last_step": "3"}]},
+        {"attempts": [{"number": 0, "status": "done", "started": "yesterday"}]},
+        {"attempts": 3},
+        {"extra": 1},
+        {"a\nb": 1},
+        {"seed": True},
+        {"seeds": {"training": None}},
+    ],
 )
 def test_a_record_of_something_else_is_damage(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "record.json"
     path.write_text(json.dumps({**record_document(record()), **change}))
-    with pytest.raises(DamagedError, match=r"record.json is not a record"):
+    with pytest.raises(DamagedError, match=r"record.json is not a record") as caught:
         read_record(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100_000, "it is nested more than 64 levels deep"),
+        ('{"seed": ' + "9" * 400 + "}", "beyond 64 bits"),
+        ('{"reason": "\\ud800"}', "half a surrogate pair"),
+        ('{"seed": NaN}', "holds NaN"),
+    ],
+)
+def test_a_record_that_is_no_plain_json_is_damage(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(text)
+    with pytest.raises(DamagedError, match=said):
+        read_record(path)
+
+
+@pytest.mark.parametrize("change", [{"seed": "1"}, {"levels": [1]}, {"inputs": {}}])
+def test_a_spec_of_another_form_is_damage(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(yaml.safe_dump({**spec_document(make_spec()), **change}))
+    with pytest.raises(DamagedError, match=r"spec.yaml is not a spec"):
+        read_spec(path)
 
 
 def test_a_spec_that_is_not_yaml_is_damage(tmp_path: Path) -> None:
