@@ -134,7 +134,8 @@ def objections(
     if RIGHT in scores:
         texts += [*_right_objections(manifest, scores)]
     yield from map(Objection, texts)
-    if not texts:
+    if not texts and "imported" not in manifest:
+        yield from _gaps(manifest, curves)
         yield from _end_objections(manifest, curves, scores)
 
 
@@ -226,7 +227,10 @@ def _curve_objections(curves: pd.DataFrame, blocks: pd.DataFrame) -> Iterator[st
         if low < least - _ROUNDING or high > largest + _ROUNDING:
             worst = high if high > largest else low
             hint = ", which is a fraction: is it in percent?" if column.unit == "fraction" else ""
-            yield f"{CURVES} has {metric} = {worst:.4g}, outside {least:g} to {largest:g}{hint}"
+            said = f"outside {least:g} to {largest:g}{hint}"
+            if (least, largest) == (0.0, np.inf):
+                said = "which is never negative"
+            yield f"{CURVES} has {metric} = {worst:.4g}, {said}"
 
 
 def _step_objections(
@@ -238,14 +242,20 @@ def _step_objections(
     for run, first, last in spans.itertuples():
         if first < 0 or last > ends.get(run, last):
             yield f"{CURVES} has step {min(first, 0) or last} of {run}, which has {ends[run]} steps"
-    if "imported" not in manifest:
-        yield from _gaps(manifest, curves, ends)
+    names = curves["metric"].astype("category")
+    plan = manifest["protocol"]["evaluation"]
+    for split, count in {} if "imported" in manifest else (plan["questions"] or {}).items():
+        most = count * (plan["samples"] or np.inf)
+        found = curves.loc[names == f"samples_{short_split(split)}", "value"]
+        if found.max() > most:
+            yield f"{CURVES} has {found.max():g} samples of {split}, {most:g} were asked for"
+        if (found % 1 != 0).any():
+            yield f"{CURVES} has a part of a sample of {split}"
 
 
-def _gaps(
-    manifest: Mapping[str, Any], curves: pd.DataFrame, ends: Mapping[str, int]
-) -> Iterator[str]:
+def _gaps(manifest: Mapping[str, Any], curves: pd.DataFrame) -> Iterator[Objection]:
     """Look for what every finished run has: its training steps, and the evaluations planned."""
+    ends = {c["run_id"]: _end(manifest, c) for c in _done(manifest)}
     plan = manifest["protocol"]["evaluation"]
     names = curves["metric"].astype("category")
     for column in TRAINING:
@@ -253,32 +263,33 @@ def _gaps(
             rows = curves[names == column.name]
             trained = {run: range(1, end + 1) for run, end in ends.items()}
             yield from _lacking(rows, column.name, trained)
-    for split, count in (plan["questions"] or {}).items():
-        short = short_split(split)
-        rows = curves[names == f"accuracy_{short}"]
+    for split in plan["questions"] or {}:
+        rows = curves[names == f"accuracy_{short_split(split)}"]
         # an earlier suite did not count every split
         if len(rows) or split.startswith(SPLIT_PREFIX):
             planned = sorted(plan["steps"])
             wanted = {run: [step for step in planned if step <= end] for run, end in ends.items()}
-            yield from _lacking(rows, f"accuracy_{short}", wanted)
-        most = count * (plan["samples"] or np.inf)
-        found = curves.loc[names == f"samples_{short}", "value"]
-        if found.max() > most:
-            yield f"{CURVES} has {found.max():g} samples of {split}, {most:g} were asked for"
-        if (found % 1 != 0).any():
-            yield f"{CURVES} has a part of a sample of {split}"
+            yield from _lacking(rows, f"accuracy_{short_split(split)}", wanted)
 
 
-def _lacking(rows: pd.DataFrame, metric: str, wanted: Mapping[str, Sequence[int]]) -> Iterator[str]:
-    """Yield, for each run, the first wanted step at which it has no value of a metric."""
+def _lacking(
+    rows: pd.DataFrame, metric: str, wanted: Mapping[str, Sequence[int]]
+) -> Iterator[Objection]:
+    """Yield, for each run, the first wanted step at which it has no value of a metric.
+
+    A run that lacks what others have broke off: it is judged, and cannot pass. What all lack was
+    taken out.
+    """
     defined = rows[rows["value"].notna()]
     there = {run: set(own) for run, own in defined.groupby(defined["run_id"].astype(str))["step"]}
+    at_all = set(defined["step"])
     for run, steps in wanted.items():
         own = there.get(run, set())
         # one by one: a manifest may say a billion of steps
         absent = next((step for step in steps if step not in own), None)
         if absent is not None:
-            yield f"{CURVES} has no {metric} at step {absent} of {run}"
+            text = f"{CURVES} has no {metric} at step {absent} of {run}"
+            yield Objection(text, only_lowers=absent in at_all)
 
 
 def _score_objections(manifest: Mapping[str, Any], scores: pd.DataFrame) -> Iterator[str]:
@@ -316,8 +327,6 @@ def _end_objections(
     manifest: Mapping[str, Any], curves: pd.DataFrame, scores: pd.DataFrame
 ) -> Iterator[Objection]:
     """Compare the last evaluation, question by question, with the ends of the curves."""
-    if "imported" in manifest:
-        return
     steps = manifest["protocol"]["steps"]
     later = [step for step in manifest["protocol"]["evaluation"]["steps"] if step > steps]
     if later:

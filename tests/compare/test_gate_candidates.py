@@ -102,7 +102,7 @@ def test_a_candidate_with_nothing_wrong_passes(stored: Bundle, tmp_path: Path, c
         ("accuracy_easy", lambda v: v + 0.5, "outside 0 to 1"),
         ("response_length", lambda v: -v, "never negative"),
         ("reward", lambda v: v / 0.0, "infinite"),
-        ("accuracy_easy", lambda v: v * float("nan"), "is nan"),
+        ("accuracy_easy", lambda v: v * float("nan"), "has no accuracy_easy at step 0"),
         ("samples_easy", lambda v: v + 1, "129 samples of eval_easy, 128 were asked for"),
         ("samples_easy", lambda v: v - 1, "128 samples of eval_easy"),
     ],

@@ -174,7 +174,7 @@ def test_a_damaged_or_foreign_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DamagedError, match="cannot be read"):
         read_parquet(path)
     pd.DataFrame({"row_id": ["a"]}).to_parquet(path)
-    with pytest.raises(DamagedError, match="schema version none"):
+    with pytest.raises(DamagedError, match="schema version 'none'"):
         read_parquet(path)
 
 

@@ -23,6 +23,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         return type("Done", (), {"returncode": int("ablation=gamma" in command)})
 
     monkeypatch.setattr(all_studies.subprocess, "run", run)
+    monkeypatch.setattr(all_studies, "is_stored", lambda study: False)
     return commands
 
 

@@ -177,7 +177,7 @@ def undefined(metric: str) -> Change:
         (undefined("reward"), "no reward at step 1"),
         (undefined("accuracy_hard"), "no accuracy_hard at step 0"),
         (times("accuracy_easy", 100.0), "accuracy_easy = 94.53, outside 0 to 1, which is a fract"),
-        (times("entropy", -1.0), "outside 0 to inf"),
+        (times("entropy", -1.0), "which is never negative"),
         (times("samples_easy", 0.99), "a part of a sample of eval_easy"),
         (put("seeds", 0, value=-1), "a negative seed"),
         (put("protocol", "evaluation", "steps", value=[-1]), "a negative number of steps"),
