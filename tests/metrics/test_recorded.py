@@ -12,7 +12,7 @@ import pytest
 from harness.metrics.columns import TRAINING
 from harness.metrics.finals import final_values
 from harness.metrics.tables import Tables, build_tables
-from harness.report.detail import health_section
+from harness.report.health import health_section
 from harness.report.results import assemble
 from harness.report.sections import markdown
 from harness.report.stored import _run_files
