@@ -174,7 +174,8 @@ DIAGNOSES: Sequence[Diagnosis] = (
         means="The policy earns more by the form of its answers and is not right more often.",
         when=f"in the mean of {rules.PAID_STEPS} steps, `reward_gap` is at least"
         f" {rules.PAID_GAP:g}, `reward` and `training_format` have risen by"
-        f" {rules.PAID_RISE:g} since the first {rules.PAID_STEPS}, and `training_accuracy` by at most half of the reward's rise",
+        f" {rules.PAID_RISE:g} since the first {rules.PAID_STEPS}, and `training_accuracy` by at"
+        " most half of the reward's rise",
         remedy="Pay right answers only (reward=rule), or the format only of a right answer.",
         rule=rules.paid_without_truth,
     ),

@@ -51,7 +51,7 @@ PAID_STEPS, PAID_GAP, PAID_RISE = 5, 0.1, 0.05
 format is, it is 0.7 and the reward rises by 0.12 in 12 steps, the accuracy by 0.00."""
 
 STALLED_STEPS, STALLED, PACE_STEPS = 2, 0.15, 20
-"""Tokens per second over the median of the steps before: 0.29 two steps in a row on a machine that
+"""Tokens per second over the median of the steps before: 0.23 two steps in a row on a machine that
 others use too, 0.05 where the rollout engine was halted for 90 s in each."""
 
 LEAST_PACE_STEPS = 5
