@@ -1,8 +1,8 @@
 """`python -m harness.docs [<page> ...]`: writes the pages of docs/ that are made of other files.
 
-Pages: algorithms, ablations, metrics, comparing (its margins), costs, planning (with its picture),
-deviations, claims, findings; all of them if none is named. Tests compare each with what it is made
-of.
+Pages: algorithms, ablations, metrics, comparing (its margins), reliability (its diagnoses), costs,
+planning (with its picture), deviations, claims, findings; all of them if none is named. Tests
+compare each with what it is made of.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def _pages() -> dict[str, Callable[[], str]]:
     from harness.claims.reading import read_claims
     from harness.docs.catalogue import ablations_page, algorithms_page
     from harness.docs.costs import cost_page, planned
+    from harness.docs.diagnoses import RELIABILITY, with_diagnoses
     from harness.docs.findings import page as findings_page
     from harness.docs.metrics import COMPARING, glossary, with_margins
     from harness.docs.planning import draw_picture, example, planning_page
@@ -67,6 +68,7 @@ def _pages() -> dict[str, Callable[[], str]]:
         "ablations": ablations_page,
         "metrics": glossary,
         "comparing": lambda: with_margins(COMPARING.read_text()),
+        "reliability": lambda: with_diagnoses(RELIABILITY.read_text()),
         "costs": costs,
         "planning": planning,
         "deviations": deviations,

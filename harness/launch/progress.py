@@ -245,6 +245,10 @@ class CellLine:
         elif self._is_due(progress):
             display.print(text)
 
+    def warn(self, text: str) -> None:
+        """Write what seems wrong with the run above its line, which goes on."""
+        self.display.print(f"{self.head}{text}")
+
     def _is_due(self, progress: Progress) -> bool:
         now = self.display.clock()
         if progress.step < 1:

@@ -1,4 +1,4 @@
-"""The later sections of a report: answers, config differences, runs, cost, health, provenance."""
+"""The later sections of a report: answers, config differences, runs, cost, provenance."""
 
 from __future__ import annotations
 
@@ -6,25 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
-from harness.metrics.columns import EVALUATION, TRAINING, column_of, split_of
+from harness.metrics.columns import EVALUATION, TRAINING, split_of
 from harness.report.results import Results
-from harness.report.sections import Code, Items, Paragraph, Section
+from harness.report.sections import Code, Paragraph, Section
 from harness.text import NOTHING, Cell, Row, Table, duration, number, numeric, value_text
 
 PHASES = tuple(column.name for column in TRAINING if column.path.startswith("timing_s/"))
-
-LEAST_REFERENCE = 0.2
-"""Of the measured divergence, that a frozen reference shows; the measure reads few responses."""
-
-COUNTS: Mapping[str, str] = {
-    "torn_lines": "torn last line(s) dropped",
-    "steps_missing": "training step(s) without metrics",
-    "rows_missing": "evaluation row(s) missing",
-    "rows_unscored": "evaluation row(s) without our reward's fields",
-}
-"""Column of `runs.parquet` -> what it counts."""
 
 
 def answers_section(results: Results) -> Section:
@@ -88,7 +75,7 @@ def cost_section(results: Results) -> Section:
     steps = results.tables.steps
     phases = [name for name in PHASES if (steps["metric"] == name).any()]
     rows: list[Row] = [
-        [arm, *(numeric(_mean_later(results, arm, name), "s") for name in phases)]
+        [arm, *(numeric(mean_later(results, arm, name), "s") for name in phases)]
         for arm in results.arms
     ]
     note = (
@@ -100,46 +87,6 @@ def cost_section(results: Results) -> Section:
         title="Where the time goes [s per step]",
         slug="time",
         blocks=[Table(heads, rows), Paragraph(note)] if phases else [],
-    )
-
-
-def health_section(results: Results) -> Section:
-    """Return the faults of the records, and the gap between rollout and training."""
-    runs = results.tables.runs
-    notes = [
-        *(_count_note(runs, column, words) for column, words in COUNTS.items()),
-        _unknown_note(runs),
-        _agreement_note(results),
-        _reference_note(results),
-    ]
-    counts = ", ".join(f"`{name}`" for name in COUNTS)
-    source = f"Source of the counts: `runs.parquet`, columns {counts}, each run in its own row."
-    return Section(
-        title="Health", slug="health", blocks=[Items([*filter(None, notes)]), Paragraph(source)]
-    )
-
-
-def _reference_note(results: Results) -> str:
-    """Name the runs whose reference policy seems not to be the model that training started from.
-
-    The divergence that veRL's loss reports is from its reference; `kl_to_base` is measured apart
-    from it. A reference that moves with the policy leaves the first near 0.
-    """
-    steps = results.tables.steps
-    steps = steps[steps["metric"].isin(["kl_loss", "kl_to_base"])]
-    means = steps.astype({"run_id": str, "metric": str}).pivot_table(
-        index="run_id", columns="metric", values="value"
-    )
-    if not {"kl_loss", "kl_to_base"} <= set(means.columns):
-        return ""
-    moving = means.index[means["kl_loss"] < LEAST_REFERENCE * means["kl_to_base"]]
-    runs = ", ".join(f"`{run}`" for run in moving)
-    return (
-        f"The divergence in the loss is under {LEAST_REFERENCE:.0%} of the measured one from the"
-        f" base model in {runs}: is the reference policy frozen?"
-        if runs
-        else "The reference policy did not move with the policy: the divergence in the loss is at"
-        f" least {LEAST_REFERENCE:.0%} of the measured one from the base model in every run."
     )
 
 
@@ -192,40 +139,6 @@ def _run_row(run: Mapping[Any, Any]) -> Row:
     ]
 
 
-def _count_note(runs: pd.DataFrame, column: str, words: str) -> str:
-    # rows of cells that never started are not missing, the cell is
-    counted = runs[(runs["attempts"] > 0) & (runs[column].fillna(0) != 0)]
-    if counted.empty:
-        # said even so: a line that is left out could mean that nobody looked
-        return f"0 {words}."
-    where = ", ".join(
-        f"{number(row[column], 'rows')} in `{row['run_id']}` ({row['status']})"
-        for row in counted.to_dict("records")
-    )
-    return f"{number(counted[column].sum(), 'rows')} {words}: {where}."
-
-
-def _unknown_note(runs: pd.DataFrame) -> str:
-    if runs["rows_expected"].isna().any():
-        return "The specs do not say how many evaluation rows there must be: none can be missed."
-    return ""
-
-
-def _agreement_note(results: Results) -> str:
-    """Return the mean difference between the two engines' probabilities, and the largest."""
-    name = "rollout_probs_diff"
-    rows = results.tables.steps[results.tables.steps["metric"] == name].dropna(subset=["value"])
-    if rows.empty:
-        return "Probabilities of rollout and training were not compared."
-    worst = rows.sort_values("value").iloc[-1]
-    means = ", ".join(f"{arm} {_mean_later(results, arm, name):.2g}" for arm in results.arms)
-    return (
-        f"{column_of(name).help.rstrip('.')}: mean over steps after the first of finished runs:"
-        f" {means}; at most {worst['value']:.2g} (`{worst['run_id']}`, step {worst['step']})."
-        f" Source: `steps.parquet`, rows `<arm>/mean/{name}` and `{worst['row_id']}`."
-    )
-
-
 def _distinct(values: Any) -> str:
     """Return the one value that all runs share, or all of them."""
     found = list(dict.fromkeys(str(value) for value in values))
@@ -257,7 +170,7 @@ def _packages(records: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(names)
 
 
-def _mean_later(results: Results, arm: str, metric: str) -> float:
+def mean_later(results: Results, arm: str, metric: str) -> float:
     """Return the mean of a metric over the steps of an arm's finished runs, without the first."""
     steps, runs = results.tables.steps, results.tables.runs
     done = runs.loc[runs["is_included"].astype(bool), "run_id"]

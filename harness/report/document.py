@@ -15,6 +15,7 @@ from harness.report import detail
 from harness.report.deviations import of_runs
 from harness.report.factors import LEVEL
 from harness.report.figures import FACTORS, FOLDER, OVERVIEW
+from harness.report.health import health_section
 from harness.report.results import Results
 from harness.report.sections import Block, Caution, Paragraph, Picture, Section, markdown
 from harness.stats.bootstrap import METHOD
@@ -258,7 +259,7 @@ SECTIONS: Sequence[Callable[[Results], Section]] = (
     detail.differences_section,
     detail.runs_section,
     detail.cost_section,
-    detail.health_section,
+    health_section,
     detail.provenance_section,
     _deviations_section,
 )

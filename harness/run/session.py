@@ -17,11 +17,13 @@ from harness.launch.local import AttemptEnd, run_attempt
 from harness.launch.nursery import kept_nurseries
 from harness.launch.progress import CellLine, Display, Progress
 from harness.launch.stop import StopRequest, catch_stop
+from harness.metrics.health.evidence import setting_of
 from harness.metrics.streams import RunFiles
 from harness.paths import ROOT
 from harness.provenance import collect
 from harness.run.budget import Guard, allowed_gpu_hours
 from harness.run.checks import cells_at_once, check_launch, watchdog_limits
+from harness.run.vigil import Vigil
 from harness.schema import FORMULAS, Attempt, CellSpec, DamagedError, RunRecord, Status
 from harness.spec import inputs
 from harness.spec.seeds import derived_seeds
@@ -188,9 +190,14 @@ class _Session:
     def _attempt(
         self, cell: CellSpec, path: Path, data: Path, checkpoint: Checkpoint | None, line: CellLine
     ) -> AttemptEnd:
+        resumed_from = None if checkpoint is None else checkpoint.step
+        setting = setting_of(cell.config["verl"], resumed_from)
+        vigil = Vigil(path, setting, lambda finding: line.warn(finding.text))
+
         def observe(progress: Progress) -> None:
             self.keep_budget()
             line.observe(progress)
+            vigil.look()
 
         with scratch_directory() as scratch:
             model = inputs.model_dir(cell.config["model"])
@@ -202,7 +209,7 @@ class _Session:
                 checkpoint=None if checkpoint is None else checkpoint.path.absolute(),
             )
             self.store.write_command(path, command.argv, command.environment)
-            return run_attempt(
+            end = run_attempt(
                 command,
                 path,
                 steps=self.study.steps,
@@ -210,6 +217,9 @@ class _Session:
                 observe=observe,
                 scratch=scratch,
             )
+            # the last lines are written after the last look
+            vigil.look()
+            return end
 
 
 def given_cluster(environment: Mapping[str, str], cell: CellSpec) -> Cluster | None:

@@ -12,7 +12,7 @@ import pytest
 from harness.metrics.columns import TRAINING
 from harness.metrics.finals import final_values
 from harness.metrics.tables import Tables, build_tables
-from harness.report.detail import health_section
+from harness.report.health import health_section
 from harness.report.results import assemble
 from harness.report.sections import markdown
 from harness.report.stored import _run_files
@@ -26,13 +26,13 @@ SHAPE = Shape(steps=30, every=15, questions=6)
 ONLY_WITH_KL = {"kl_loss", "kl_in_reward", "reference_time"}
 
 
-def replay(root: Path) -> CellSpec:
-    """Store the recorded streams as the only attempt of a finished cell."""
+def replay(root: Path, streams: Path = RECORDED) -> CellSpec:
+    """Store recorded streams as the only attempt of a finished cell."""
     cell = make_cell("none", 1, SHAPE)
     store = RunStore(root)
     with store.claim(cell) as record:
         attempt = store.begin_attempt(cell, record, seeds={}, provenance=PROVENANCE)
-        shutil.copytree(RECORDED, attempt, dirs_exist_ok=True)
+        shutil.copytree(streams, attempt, dirs_exist_ok=True)
         end = Attempt(number=0, status=Status.DONE, last_step=30, exit_code=0)
         store.end_attempt(cell, record, end, {})
     return cell

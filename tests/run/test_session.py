@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from harness.claims.hashing import rule_hash
 from harness.claims.reading import Claim, read_claims
 from harness.claims.registration import UNSETTLED
 from harness.launch.local import AttemptEnd
-from harness.paths import CLAIMS
+from harness.launch.progress import Progress
+from harness.paths import CLAIMS, ROOT
 from harness.run import session as execution
 from harness.run.checks import check_environment, check_request, watchdog_limits
 from harness.run.session import Outcome, run_cells
@@ -293,3 +295,33 @@ def test_a_ray_cluster_in_the_environment_is_refused() -> None:
     check_environment({"RAY_ADDRESS": ""})
     with pytest.raises(UsageError, match="RAY_ADDRESS=auto is set"):
         check_environment({"RAY_ADDRESS": "auto"})
+
+
+def test_what_is_wrong_with_a_run_is_said_once_while_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded = ROOT / "tests" / "recorded" / "health" / "top_p.jsonl"
+    before_the_end: list[str] = []
+
+    def engine(
+        command: Any,
+        attempt_dir: Path,
+        *,
+        steps: int,
+        observe: Callable[[Progress], None],
+        **_: Any,
+    ) -> AttemptEnd:
+        end = fake_engine()(command, attempt_dir, steps=steps)
+        shutil.copy(recorded, attempt_dir / "metrics.jsonl")
+        for _look in range(2):
+            observe(Progress(phase="", step=steps, steps=steps, elapsed_s=1.0))
+            before_the_end.append(capsys.readouterr().err)
+        return end
+
+    monkeypatch.setattr(execution, "run_attempt", engine)
+    study = small_study(tmp_path, "levels=[none]")
+    run_cells(study, RunStore(study.root))
+    first, second = before_the_end
+    for name in ("Rollout-training mismatch", "Ratio not one at the first update"):
+        assert first.count(f"kl=none s1  {name}: ") == 1
+        assert name not in second + capsys.readouterr().err

@@ -20,7 +20,7 @@ from harness.metrics.finals import final_values
 from harness.metrics.tables import Tables, write_parquet
 from harness.paths import ROOT
 from harness.provenance import commit_note
-from harness.report.detail import COUNTS
+from harness.report.health import COUNTS
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.bundle import read_bundle
 from harness.text import number, spread

@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness.metrics.columns import TRAINING
 from harness.metrics.tables import Tables
-from harness.report.detail import COUNTS
+from harness.report.health import COUNTS
 from harness.report.results import Results, assemble
 from harness.report.study import StudyRecord
 
