@@ -39,6 +39,7 @@ OWN = {
     "harness/profile/phases.py": "records of its own probe",
     "harness/profile/profile.py": "the config of the model that the cell trained",
     "harness/report/page/studies.py": "tables that the report wrote",
+    "harness/run/vigil.py": "the steps that its own cell has just written",
     "harness/trace/tables.py": "tables that the report wrote",
 }
 """Module that parses itself -> whose bytes they are."""

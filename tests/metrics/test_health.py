@@ -27,7 +27,7 @@ from tests.synthetic_runs import DOCUMENT
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "recorded"
 BUNDLES = ROOT / "baselines" / "runs" / "micro"
-ALGORITHM = ROOT / "docs" / "lab" / "0013-algorithm"
+ALGORITHM = BUNDLES / "algorithm" / "v1"
 ONE_UPDATE = Setting(updates_per_rollout=1)
 
 ILL = {
@@ -94,7 +94,6 @@ def without(steps: Sequence[Step], metric: str) -> list[Step]:
 
 def all_bundles() -> Iterator[Path]:
     yield from (path.parent for path in sorted(BUNDLES.glob("*/v*/curves.parquet")))
-    yield ALGORITHM
 
 
 @pytest.mark.parametrize("bundle", [*all_bundles()], ids=lambda p: p.relative_to(ROOT).as_posix())

@@ -305,8 +305,8 @@ def point_of(part: Any, told: str) -> float:
         if not line.startswith("      "):
             break
         run, _, said = line.strip().partition(": ")
-        if said.startswith("the curve"):
-            value = fall_of(run, part["metric"])
+        if said.startswith("the curve") and "mean of steps" not in part["quantity_name"]:
+            value = of_curve(run, part)
         else:
             first, *rest = (number_of(x, run, part) for x in said.split("; "))
             value = math.log(first) if is_ratio else first
@@ -336,9 +336,16 @@ def curve_of(run_id: str, metric: str) -> pd.DataFrame:
     raise AssertionError(run_id)
 
 
-def fall_of(run_id: str, metric: str) -> float:
-    """Largest fall of the mean over 5 steps."""
-    mean = curve_of(run_id, metric)["value"].rolling(5).mean().dropna()
+def of_curve(run_id: str, part: Any) -> float:
+    """The number of a whole curve: largest fall, first step above a value, or share below one."""
+    name, rows = part["quantity_name"], curve_of(run_id, part["metric"])
+    number = float(re.findall(r"(?:of|below) (-?[\d.]+)", name)[-1]) if "fall" not in name else 0.0
+    if "share of" in name:
+        return float((rows["value"].dropna() < number).mean())
+    window = int(re.findall(r"(\d+)-step mean", name)[0])
+    mean = rows.set_index("step")["value"].rolling(window).mean().dropna()
+    if "first step" in name:
+        return float(mean.index[mean >= number][0])
     return float((mean.cummax() - mean).max())
 
 
