@@ -51,9 +51,9 @@ def show_text(directory: Path, root: Path) -> str:
 
 def _facts(bundle: Bundle, root: Path) -> str:
     manifest = bundle.manifest
-    protocol, hardware = manifest["protocol"], manifest["hardware"]
+    protocol, hardware = manifest["protocol"], manifest["hardware"] or {}
     plan = protocol["evaluation"]
-    versions = [f"{k} {v}" for k, v in manifest["versions"].items() if v != "absent"]
+    versions = [f"{k} {v}" for k, v in (manifest["versions"] or {}).items() if v != "absent"]
     machine = [str(hardware[k]) for k in ("processor", "machine", "cores") if k in hardware]
     questions = ", ".join(f"{n} of {s}" for s, n in (plan["questions"] or {}).items())
     facts = {

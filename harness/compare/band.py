@@ -250,7 +250,7 @@ def _different_keys(new: Mapping[str, Any], stored: Mapping[str, Any]) -> list[s
 def _notes(results: Results, bundle: Bundle) -> list[str]:
     notes = []
     machine = next(iter(results.study.machines), {})
-    stored = bundle.manifest["versions"]
+    stored = bundle.manifest["versions"] or {}
     other = [
         f"{name} {version} (stored: {stored.get(name, 'absent')})"
         for name, version in machine.get("versions", {}).items()

@@ -17,6 +17,7 @@ from harness.evaluate.engine import Response
 from harness.evaluate.plan import Plan
 from harness.schema import SCHEMA_VERSION, DamagedError, UsageError, content_hash
 from harness.store.files import read_json, read_jsonl, write_atomic, write_json
+from harness.store.forms import shown
 
 DOCUMENT = "evaluation.json"
 RESPONSES = "responses"
@@ -78,8 +79,8 @@ def read_document(out: Path) -> dict[str, Any]:
         raise DamagedError(f"{path} is not the document of an evaluation: run it anew") from error
     if version != SCHEMA_VERSION:
         raise UsageError(
-            f"{path} has schema version {version}, this suite reads {SCHEMA_VERSION}: use the"
-            " version of the suite that wrote it"
+            f"{path} has schema version {shown(version)}, this suite reads {SCHEMA_VERSION}: use"
+            " the version of the suite that wrote it"
         )
     if found != stated:
         raise DamagedError(f"{path} was changed after it was written: run the evaluation anew")

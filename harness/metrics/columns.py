@@ -23,6 +23,7 @@ from harness.metrics.fields import (
 from harness.schema import UsageError
 
 SPLIT_PREFIX = "eval_"
+_SHOWN = 60
 
 
 def _training(
@@ -407,7 +408,8 @@ def column_of(metric: str) -> Column:
         training = ", ".join(c.name for c in TRAINING)
         evaluation = ", ".join(f"{c.name}_<split>" for c in EVALUATION)
         raise UsageError(
-            f"unknown metric {metric!r}: choose one of {training}, {evaluation} (docs/metrics.md)"
+            f"unknown metric {metric[:_SHOWN]!r}: choose one of {training}, {evaluation}"
+            " (docs/metrics.md)"
         )
     return column
 

@@ -204,4 +204,5 @@ def shown(value: object) -> str:
 
 
 def _inside(place: str, key: str) -> str:
-    return f"{place}.{key}" if place else key
+    said = key if key.isprintable() and len(key) <= _SHOWN else shown(key)
+    return f"{place}.{said}" if place else said

@@ -140,7 +140,7 @@ def check_version(path: Path, document: Any) -> None:
     found = document.get("schema_version") if isinstance(document, Mapping) else None
     if found != SCHEMA_VERSION:
         raise UsageError(
-            f"{path} has schema version {found}, this version of the suite reads"
+            f"{path} has schema version {shown(found)}, this version of the suite reads"
             f" {SCHEMA_VERSION}: move that results directory away, or give results_dir=<another>"
         )
 

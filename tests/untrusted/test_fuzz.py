@@ -40,3 +40,19 @@ def test_the_study_that_is_broken_is_whole_before(tmp_path: Path) -> None:
     """Else all of its mutants would be refused for what was wrong with it."""
     directory = store(tmp_path, study(), tables(study()))
     assert attempted(lambda: look(directory)) == READ
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "manifests/413",
+        "manifests/1241",
+        "records and specs/367",
+        "records and specs/4552",
+        "mapping files/6474",
+    ],
+)
+def test_an_input_that_a_long_run_found_is_answered(case: str, tmp_path: Path) -> None:
+    """A machine or versions that are null, a line end in a version and in a key, a long name."""
+    family = case.partition("/")[0]
+    assert FAMILIES[family](random.Random(f"0/{case}"), tmp_path) in (READ, REFUSED)
