@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -258,8 +259,15 @@ def overview_figure(panels: Sequence[Panel], arms: Sequence[str], title: str, no
     with mpl.rc_context(STYLE):
         has_ends = any(panel.has_ends for panel in panels)
         below = _GAP + 0.2 * len(arms) if has_ends else 0.0
+        width = 3.9 * len(panels)
+        columns = _legend_columns(arms, width)
+        further = 0.22 * (math.ceil(len(arms) / columns) - 1)
         figure, axes = _new_figure(
-            len(panels), width=3.9 * len(panels), height=3.7 + below, top=0.68, below=below
+            len(panels),
+            width=width,
+            height=3.7 + further + below,
+            top=0.68 + further,
+            below=below,
         )
         for place, panel in zip(axes, panels, strict=False):
             draw_panel(place, panel, arms)
@@ -274,11 +282,18 @@ def overview_figure(panels: Sequence[Panel], arms: Sequence[str], title: str, no
                 names,
                 loc="upper left",
                 bbox_to_anchor=(0.0, under_title),
-                ncols=len(names),
+                ncols=columns,
                 fontsize=10,
             )
         _caption(figure, panels, arms, note)
     return figure
+
+
+def _legend_columns(arms: Sequence[str], width: float) -> int:
+    """Return how many arms of a legend stand side by side in a width in inches."""
+    # a letter, and what stands around a name; the number of runs adds six letters
+    inches = [0.08 * (len(arm) + 6) + 0.7 for arm in arms]
+    return len(arms) if sum(inches) <= width else max(1, int(width / max(inches)))
 
 
 def draw_panel(axes: Axes, panel: Panel, arms: Sequence[str]) -> None:

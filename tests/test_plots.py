@@ -103,6 +103,18 @@ def test_the_overview_has_a_panel_per_metric(count: Any, tmp_path: Path) -> None
     assert [path.suffix for path in save_figure(figure, tmp_path / "o")] == [".svg", ".png"]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("arms", [2, 5, 16])
+def test_the_legend_of_the_overview_stands_within_the_figure(arms: int, count: int) -> None:
+    names = tuple(f"algorithm=a_long_name_{number}" for number in range(arms))
+    figure = overview_figure([panel(arms=names)] * count, names, "t", "")
+    figure.canvas.draw()
+
+    legend = figure.legends[0].get_window_extent()
+    assert legend.x0 >= 0 and legend.x1 <= figure.bbox.x1
+    assert legend.y0 >= figure.axes[0].get_window_extent().y1
+
+
 def test_undefined_values_are_left_out() -> None:
     made = panel(seeds=1)
     made.rows.loc[0, "value"] = np.nan
