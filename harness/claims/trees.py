@@ -85,7 +85,8 @@ def _documents(history: History, commit: str) -> Documents | None:
     found: dict[str, tuple[bytes, Mapping[str, Any]]] = {}
     twice: set[str] = set()
     for path, content in files.items():
-        document = _parsed(content) if path.endswith(".yaml") else None
+        # most commits have the same files: each is parsed once
+        document = _parsed_once(history, content) if path.endswith(".yaml") else None
         if not isinstance(document, Mapping) or "id" not in document:
             continue
         name = str(document["id"])
@@ -93,6 +94,10 @@ def _documents(history: History, commit: str) -> Documents | None:
             twice.add(name)
         found[name] = (content, document)
     return {name: value for name, value in found.items() if name not in twice}
+
+
+def _parsed_once(history: History, content: bytes) -> Any:
+    return history.kept(("yaml", content), lambda: _parsed(content))
 
 
 def _parsed(content: bytes) -> Any:
