@@ -20,8 +20,7 @@ from harness.metrics.columns import SPLIT_PREFIX, TRAINING, column_of, short_spl
 from harness.metrics.tables import check_version
 from harness.schema import DamagedError, UsageError
 from harness.untrusted.files import Refused
-from harness.untrusted.tables import MOST_ROWS as MOST_ROWS
-from harness.untrusted.tables import NUMBER, TEXT, WHOLE, column_fault, read_frame
+from harness.untrusted.tables import MOST_ROWS, NUMBER, TEXT, WHOLE, column_fault, read_frame
 
 CURVES, SCORES = "curves.parquet", "scores.parquet"
 

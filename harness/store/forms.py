@@ -16,6 +16,7 @@ ANY = object()
 """Fits everything: kept and shown, never reckoned with."""
 
 _MOST = 10**9
+"""Steps, questions or samples that a manifest may state."""
 _SHOWN = 40
 _BREAKS = "\n\t"
 

@@ -23,7 +23,7 @@ from harness.baseline.logs.mapping import Mapping
 from harness.baseline.logs.table import head_of
 from harness.metrics.blocks import THREADS
 from harness.schema import DamagedError, UsageError
-from harness.store.contents import MOST_ROWS
+from harness.untrusted.tables import MOST_ROWS
 
 READERS: dict[str, Callable[[Path, Mapping], Log]] = {
     verl_jsonl.FORMAT: verl_jsonl.read_verl,
