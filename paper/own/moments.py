@@ -76,8 +76,14 @@ def step_moments(inputs: Inputs) -> Product:
         f" paper, {WIDTH} for ours. Above 1: higher than chance has it anywhere in a run in 5 % of"
         " runs, chance being the same curves turned against one another."
     )
-    series = [(f"{b.header}: {plot.title}", plot.series) for b in blocks for plot in b.plots]
     rows = [("fig6", paper)] if paper is not None else []
+    # the names alone: with its header, a panel's title would be most of every row
+    names = [name for name, _ in rows] + [*looked]
+    series = [
+        (f"{name}: {plot.title}", plot.series)
+        for name, block in zip(names, blocks, strict=False)
+        for plot in block.plots
+    ]
     rows += [(name, one) for name, found in looked.items() for one in found]
     return Product(
         id="own9",

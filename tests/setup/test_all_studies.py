@@ -57,6 +57,18 @@ def test_what_is_stored_is_left_as_it_is(
     assert done == []
 
 
+@pytest.mark.parametrize(("taken_out", "is_stored"), [(0, True), (1, False)])
+def test_a_stored_study_has_exactly_the_cells_of_today(
+    taken_out: int, is_stored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with all_studies.session():
+        study = all_studies.make_study(["ablation=gamma", "scale=micro"])
+    cells = [{"cell_id": cell.cell_id} for cell in study.cells]
+    monkeypatch.setattr(all_studies, "versions", lambda folder: [1])
+    monkeypatch.setattr(all_studies, "read_manifest", lambda path: {"cells": cells[taken_out:]})
+    assert all_studies.is_stored(study) is is_stored
+
+
 def test_no_study_of_the_micro_world_is_left_out(done: list[list[str]]) -> None:
     assert all_studies.main([]) == 1
     names = {command[-2].removeprefix("ablation=") for command in done}
