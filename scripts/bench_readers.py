@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 
 from harness.metrics.columns import TRAINING
 from harness.plots import COLOURS, MARKERS, METADATA, STYLE
-from harness.store.contents import MOST_ROWS
+from harness.untrusted.tables import MOST_ROWS
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE = ROOT / "docs" / "lab" / "0011-readers.png"

@@ -65,7 +65,7 @@ _ROOMS = {
         "metrics store claims report baseline"
     ),
     "scripts": (
-        "schema paths cli text plots stats micro spec metrics store plan claims report baseline "
+        "schema untrusted paths cli text plots stats micro spec metrics store plan claims report baseline "
         "profile compare"
     ),
 }
