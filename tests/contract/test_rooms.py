@@ -65,8 +65,8 @@ _ROOMS = {
         "metrics store claims report baseline"
     ),
     "scripts": (
-        "schema untrusted paths cli text plots stats micro spec metrics store plan claims report baseline "
-        "profile compare"
+        "schema untrusted paths cli text plots stats micro spec metrics store plan claims report "
+        "baseline profile compare"
     ),
 }
 ROOMS = {room: set(others.split()) for room, others in _ROOMS.items()}
