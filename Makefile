@@ -70,7 +70,8 @@ test-engine: setup ## the tests that run torch, verl, vLLM and Ray for real (min
 test-all: setup check ## every test there is, slow ones too; writes docs/lab/test-all.md
 	@$(PY) scripts/record_tests.py docs/lab/test-all.md
 
-trust: setup ## read 100,000 inputs of strangers made at random; prints the counts (CASES=100000 SEED=0)
+trust: setup ## the disk fails in every command that writes, strangers' bytes in every parser: hours, prints the counts (FAULTS= CASES=)
+	@$(PY) scripts/trust_faults.py $(if $(FAULTS),most=$(FAULTS))
 	@$(PY) scripts/fuzz_parsers.py cases=$(or $(CASES),100000) seed=$(or $(SEED),0)
 
 bench-cell: setup ## time naive and final cells in turn on an idle machine: 20 minutes (REPEATS=5 STEPS=6 REMOVAL=1 SIZES=1 LONG=1 PART=, PEERS=5 beside TRL)

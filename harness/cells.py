@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import time
 
-from harness.cli import read_verb, run_command
+from harness.cli import place, read_arguments, read_verb, run_command
 from harness.launch.slurm import Slurm
 from harness.run.budget import make_budget, used_gpu_hours
 from harness.run.checks import check_launch
@@ -210,11 +210,9 @@ def main(argv: Sequence[str]) -> int:
 def _cells(argv: Sequence[str]) -> int:
     has_verb = bool(argv) and "=" not in argv[0]
     verb, rest = read_verb(argv, list(VERBS)) if has_verb else ("list", argv)
-    chosen = [text.partition("=")[2] for text in rest if text.startswith("cell=")]
+    cell = read_arguments([text for text in rest if text.startswith("cell=")], {"cell": place()})
     overrides = [text for text in rest if not text.startswith("cell=")]
-    return run_application(
-        lambda given: VERBS[verb](make_study(given), ",".join(chosen)), overrides
-    )
+    return run_application(lambda given: VERBS[verb](make_study(given), cell["cell"]), overrides)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness import environments
-from harness.cli import read_arguments, run_command
+from harness.cli import place, read_arguments, run_command
+from harness.launch.cleanup import scratch_directory
 from harness.micro.models import model_dir, verify_model
 from harness.micro.sizes import SIZES
 from harness.paths import ROOT
@@ -60,6 +61,7 @@ def examine(environment: Mapping[str, str], results_dir: Path) -> list[Check]:
         _broken_companions,
         lambda: _ray_address(environment),
         _listening,
+        _temporary,
         _memory,
         lambda: _space("disk", results_dir, NEEDED_DISK, "free space, or give results_dir="),
         lambda: _space("shared memory", Path("/dev/shm"), NEEDED_SHARED_MEMORY, "enlarge /dev/shm"),
@@ -144,6 +146,15 @@ def _listening() -> Check:
     return Check("listens on", True, found, "docs/launching.md says who may reach what")
 
 
+def _temporary() -> Check:
+    """Try what every cell does first: the same refusal, before a study."""
+    try:
+        with scratch_directory() as scratch:
+            return Check("temporary files", True, str(scratch.parent))
+    except (HarnessError, OSError) as error:
+        return Check("temporary files", False, str(error), "set TMPDIR to a short, writable path")
+
+
 def _memory() -> Check:
     size = hardware()["memory_bytes"]
     if size is None:
@@ -211,7 +222,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _doctor(argv: Sequence[str]) -> int:
-    results_dir = Path(read_arguments(argv, {"results_dir": "results"})["results_dir"])
+    results_dir = Path(read_arguments(argv, {"results_dir": place("results")})["results_dir"])
     checks = examine(os.environ, results_dir)
     print(table(checks))
     print(folded(f"\n{environment_table(ROOT)}"))

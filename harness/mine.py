@@ -7,7 +7,8 @@ whose responses fewer than `fewer_than` were right, of `of` in all.
 
   runs=   directories of runs (`results/<scale>/<ablation>/runs/<run>`), in the order of training
   data=   the training set that they were trained on, a Parquet file
-  out=    gets train.parquet (the hard rows of `data`, in its order) and counts.csv
+  out=    gets train.parquet (the hard rows of `data`, in its order) and counts.csv, over earlier
+          ones with --force
 
 The attempts are the rollouts that veRL wrote while it trained. A prompt that was visited more than
 once counts with its last visit, since the paper does not say; one whose last visit lacks responses
@@ -23,18 +24,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.cli import read_arguments, run_command
+from harness.cli import (
+    FORCE,
+    folder,
+    needed,
+    out_folder,
+    place,
+    read_arguments,
+    run_command,
+    several,
+    whole,
+)
 from harness.metrics.streams import read_lines
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import write_atomic
 from harness.untrusted.files import Refused, read_bytes
 from harness.untrusted.tables import read_frame
 from harness.untrusted.yaml_text import MOST_YAML_BYTES, parse_yaml
+from harness.writing import written_together
 
+TRAIN = "train.parquet"
 PAYS_FOR_CORRECT = ("rule", "orz")
 """Rewards that are 1 for a right answer and 0 for any other: only these tell what was right."""
 
-DEFAULTS = {"fewer_than": "4", "of": "64"}
+OPTIONS = {
+    "runs": needed(several(folder())),
+    "data": needed(place()),
+    "out": needed(out_folder(TRAIN, "counts.csv")),
+    "fewer_than": whole(1, default=4),
+    "of": whole(1, default=64),
+}
 
 
 class Visit(NamedTuple):
@@ -106,11 +125,19 @@ def rollout_files(run: Path) -> Iterator[Path]:
     yield from sorted(files, key=lambda path: int(path.stem))
 
 
-def write_hard(data: Path, out: Path, visits: Mapping[str, Visit], hard: set[str]) -> int:
+def write_hard(
+    data: Path,
+    out: Path,
+    visits: Mapping[str, Visit],
+    hard: set[str],
+    *,
+    replaces: bool = True,
+) -> int:
     """Write the hard rows of a training set and the counts of all; return how many rows are hard.
 
     Raises:
-        UsageError: the training set cannot be read, or has none of the prompts.
+        UsageError: the training set cannot be read, or has none of the prompts; the files cannot
+            be written, or are there and are not to be replaced.
     """
     import pandas as pd
 
@@ -127,9 +154,9 @@ def write_hard(data: Path, out: Path, visits: Mapping[str, Visit], hard: set[str
     rows = [(*visits[key], key in hard) for key in keys if key in visits]
     counts = pd.DataFrame(rows, columns=["step", "responses", "correct", "is_hard"])
     counts.insert(0, "question_id", _question_ids(frame[keys.isin(list(visits))]))
-    out.mkdir(parents=True, exist_ok=True)
-    chosen.to_parquet(out / "train.parquet", index=False)
-    write_atomic(out / "counts.csv", counts.to_csv(index=False))
+    with written_together(out, "prompts", replaces=replaces) as half:
+        chosen.to_parquet(half / TRAIN, index=False)
+        write_atomic(half / "counts.csv", counts.to_csv(index=False))
     return len(chosen)
 
 
@@ -144,12 +171,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _mine(argv: Sequence[str]) -> int:
-    given = read_arguments(argv, DEFAULTS, needed=["runs", "data", "out"])
-    fewer_than, of = _whole(given, "fewer_than"), _whole(given, "of")
+    given = read_arguments(argv, OPTIONS, flags=[FORCE])
+    fewer_than, of = given["fewer_than"], given["of"]
     files = [file for run in given["runs"].split(",") for file in rollout_files(Path(run))]
     visits = last_visits(files)
     hard = hard_prompts(visits, fewer_than, of)
-    count = write_hard(Path(given["data"]), Path(given["out"]), visits, hard)
+    out = Path(given["out"])
+    count = write_hard(Path(given["data"]), out, visits, hard, replaces=given[FORCE])
     lacking = sum(visit.responses != of for visit in visits.values())
     print(
         f"{count} hard rows: fewer than {fewer_than} right of {of}; {len(visits)} prompts in"
@@ -170,12 +198,6 @@ def _fields(row: Mapping[str, Any], path: Path) -> tuple[str, int]:
 
 def _question_ids(frame: Any) -> list[str]:
     return [str(info["question_id"]) for info in frame["extra_info"]]
-
-
-def _whole(given: Mapping[str, str], key: str) -> int:
-    if not given[key].isdigit() or int(given[key]) < 1:
-        raise UsageError(f"{key}={given[key]!r} is no whole number from 1: correct it")
-    return int(given[key])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from harness.writing import whole_file
+
 # Okabe and Ito's colours, told apart by colour-blind readers; without yellow, too light on white
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -334,7 +336,8 @@ def save_figure(
     with mpl.rc_context(style):
         for ending in endings:
             path = stem.with_suffix(ending)
-            figure.savefig(path, metadata=METADATA[ending])
+            with whole_file(path) as half:
+                figure.savefig(half, metadata=METADATA[ending])
             written.append(path)
     return written
 

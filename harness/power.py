@@ -28,9 +28,9 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any
 
-from harness.cli import read_arguments, run_command, suggest
+from harness.cli import choice, name, needed, place, read_arguments, real, run_command
 from harness.paths import BASELINES
 from harness.schema import ExitCode, UsageError
 from harness.text import folded
@@ -44,16 +44,17 @@ if TYPE_CHECKING:
     from harness.stats.variance import VarianceSplit
     from harness.store.bundle import Bundle
 
-DEFAULTS = {
-    "baseline": "micro/noise",
-    "split": "",
-    "kind": "difference",
-    "questions": "fixed",
-    "power": "0.8",
-    "alpha": "0.05",
-    "seed_hours": "",
-    "sample_hours": "",
-    "baselines_dir": "",
+OPTIONS = {
+    "effect": needed(real(above=0.0, below=1.0)),
+    "baseline": place("micro/noise"),
+    "split": name(),
+    "kind": choice(["difference", "equivalence"], "difference"),
+    "questions": choice(["fixed", "sampled"], "fixed"),
+    "power": real(above=0.0, below=1.0, default=0.8),
+    "alpha": real(above=0.0, below=1.0, default=0.05),
+    "seed_hours": real(above=0.0),
+    "sample_hours": real(above=0.0),
+    "baselines_dir": place(),
 }
 
 
@@ -67,7 +68,7 @@ def _power(argv: Sequence[str]) -> int:
     from harness.store.bundle import find_bundle, read_bundle, scores_of
     from harness.store.data_names import data_names
 
-    given = read_arguments(argv, DEFAULTS, needed=["effect"])
+    given = read_arguments(argv, OPTIONS)
     goal = read_goal(given)
     bundle = read_bundle(find_bundle(given["baseline"], Path(given["baselines_dir"] or BASELINES)))
     if bundle.scores.empty:
@@ -116,12 +117,12 @@ def describe(split: VarianceSplit, goal: Goal, costs: Costs) -> str:
     ]
     if split.note:
         lines.insert(1, f"  note: {split.note}")
-    for name, planned in (("as estimated", split), ("at 80 %", pessimistic(split))):
+    for what, planned in (("as estimated", split), ("at 80 %", pessimistic(split))):
         seeds = power.seeds_needed(planned, goal, questions=q, samples=k)
         questions = power.questions_needed(planned, goal, seeds=s, samples=k)
         samples = power.samples_needed(planned, goal, seeds=s, questions=q)
         lines.append(
-            f"  {name}: {_or_none(seeds)} seeds, or {_or_none(questions)} questions,"
+            f"  {what}: {_or_none(seeds)} seeds, or {_or_none(questions)} questions,"
             f" or {_or_none(samples)} samples; cheapest: {_plan(cheapest(planned, goal, costs))}"
         )
     return "\n".join(lines)
@@ -139,38 +140,31 @@ def _noise(split: VarianceSplit) -> str:
     )
 
 
-def read_goal(given: Mapping[str, str]) -> Goal:
+def read_goal(given: Mapping[str, Any]) -> Goal:
     """Return the goal of a request.
 
     Raises:
-        UsageError: an option has a value that it cannot have.
+        UsageError: its numbers do not go together.
     """
     from harness.stats.power import Goal
 
-    choices = {key: get_args(get_type_hints(Goal)[name]) for key, name in _CHOICES.items()}
-    for key, allowed in choices.items():
-        if given[key] not in allowed:
-            raise UsageError(f"{key}={given[key]} is unknown: {suggest(given[key], allowed)}")
     try:
         return Goal(
-            effect=_number(given, "effect"),
-            power=_number(given, "power"),
-            alpha=_number(given, "alpha"),
-            kind="equivalence" if given["kind"] == "equivalence" else "difference",
-            questions_are="sampled" if given["questions"] == "sampled" else "fixed",
+            effect=given["effect"],
+            power=given["power"],
+            alpha=given["alpha"],
+            kind=given["kind"],
+            questions_are=given["questions"],
         )
     except ValueError as error:
         raise UsageError(f"{error}: change it on the command line") from error
 
 
-_CHOICES = {"kind": "kind", "questions": "questions_are"}
-
-
-def read_costs(bundle: Bundle, given: Mapping[str, str]) -> Costs:
+def read_costs(bundle: Bundle, given: Mapping[str, Any]) -> Costs:
     """Return the costs in cell-hours: as given, or as the stored runs took.
 
     Raises:
-        UsageError: a cost is no number from 0, or the bundle has no times to take it from.
+        UsageError: the bundle has no times to take a cost from.
     """
     from harness.stats.planning import Costs
 
@@ -181,7 +175,7 @@ def read_costs(bundle: Bundle, given: Mapping[str, str]) -> Costs:
         "sample_hours": _seconds(bundle, "evaluation_time")["mean"].mean() / requested,
     }
     hours = {
-        key: _number(given, key) if given[key] else float(seconds[key]) / 3600.0 for key in seconds
+        key: float(seconds[key]) / 3600.0 if given[key] is None else given[key] for key in seconds
     }
     for key, value in hours.items():
         if not (math.isfinite(value) and value >= 0.0):
@@ -204,13 +198,6 @@ def _arms(bundle: Bundle) -> list[str]:
             " of a difference needs at least 2 of each; name another baseline"
         )
     return [control, *(arm for arm in arms if arm != control)]
-
-
-def _number(given: Mapping[str, str], key: str) -> float:
-    try:
-        return float(given[key])
-    except ValueError:
-        raise UsageError(f"{key}={given[key]} is no number: give one, like {key}=0.05") from None
 
 
 def _design(design: Design) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 import re
@@ -10,6 +11,8 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import TextIO
 
 NOTHING = "-"
 """Stands for what is undefined or missing: never 0."""
@@ -59,6 +62,57 @@ def duration(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 60} min {whole % 60:02d} s"
+
+
+_CONTROLS = dict.fromkeys(
+    # but for the ends of lines and tabs; the last two turn the direction of writing
+    chain(range(9), range(11, 32), range(127, 160), range(0x202A, 0x202F), range(0x2066, 0x206A))
+)
+_ESCAPES = {code: ascii(chr(code))[1:-1] for code in _CONTROLS}
+
+
+def visible(text: str) -> str:
+    """Return a text with its control characters, which could drive a terminal, as escapes."""
+    return text.translate(_ESCAPES)
+
+
+def is_visible(text: str) -> bool:
+    """Tell whether a text is UTF-8 and has no control characters but the end of a line."""
+    return text.isprintable() or not any(
+        code in _ESCAPES or 0xD800 <= code < 0xE000 for code in map(ord, text)
+    )
+
+
+class Visible(io.TextIOBase):
+    """A stream that hands on text alone: see `visible`; a letter it cannot encode is an escape."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to this stream."""
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text; return the number of its letters."""
+        encoding = self.stream.encoding or "utf-8"
+        said = visible(text).encode(encoding, "backslashreplace").decode(encoding)
+        self.stream.write(said)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Tell whether it is a terminal."""
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the descriptor of the stream."""
+        return self.stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Encoding of the stream."""
+        return self.stream.encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +181,7 @@ def markdown_table(
         aligns: one "<" or ">" per column; None is left for the first, right for the others.
     """
     sides = aligns or "<" + ">" * (len(heads) - 1)
-    cells = [[cell.replace("|", r"\|") for cell in row] for row in (heads, *rows)]
+    cells = [[in_line(cell).replace("|", r"\|") for cell in row] for row in (heads, *rows)]
     widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(heads))]
     rule = [
         "-" * (width - 1) + (":" if side == ">" else "-")
@@ -135,6 +189,19 @@ def markdown_table(
     ]
     lines = [_line(cells[0], widths, sides), _line(rule, widths, sides)]
     return "\n".join([*lines, *(_line(row, widths, sides) for row in cells[1:])])
+
+
+def in_line(text: str) -> str:
+    """Return a text as it may stand in a line of Markdown: one line, and no HTML outside of code.
+
+    What a run or a file says of itself could else end a table, or be a picture of a page.
+    """
+    # code between as many marks as opened it, then all else
+    parts = re.split(r"((?<!`)(`+)(?!`).+?(?<!`)\2(?!`))", " ".join(visible(text).splitlines()))
+    kept = (part for number, part in enumerate(parts) if number % 3 != 2)
+    return "".join(
+        part if number % 2 else part.replace("<", "&lt;") for number, part in enumerate(kept)
+    )
 
 
 def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str = "") -> str:

@@ -14,7 +14,7 @@ and its references, runs, gaps, claims and verdicts (.json).
                and all our runs (default); or a stored study: the name of a baseline, a directory,
                an archive, or a log
   format       of figures, with commas between: svg (default), pdf, png
-  out          directory (results/paper/<source>)
+  out          directory (results/paper/<source>); over earlier files with --force
   results_dir  where our runs are stored (results); baselines_dir: where baselines are
 
 `all` writes README.md beside them as well: each with its command, sources, verdicts and gaps.
@@ -28,25 +28,36 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.cli import read_arguments, run_command, suggest
+from harness.cli import (
+    FORCE,
+    choice,
+    folder,
+    name,
+    out_folder,
+    place,
+    read_arguments,
+    run_command,
+    several,
+)
 from harness.paths import BASELINES
 from harness.schema import ExitCode, HarnessError, UsageError
 from harness.store.files import write_atomic
+from harness.text import visible
 
 if TYPE_CHECKING:
     from paper.catalogue import Item
     from paper.inputs import Inputs
 
-DEFAULTS = {
-    "figure": "",
-    "table": "",
-    "source": "both",
-    "format": "svg",
-    "out": "",
-    "results_dir": "results",
-    "baselines_dir": "",
+OPTIONS = {
+    "figure": name(),
+    "table": name(),
+    "source": place("both"),
+    "format": several(choice(["svg", "pdf", "png"], "svg")),
+    "out": out_folder(),
+    "results_dir": folder("results"),
+    "baselines_dir": place(),
 }
 OUT = Path("results", "paper")
 
@@ -61,8 +72,8 @@ def _build(argv: Sequence[str]) -> int:
     from paper.index import write_index
     from paper.inputs import read_inputs
 
-    given = read_arguments(argv, DEFAULTS, flags=["all"])
-    items, formats = _items(given), _formats(given["format"])
+    given = read_arguments(argv, OPTIONS, flags=["all", FORCE])
+    items, formats = _items(given), given["format"].split(",")
     source = given["source"]
     inputs = read_inputs(
         source,
@@ -71,29 +82,37 @@ def _build(argv: Sequence[str]) -> int:
     )
     out = Path(given["out"]) if given["out"] else OUT / _folder(source)
     _check_writable(out)
-    failed = build(items, inputs, out, formats)
+    replaces = given[FORCE] or not given["out"]
+    failed = build(items, inputs, out, formats, replaces=replaces)
     if given["all"]:
-        write_index([item.id for item in items], source, out)
+        write_index([item.id for item in items], source, out, replaces=replaces)
     for problem in (*inputs.problems, *failed):
-        print(f"error: {problem}", file=sys.stderr)
+        print(visible(f"error: {problem}"), file=sys.stderr)
     print(f"{len(items) - len(failed)} of {len(items)} written to {out}")
     return ExitCode.USAGE if failed or inputs.problems else ExitCode.OK
 
 
-def build(items: Sequence[Item], inputs: Inputs, out: Path, formats: Sequence[str]) -> list[str]:
+def build(
+    items: Sequence[Item],
+    inputs: Inputs,
+    out: Path,
+    formats: Sequence[str],
+    *,
+    replaces: bool = True,
+) -> list[str]:
     """Write items; return a sentence for each that could not be made or written."""
     from paper.product import write_product
 
     failed = []
     for item in items:
         try:
-            write_product(item.make(inputs), inputs, out, formats)
+            write_product(item.make(inputs), inputs, out, formats, replaces=replaces)
         except HarnessError as error:
             failed.append(f"{item.id} is not built: {error}")
     return failed
 
 
-def _items(given: Mapping[str, str]) -> list[Item]:
+def _items(given: Mapping[str, Any]) -> list[Item]:
     from paper.catalogue import catalogue, find_item
 
     given_keys = [key for key in ("all", "figure", "table") if given[key]]
@@ -102,16 +121,6 @@ def _items(given: Mapping[str, str]) -> list[Item]:
     if given["all"]:
         return list(catalogue().values())
     return [find_item(given[given_keys[0]], given_keys[0])]
-
-
-def _formats(text: str) -> list[str]:
-    from paper.product import FORMATS
-
-    formats = text.split(",")
-    for name in formats:
-        if name not in FORMATS:
-            raise UsageError(f"unknown format {name!r}: {suggest(name, FORMATS)}")
-    return formats
 
 
 def _folder(source: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.store.files import write_atomic
 from harness.text import NOTHING
+from harness.writing import written_together
 
 NAME = "README.md"
 HEAD = """# Figures and tables of the paper, source={source}
@@ -19,16 +20,16 @@ belongs to with their verdicts, and what is missing. Ids and what they are: docs
 """
 
 
-def write_index(ids: Sequence[str], source: str, out: Path) -> Path:
+def write_index(ids: Sequence[str], source: str, out: Path, *, replaces: bool = True) -> Path:
     """Write the page from the files in a directory; an id without files is named as not built.
 
     Raises:
-        UsageError: the directory cannot be written.
+        UsageError: the directory cannot be written, or the page is there and is not to be replaced.
     """
     parts = [HEAD.format(source=source), *(_section(name, out) for name in ids)]
-    path = out / NAME
-    write_atomic(path, "\n".join(parts))
-    return path
+    with written_together(out, "index", replaces=replaces) as half:
+        write_atomic(half / NAME, "\n".join(parts))
+    return out / NAME
 
 
 def _section(name: str, out: Path) -> str:

@@ -4,7 +4,7 @@ Figures, tables, the deviation table and the claim sheet, with a text into which
 inserted from the stored results; a number without a value, or a value without a place in the text,
 fails the build. The same results give the same bytes. What was inserted stands beside it (.json).
 
-  out            the file (results/paper/preprint.pdf)
+  out            the file (results/paper/preprint.pdf); over an earlier one with --force
   png            a directory for a picture of each page as well
   results_dir    where our runs are stored (results); baselines_dir: where baselines are
 
@@ -26,10 +26,11 @@ from types import ModuleType
 
 import matplotlib as mpl
 
-from harness.cli import read_arguments, run_command
+from harness.cli import FORCE, folder, out_file, out_folder, place, read_arguments, run_command
 from harness.paths import BASELINES
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import write_atomic
+from harness.writing import written_together
 from paper.inputs import BOTH, Inputs, Study, read_inputs
 from paper.layout import FOLDER
 from paper.preprint_figures import draw_figures
@@ -39,7 +40,12 @@ from paper.preprint_values import find_study, read_values
 TEMPLATE = FOLDER / "preprint.typ"
 LAYOUT = FOLDER / "preprint_layout.typ"
 PDF = Path("results", "paper", "preprint.pdf")
-DEFAULTS = {"out": str(PDF), "png": "", "results_dir": "results", "baselines_dir": ""}
+OPTIONS = {
+    "out": out_file(),
+    "png": out_folder("page1.png"),
+    "results_dir": folder("results"),
+    "baselines_dir": place(),
+}
 _CALLS = re.compile(r'\b(value|grid_of|picture)\("([^"]*)"')
 _STRINGS = re.compile(r'"[^"\n]*"')
 
@@ -70,24 +76,24 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _preprint(argv: Sequence[str]) -> int:
-    given = read_arguments(argv, DEFAULTS)
+    given = read_arguments(argv, OPTIONS, flags=[FORCE])
     typst = _typst()
     baselines = Path(given["baselines_dir"] or BASELINES)
     inputs = read_inputs(BOTH, results_dir=Path(given["results_dir"]), baselines=baselines)
     if inputs.problems:
         raise UsageError(inputs.problems[0])
     contents = collect(inputs, baselines)
-    out = Path(given["out"])
+    out = Path(given["out"] or PDF)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = lay_out(Path(scratch), inputs, contents, TEMPLATE.read_text(encoding="utf-8"))
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(out, compile_pages(typst, folder, contents.date, "pdf")[0])
-            write_atomic(out.with_suffix(".json"), contents.text())
-            if given["png"]:
-                _write_pictures(typst, folder, contents.date, Path(given["png"]))
-        except OSError as error:
-            raise UsageError(f"cannot write {out}: {error.strerror}; give out=<file>") from error
+        laid = lay_out(Path(scratch), inputs, contents, TEMPLATE.read_text(encoding="utf-8"))
+        document = compile_pages(typst, laid, contents.date, "pdf")[0]
+        replaces = given["--force"] or not given["out"]
+        with written_together(out.parent, out.stem, replaces=replaces) as half:
+            write_atomic(half / out.name, document)
+            write_atomic((half / out.name).with_suffix(".json"), contents.text())
+        if given["png"]:
+            pages = compile_pages(typst, laid, contents.date, "png")
+            _write_pictures(pages, Path(given["png"]), replaces=given["--force"])
     print(f"wrote {out} ({out.stat().st_size // 1000} kB)")
     return ExitCode.OK
 
@@ -209,10 +215,10 @@ def _typst() -> ModuleType:
     return typst
 
 
-def _write_pictures(typst: ModuleType, folder: Path, date: datetime, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    for number, page in enumerate(compile_pages(typst, folder, date, "png"), start=1):
-        write_atomic(out / f"page{number}.png", page)
+def _write_pictures(pages: Sequence[bytes], out: Path, *, replaces: bool) -> None:
+    with written_together(out, "pages", replaces=replaces) as half:
+        for number, page in enumerate(pages, start=1):
+            write_atomic(half / f"page{number}.png", page)
 
 
 if __name__ == "__main__":

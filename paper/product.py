@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 
 from harness.claims.layout import ours_text, reach, standing_text, verdict_text
 from harness.plots import METADATA, save_figure
-from harness.schema import UsageError
 from harness.store.files import write_atomic
+from harness.writing import written_together
 from paper.inputs import Inputs
 from paper.style import HOUSE
 
@@ -60,28 +60,26 @@ class Product:
 
 
 def write_product(
-    product: Product, inputs: Inputs, out: Path, formats: Sequence[str]
+    product: Product, inputs: Inputs, out: Path, formats: Sequence[str], *, replaces: bool = True
 ) -> list[Path]:
     """Write a product; return its files, the picture or the table first.
 
     Raises:
-        UsageError: the directory cannot be written.
+        UsageError: they cannot be written, or are there and are not to be replaced.
     """
-    stem = out / product.id
-    written: list[Path] = []
-    try:
-        if product.figure is not None:
-            endings = [f".{name}" for name in formats]
-            written += save_figure(product.figure, stem, endings, HOUSE)
-    except OSError as error:
-        raise UsageError(f"cannot write {stem}: {error.strerror}; give out=<directory>") from error
     texts = {".csv": _csv(product.numbers), ".json": _json(describe(product, inputs))}
     if product.text:
         texts = {".md": product.text, **texts}
-    for ending, text in texts.items():
-        write_atomic(stem.with_suffix(ending), text)
-        written.append(stem.with_suffix(ending))
-    return written
+    written: list[Path] = []
+    with written_together(out, product.id, replaces=replaces) as half:
+        stem = half / product.id
+        if product.figure is not None:
+            endings = [f".{name}" for name in formats]
+            written += save_figure(product.figure, stem, endings, HOUSE)
+        for ending, text in texts.items():
+            write_atomic(stem.with_suffix(ending), text)
+            written.append(stem.with_suffix(ending))
+    return [out / path.name for path in written]
 
 
 def describe(product: Product, inputs: Inputs) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from matplotlib.figure import Figure
 from harness.metrics.columns import TRAINING
 from harness.plots import COLOURS, MARKERS, METADATA, STYLE
 from harness.untrusted.tables import MOST_ROWS
+from harness.writing import whole_file
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE = ROOT / "docs" / "lab" / "0011-readers.png"
@@ -237,7 +238,8 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xlabel("numbers in the logs (runs x steps x 40 metrics)")
         axes.set_ylabel("time of a processor [s]")
         axes.legend()
-        figure.savefig(path, metadata=METADATA[".png"])
+        with whole_file(path) as half:
+            figure.savefig(half, metadata=METADATA[".png"])
 
 
 def main(argv: Sequence[str]) -> int:
@@ -255,8 +257,8 @@ def main(argv: Sequence[str]) -> int:
             for row in measure(Path(scratch), float(given.get("most") or 240)):
                 rows.append(row)
                 # at once: whoever stops it keeps what was measured
-                stored.write_text(json.dumps(rows, indent=1) + "\n")
-    (out / "READERS.md").write_text(page(rows))
+                write_atomic(stored, json.dumps(rows, indent=1) + "\n")
+    write_atomic(out / "READERS.md", page(rows))
     draw(rows, FIGURE)
     print(page(rows))
     return 0

@@ -18,6 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from harness.store.files import write_atomic
+
 ROOT = Path(__file__).resolve().parent.parent
 TITLES = {
     "iqm": "IQM of 10 x 26 scores, 10,000 draws",
@@ -77,9 +79,9 @@ def main(argv: list[str]) -> int:
     out = Path(argv[0]) if argv else ROOT / "results" / "bench"
     out.mkdir(parents=True, exist_ok=True)
     rows = measure()
-    (out / "stats.json").write_text(json.dumps(rows, indent=1) + "\n")
+    write_atomic(out / "stats.json", json.dumps(rows, indent=1) + "\n")
     text = page(rows)
-    (out / "STATS.md").write_text(text)
+    write_atomic(out / "STATS.md", text)
     print(text)
     return 0
 

@@ -20,6 +20,8 @@ from calibration_hierarchy import all_hierarchies
 from calibration_looks import FAMILY, all_looks
 
 from harness.stats.looks import Design
+from harness.store.files import write_atomic
+from harness.writing import whole_file
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "docs" / "lab" / "0004-calibration.csv"
@@ -47,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 def write_rows(rows: Iterable[Row], path: Path) -> None:
     """Write the figures as CSV."""
-    with path.open("w", newline="") as file:
+    with whole_file(path) as half, half.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
         writer.writerows(row._replace(found=round(row.found, 5)) for row in rows)
@@ -214,7 +216,7 @@ TABLES = (
 
 
 def _write(text: str, start: str) -> None:
-    PAGE.write_text(with_tables(PAGE.read_text(), text, start))
+    write_atomic(PAGE, with_tables(PAGE.read_text(), text, start))
 
 
 def with_tables(page: str, text: str, start: str = START) -> str:

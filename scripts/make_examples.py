@@ -28,6 +28,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from harness.store.files import write_atomic
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
 EXAMPLE = ROOT / "docs" / "report" / "kl_penalty.html"
@@ -98,23 +100,23 @@ def write_grades() -> None:
         if data_sets(folder) <= KNOWN_ANSWERS:
             scratch = ROOT / "build" / "grades" / folder.name
             arguments = (f"responses={folder / 'samples.parquet'}", "references=micro")
-            _run("harness.grade", *arguments, f"out={scratch}")
+            _run("harness.grade", *arguments, f"out={scratch}", "--force")
             # the page needs the verdicts alone; the rest has times in it, never the same twice
             (folder / GRADES.parent).mkdir(exist_ok=True)
-            shutil.copyfile(scratch / GRADES.name, folder / GRADES)
+            write_atomic(folder / GRADES, (scratch / GRADES.name).read_bytes())
 
 
 def write_claims() -> None:
     """Judge all claims on the stored results of every scale."""
     for scale in sorted({folder.parent.name for folder in studies()}):
-        _run("harness.claims", f"scale={scale}", f"out=results/{scale}")
+        _run("harness.claims", f"scale={scale}", f"out=results/{scale}", "--force")
     _run("harness.docs", "findings")
 
 
 def write_figures() -> None:
     """Draw the figures and tables of the paper, and the page that lists them."""
     _run("paper.build", "all")
-    (ROOT / "docs" / "paper.md").write_text(_run("paper.page"), encoding="utf-8")
+    write_atomic(ROOT / "docs" / "paper.md", _run("paper.page"))
 
 
 def write_preprint() -> None:
@@ -131,7 +133,7 @@ def write_page() -> None:
     shutil.copytree(folder, clone, ignore=shutil.ignore_patterns("runs", "partial", "*.html"))
     _run("harness.report", f"ablation={EXAMPLE.stem}", f"results_dir={clone.parents[1]}")
     EXAMPLE.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(clone / "report.html", EXAMPLE)
+    write_atomic(EXAMPLE, (clone / "report.html").read_bytes())
     _run_file("scripts/page_pictures.py", str(EXAMPLE), str(EXAMPLE.parent))
 
 
@@ -141,7 +143,7 @@ def write_readme() -> None:
     text = path.read_text(encoding="utf-8")
     fresh = copied(text, lambda source: (ROOT / source).read_text(encoding="utf-8"))
     if fresh != text:
-        path.write_text(fresh, encoding="utf-8")
+        write_atomic(path, fresh)
         print("README.md has new numbers: read the sentences around them again")
 
 

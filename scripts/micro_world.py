@@ -20,6 +20,8 @@ from harness.micro.pretrain import MANIFEST
 from harness.micro.properties import table
 from harness.micro.sizes import SIZES
 from harness.plots import COLOURS, MARKERS, METADATA, STYLE
+from harness.store.files import write_atomic
+from harness.writing import whole_file
 
 LAB = Path(__file__).resolve().parent.parent / "docs" / "lab"
 PAGE, FIGURE = LAB / "0010-a-world-with-room.md", LAB / "0010-going-on.png"
@@ -92,12 +94,13 @@ def draw(path: Path) -> None:
             panel.set_ylim(0, 1.02)
         panels[0].set_ylabel("right answers [fraction]")
         panels[0].legend()
-        figure.savefig(path, metadata=METADATA[".png"])
+        with whole_file(path) as half:
+            figure.savefig(half, metadata=METADATA[".png"])
 
 
 def main() -> int:
     """Write page and figure."""
-    PAGE.write_text(page_with_tables(PAGE.read_text()))
+    write_atomic(PAGE, page_with_tables(PAGE.read_text()))
     draw(FIGURE)
     return 0
 

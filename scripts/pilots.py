@@ -25,6 +25,8 @@ from harness.plots import COLOURS, METADATA, STYLE
 from harness.stats.power import Design, Goal, detectable_effect
 from harness.stats.variance import split_difference
 from harness.store.bundle import Bundle, find_bundle, read_bundle, scores_of
+from harness.store.files import write_atomic
+from harness.writing import whole_file
 
 LAB = Path(__file__).resolve().parent.parent / "docs" / "lab"
 PAGE, FIGURE = LAB / "0010-a-world-with-room.md", LAB / "0010-pilots.png"
@@ -153,7 +155,8 @@ def draw(tables: Tables, noise: Tables, path: Path) -> None:
             panel.set_xlabel("training step")
         for panel in panels[0]:
             panel.legend(fontsize=7)
-        figure.savefig(path, metadata=METADATA[".png"])
+        with whole_file(path) as half:
+            figure.savefig(half, metadata=METADATA[".png"])
 
 
 def _draw_control(panel: Axes, tables: Tables, metric: str) -> None:
@@ -176,7 +179,7 @@ def _draw_arms(panel: Axes, tables: Tables, metric: str, arms: Sequence[str]) ->
 def main() -> int:
     """Write page and figure."""
     pilots, noise = (read_bundle(find_bundle(name, BASELINES)) for name in (PILOTS, NOISE))
-    PAGE.write_text(page_with_pilots(PAGE.read_text(), pilots, noise))
+    write_atomic(PAGE, page_with_pilots(PAGE.read_text(), pilots, noise))
     draw(pilots.tables, noise.tables, FIGURE)
     return 0
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -94,12 +95,22 @@ def begin(venv: Path, root: Path, accelerator: str) -> None:
     if stamp.exists():
         stamp.unlink()
     state = {"root": str(root), "accelerator": accelerator}
-    (venv / _STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
+    _write(venv / _STATE_FILE, json.dumps(state) + "\n")
 
 
 def finish(venv: Path, value: str) -> None:
     """Mark the environment as whole for one fingerprint; the very last act of a set-up."""
-    (venv / _STAMP_FILE).write_text(value + "\n", encoding="utf-8")
+    _write(venv / _STAMP_FILE, value + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    # under another name first: whoever reads it sees the old content or the new one
+    half = path.with_name(path.name + ".tmp")
+    with half.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(str(half), str(path))
 
 
 def is_foreign(venv: Path) -> bool:

@@ -17,16 +17,25 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from harness.cli import (  # noqa: E402
+    name,
+    place,
     read_arguments,
     run_command,
+    several,
     suggest,
+    whole,
 )
 from harness.report.deviations import recipe_scales  # noqa: E402
 from harness.schema import ExitCode, UsageError  # noqa: E402
 from harness.spec.choices import ablation_files  # noqa: E402
 from harness.text import aligned  # noqa: E402
 
-DEFAULTS = {"scales": "", "ablations": "", "results_dir": "results", "steps": "2"}
+OPTIONS = {
+    "scales": several(name()),
+    "ablations": several(name()),
+    "results_dir": place("results"),
+    "steps": whole(1, default=2),
+}
 
 
 def chosen(given: str, known: list[str]) -> list[str]:
@@ -36,13 +45,13 @@ def chosen(given: str, known: list[str]) -> list[str]:
         UsageError: one of them is unknown.
     """
     names = given.split(",") if given else known
-    for name in names:
-        if name not in known:
-            raise UsageError(f"unknown name {name!r}: {suggest(name, known)}")
+    for one in names:
+        if one not in known:
+            raise UsageError(f"unknown name {one!r}: {suggest(one, known)}")
     return names
 
 
-def run_one(scale: str, ablation: str, results_dir: str, steps: str) -> tuple[str, str, str, str]:
+def run_one(scale: str, ablation: str, results_dir: str, steps: int) -> tuple[str, str, str, str]:
     """Run one ablation at one scale as a shadow; return its row of the table."""
     overrides = [f"ablation={ablation}", f"scale={scale}", "shadow=true", f"steps={steps}"]
     started = time.monotonic()
@@ -60,7 +69,7 @@ def main(argv: list[str]) -> int:
 
 
 def _shadow_all(argv: list[str]) -> int:
-    given = read_arguments(argv, DEFAULTS)
+    given = read_arguments(argv, OPTIONS)
     scales = chosen(given["scales"], recipe_scales())
     ablations = chosen(given["ablations"], list(ablation_files()))
     rows = [

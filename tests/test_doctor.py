@@ -80,3 +80,15 @@ def test_an_unknown_word_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_table_is_aligned() -> None:
     lines = table([Check("a", True, "x"), Check("long name", False, "y", "z")]).splitlines()
     assert lines[2] == "long name  WRONG  y      z"
+
+
+def test_a_temporary_directory_that_a_run_would_refuse_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert doctor._temporary().is_well
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    check = doctor._temporary()
+    assert not check.is_well and "too deep for Ray's sockets" in check.found and check.remedy
+    assert list(deep.iterdir()) == []

@@ -57,14 +57,14 @@ def test_a_question_that_an_arm_lacks_is_missing_and_not_wrong(bundle: Bundle) -
 
 
 def test_costs_are_the_times_of_the_stored_runs_unless_given(bundle: Bundle) -> None:
-    found = read_costs(bundle, {"seed_hours": "", "sample_hours": ""})
+    found = read_costs(bundle, {"seed_hours": None, "sample_hours": None})
     curves = pd.read_parquet(Path(BASELINES, "micro/kl_penalty/v1/curves.parquet"))
     steps = curves[curves["metric"] == "step_time"]["value"]
 
     assert found.seed == pytest.approx(steps.sum() / 9 / 3600)
     # 64 questions x 4 samples in some 18 seconds
     assert 10 < found.sample * 3600 * 256 < 30
-    given = read_costs(bundle, {"seed_hours": "12", "sample_hours": "0.5"})
+    given = read_costs(bundle, {"seed_hours": 12.0, "sample_hours": 0.5})
     assert (given.seed, given.sample) == (12.0, 0.5)
 
 
@@ -107,14 +107,14 @@ def test_single_samples_are_compared_one_by_one(tmp_path: Path, capsys) -> None:
     ("words", "told"),
     [
         ([], "no effect"),
-        (["effect=x"], "no number"),
+        (["effect=x"], "expected a number above 0 below 1"),
         (["effect=-0.1"], "above 0"),
-        (["effect=0.1", "power=80"], "between 0 and 1"),
+        (["effect=0.1", "power=80"], "below 1"),
         (["effect=0.1", "kind=equal"], "choose one of|did you mean"),
         (["effect=0.1", "questions=some"], "choose one of|did you mean"),
         (["effect=0.1", "split=easy"], "eval_easy"),
         (["effect=0.1", "baseline=micro/none"], "there is no baseline"),
-        (["effect=0.1", "seed_hours=-1"], "from 0"),
+        (["effect=0.1", "seed_hours=-1"], "above 0"),
         (["efect=0.1"], "did you mean effect"),
     ],
 )

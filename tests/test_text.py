@@ -7,6 +7,7 @@ from harness.text import (
     NOTHING,
     duration,
     folded,
+    in_line,
     interval,
     markdown_table,
     number,
@@ -97,3 +98,20 @@ def test_lines_are_folded_below_their_text(monkeypatch: pytest.MonkeyPatch) -> N
     assert folded(paragraph) == "one two three four five six\nseven\neight nine\n\nten"
     prose = folded(paragraph, is_prose=True)
     assert prose == "one two three four five six\nseven eight nine\n\nten"
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("plain text", "plain text"),
+        ("a title\n\n## of two lines", "a title  ## of two lines"),
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
+        ("`<arm>/start/<metric>` < 2", "`<arm>/start/<metric>` &lt; 2"),
+        ("a `<b", "a `&lt;b"),
+        ("``a ` <b>`` <c>", "``a ` <b>`` &lt;c>"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+    ],
+)
+def test_a_text_in_a_line_of_markdown_is_one_line_without_html(said: str, written: str) -> None:
+    assert in_line(said) == written
+    assert in_line(said) in markdown_table(["a"], [[said]]).replace(r"\|", "|")

@@ -30,22 +30,33 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from harness.cli import read_arguments, read_verb, run_command
+from harness.cli import (
+    Option,
+    folder,
+    name,
+    needed,
+    out_file,
+    place,
+    read_arguments,
+    read_verb,
+    run_command,
+    several,
+    text,
+)
 from harness.paths import BASELINES, ROOT
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.text import folded
 
-Given = Mapping[str, str]
+Given = Mapping[str, Any]
 
 
 class Verb(NamedTuple):
-    """A subcommand: what it does, its options with defaults, and those it needs."""
+    """A subcommand: what it does, and its options."""
 
     run: Callable[[Given, Path], None]
-    defaults: Mapping[str, str]
-    needed: Sequence[str] = ()
+    options: Mapping[str, Option]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,9 +65,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _baseline(argv: Sequence[str]) -> int:
-    name, rest = read_verb(argv, list(VERBS))
-    verb = VERBS[name]
-    given = read_arguments(rest, {**verb.defaults, "baselines_dir": ""}, needed=verb.needed)
+    said, rest = read_verb(argv, list(VERBS))
+    verb = VERBS[said]
+    given = read_arguments(rest, {**verb.options, "baselines_dir": place()})
     verb.run(given, Path(given["baselines_dir"] or BASELINES))
     return ExitCode.OK
 
@@ -95,8 +106,8 @@ def _verify(given: Given, baselines: Path) -> None:
     others = [] if given["name"] else misnamed(baselines)
     if not names and not others:
         raise UsageError(f"no baseline is stored below {baselines}: nothing was verified")
-    for name in names:
-        directory = find_bundle(name, baselines)
+    for wanted in names:
+        directory = find_bundle(wanted, baselines)
         stored = name_of(directory)
         bundle = verify_bundle(directory, stored)
         seeds = ", ".join(map(str, bundle.manifest["seeds"]))
@@ -171,31 +182,41 @@ def _import(given: Given, baselines: Path) -> None:
         print(f"note: {len(left)} names of the log are not ours and were left out: {listed(left)}")
 
 
-_IMPORT_OPTIONS = (
-    "name",
-    "licence",
-    "citation",
-    "format",
-    "mapping",
-    "arm",
-    "seed",
-    "step",
-    "title",
-)
-
 VERBS: dict[str, Verb] = {
     "save": Verb(
         _save,
-        {"name": "", "scale": "micro", "results_dir": "results", "partial": "", "because": ""},
-        ["ablation"],
+        {
+            "ablation": needed(name()),
+            "name": place(),
+            "scale": name("micro"),
+            "results_dir": folder("results"),
+            "partial": name(),
+            "because": text(),
+        },
     ),
     "list": Verb(_list, {}),
-    "show": Verb(_show, {}, ["name"]),
-    "verify": Verb(_verify, {"name": ""}),
-    "diff": Verb(_diff, {}, ["a", "b"]),
-    "merge": Verb(_merge, {"name": "", "because": ""}, ["a", "b"]),
-    "export": Verb(_export, {}, ["name", "out"]),
-    "import": Verb(_import, dict.fromkeys(_IMPORT_OPTIONS, ""), ["from"]),
+    "show": Verb(_show, {"name": needed(place())}),
+    "verify": Verb(_verify, {"name": place()}),
+    "diff": Verb(_diff, {"a": needed(place()), "b": needed(place())}),
+    "merge": Verb(
+        _merge,
+        {"a": needed(place()), "b": needed(place()), "name": place(), "because": text()},
+    ),
+    "export": Verb(_export, {"name": needed(place()), "out": needed(out_file())}),
+    "import": Verb(
+        _import,
+        {
+            "from": needed(several(place())),
+            "name": place(),
+            "licence": text(),
+            "citation": text(),
+            "format": name(),
+            "mapping": place(),
+            "arm": text(),
+            "seed": text(),
+            "title": text(),
+        },
+    ),
 }
 """Every verb, in the order of the help."""
 

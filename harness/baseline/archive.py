@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import re
 import shutil
 import tarfile
@@ -19,6 +18,7 @@ from harness.schema import DamagedError, HarnessError, UsageError
 from harness.store.bundle import CURVES, MANIFEST, SCORES, Bundle
 from harness.untrusted.files import MIB, MOST_DOCUMENT_BYTES, Refused
 from harness.untrusted.packed import members, unpacking
+from harness.writing import whole_file
 
 FILES = (CURVES, MANIFEST, SCORES)
 ENDINGS = (".tar.gz", ".tgz", ".zip")
@@ -56,15 +56,8 @@ def export_bundle(directory: Path, out: Path) -> Path:
         if out.is_file() and out.read_bytes() == data:
             return out
         raise UsageError(f"{out} is there already with other content: nothing is overwritten")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        # unlike a replacement, a link fails where another process made the same name
-        os.link(temporary, out)
-    except OSError as error:
-        raise UsageError(f"{out} cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(out, replaces=False) as half:
+        half.write_bytes(data)
     return out
 
 

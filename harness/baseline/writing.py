@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ import pandas as pd
 from harness.metrics.tables import write_parquet
 from harness.schema import UsageError, content_hash
 from harness.store.bundle import CURVES, MANIFEST, SCORES, manifest_text, sha256, versions
+from harness.writing import take_name
 
 STUDY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -67,10 +67,7 @@ def place_version(final: Path, fill: Callable[[Path], None]) -> Path:
         raise UsageError(f"{final.parent} cannot be written: {error.strerror}") from error
     try:
         fill(half)
-        # mkdtemp makes it for this user alone
-        half.chmod(0o755)
-        # a directory that holds files is never replaced: the system refuses
-        os.rename(half, final)
+        take_name(half, final)
     except OSError as error:
         raise UsageError(
             f"{final} cannot be made ({error.strerror}): nothing was changed; is it there already?"

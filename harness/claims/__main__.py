@@ -6,7 +6,8 @@
 The claim sheet: every finding of the paper, what it publishes, what our stored runs say with
 interval and seeds, the verdict of the rule that was written before them, and for each that is not
 decided the command that would decide it. `claim=` takes an id (f07a) or a finding (7) and shows all
-about it. `out=<directory>` writes claims.csv, claims.json and CLAIMS.md. `format=pages` prints
+about it. `out=<directory>` writes claims.csv, claims.json and CLAIMS.md, over
+earlier ones with --force. `format=pages` prints
 docs/claims.md, the claims and rules without results. `results_dir=` and `baselines_dir=` say where
 runs are stored; the results come first, then the latest baseline.
 
@@ -27,10 +28,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli import read_arguments, run_command, suggest
+from harness.cli import (
+    FORCE,
+    choice,
+    folder,
+    name,
+    out_file,
+    out_folder,
+    place,
+    read_arguments,
+    run_command,
+    suggest,
+)
 from harness.paths import BASELINES, CLAIMS, ROOT
 from harness.schema import ExitCode, UsageError
 from harness.store.files import write_atomic
+from harness.writing import written_together
 
 if TYPE_CHECKING:
     from harness.claims.sheet import Line
@@ -38,13 +51,19 @@ if TYPE_CHECKING:
 NOISE = "micro/noise@v1,micro/noise@v2"
 """Stored runs whose noise rules are linted with; a rule takes the first that have its metrics."""
 
-DEFAULTS = {
-    "scale": "micro",
-    "claim": "",
-    "format": "table",
-    "results_dir": "results",
-    "baselines_dir": "",
-    "out": "",
+PLACES = {"results_dir": folder("results"), "baselines_dir": place()}
+OPTIONS = {
+    "scale": name("micro"),
+    "claim": name(),
+    "format": choice(["table", "markdown", "csv", "json", "pages"], "table"),
+    **PLACES,
+    "out": out_folder("CLAIMS.md", "claims.csv", "claims.json"),
+}
+LINT_OPTIONS = {
+    "scale": name("micro"),
+    "claim": name(),
+    "noise": place(NOISE),
+    "out": out_file(),
 }
 
 
@@ -64,13 +83,10 @@ def _claims(argv: Sequence[str]) -> int:
         return _lint(argv[1:])
     if argv and argv[0] == "verify":
         return _verify(argv[1:])
-    given = read_arguments(argv, DEFAULTS)
+    given = read_arguments(argv, OPTIONS, flags=[FORCE])
     if given["format"] == "pages":
         print(page(read_claims(CLAIMS)), end="")
         return ExitCode.OK
-    if given["format"] not in layout.FORMATS:
-        hint = suggest(given["format"], [*layout.FORMATS, "pages"])
-        raise UsageError(f"unknown format {given['format']!r}: {hint}")
     scale = given["scale"]
     baselines = Path(given["baselines_dir"] or BASELINES)
     lines = claim_sheet(scale, stored_rows(scale, Path(given["results_dir"]), baselines))
@@ -80,7 +96,7 @@ def _claims(argv: Sequence[str]) -> int:
     else:
         print(layout.FORMATS[given["format"]](shown, scale))
     if given["out"]:
-        for path in write_sheet(lines, scale, Path(given["out"])):
+        for path in write_sheet(lines, scale, Path(given["out"]), replaces=given[FORCE]):
             print(f"wrote {path}", file=sys.stderr)
     return ExitCode.OK
 
@@ -90,7 +106,7 @@ def _lint(argv: Sequence[str]) -> int:
     from harness.claims.reading import read_claims
     from harness.store.bundle import find_bundle, read_bundle
 
-    given = read_arguments(argv, {"scale": "micro", "claim": "", "noise": NOISE, "out": ""})
+    given = read_arguments(argv, LINT_OPTIONS, flags=[FORCE])
     if given["claim"] and given["out"]:
         raise UsageError("out= stores the figures of all rules: leave claim= out")
     names = given["noise"].split(",")
@@ -121,7 +137,7 @@ def _lint(argv: Sequence[str]) -> int:
 def _verify(argv: Sequence[str]) -> int:
     from harness.claims.verifying import remarks_text, verify
 
-    given = read_arguments(argv, {key: DEFAULTS[key] for key in ("results_dir", "baselines_dir")})
+    given = read_arguments(argv, PLACES)
     baselines = Path(given["baselines_dir"] or BASELINES)
     remarks = verify(ROOT, Path(given["results_dir"]), baselines)
     print(remarks_text(remarks))
@@ -142,11 +158,16 @@ def _chosen(lines: Sequence[Line], wanted: str) -> list[Line]:
     return found
 
 
-def write_sheet(lines: Sequence[Line], scale: str, out: Path) -> list[Path]:
-    """Write the sheet in three forms; return the files."""
+def write_sheet(
+    lines: Sequence[Line], scale: str, out: Path, *, replaces: bool = True
+) -> list[Path]:
+    """Write the sheet in three forms; return the files.
+
+    Raises:
+        UsageError: they cannot be written, or are there and are not to be replaced.
+    """
     from harness.claims import layout
 
-    out.mkdir(parents=True, exist_ok=True)
     parts = [
         f"# Claims at scale {scale}",
         f"{layout.counts(lines)}.",
@@ -158,9 +179,10 @@ def write_sheet(lines: Sequence[Line], scale: str, out: Path) -> list[Path]:
         "claims.csv": layout.csv_text(lines, scale) + "\n",
         "claims.json": layout.json_text(lines, scale) + "\n",
     }
-    for name, content in files.items():
-        write_atomic(out / name, content)
-    return [out / name for name in files]
+    with written_together(out, "claims", replaces=replaces) as half:
+        for file, content in files.items():
+            write_atomic(half / file, content)
+    return [out / file for file in files]
 
 
 if __name__ == "__main__":

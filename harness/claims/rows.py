@@ -17,6 +17,7 @@ from harness.spec.choices import ablation_files, group_choices
 from harness.store.bundle import check_replicates, find_bundle, read_bundle, versions
 from harness.store.data_names import STUDY_FILE, control_data
 from harness.store.files import read_json
+from harness.writing import check_together
 
 
 def claim_sheet(scale: str, rows_of: RowsOf) -> list[Line]:
@@ -52,6 +53,7 @@ def rows_of_results(folder: Path) -> Rows:
     Raises:
         DamagedError: a table cannot be read, or two finished runs are one replicate.
     """
+    check_together(folder, "tables")
     tables = Tables(**{n: read_study_table(folder, n) for n in ("runs", "steps", "samples")})
     return rows_of_tables(tables, folder.as_posix(), data_of_results(folder))
 

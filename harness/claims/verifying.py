@@ -26,6 +26,7 @@ from harness.paths import CLAIMS, ROOT
 from harness.schema import HarnessError
 from harness.store.bundle import bundle_names, find_bundle, read_bundle
 from harness.store.ledger import RunStore
+from harness.writing import check_together
 
 CANNOT_SEE = """\
 What this cannot see: a history that was rewritten as a whole, records and commits and all; results
@@ -123,6 +124,7 @@ def _studies(results: Path, baselines: Path, remarks: list[Remark]) -> Iterator[
         scale, ablation = folder.parent.name, folder.name
         judged.add((scale, ablation))
         try:
+            check_together(folder, "tables")
             runs, steps = (read_study_table(folder, name) for name in ("runs", "steps"))
         except HarnessError as error:
             remarks.append(Remark(folder.as_posix(), str(error), True))

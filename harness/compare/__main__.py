@@ -11,7 +11,7 @@ log; or both are directories of python -m harness.evaluate: two models, paired b
   level=    of the intervals, 0.95 by default
   mapping=  a mapping file, for a candidate that is a log
   allow_partial=true  compares a candidate that lacks seeds or steps of the baseline; cannot pass
-  out=      directory for COMPARISON.md, comparison.json and figures
+  out=      directory for COMPARISON.md, comparison.json and figures; over earlier ones with --force
   --gate    ends with 0 not worse by the margin, 10 worse, 11 cannot tell, 12 not comparable
   --anyway  compares what is not comparable; every output then carries the warning
 
@@ -25,9 +25,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.cli import read_arguments, run_command
+from harness.cli import (
+    FORCE,
+    folder,
+    name,
+    out_folder,
+    place,
+    read_arguments,
+    real,
+    run_command,
+    switch,
+    text,
+)
 from harness.paths import BASELINES
 from harness.schema import ExitCode, UsageError
 from harness.text import folded
@@ -36,19 +47,26 @@ if TYPE_CHECKING:
     from harness.compare.comparison import Comparison
     from harness.compare.effects import Settings
 
-REQUEST_DEFAULTS = {"scale": "micro", "results_dir": "results", "partial": ""}
-SIDE_DEFAULTS = {
-    "candidate_arm": "",
-    "baseline_arm": "",
-    "metric": "",
-    "margin": "",
-    "level": "",
-    "mapping": "",
-    "allow_partial": "",
-    "out": "",
+OF_REQUEST = {"scale": name("micro"), "results_dir": folder("results"), "partial": name()}
+OF_SIDES = {
+    "candidate_arm": text(),
+    "baseline_arm": text(),
+    "metric": name(),
+    "margin": real(above=0.0),
+    "level": real(above=0.0, below=1.0),
+    "mapping": place(),
+    "allow_partial": switch(),
+    "out": out_folder("COMPARISON.md", "comparison.json"),
 }
-DEFAULTS = {"candidate": "", "ablation": "", "baseline": "", "baselines_dir": ""}
-FLAGS = ("--gate", "--anyway")
+OPTIONS = {
+    "candidate": place(),
+    "ablation": name(),
+    "baseline": place(),
+    "baselines_dir": place(),
+    **OF_SIDES,
+    **OF_REQUEST,
+}
+FLAGS = ("--gate", "--anyway", FORCE)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,45 +75,42 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _compare(argv: Sequence[str]) -> int:
-    known = {**DEFAULTS, **SIDE_DEFAULTS, **REQUEST_DEFAULTS}
-    given = read_arguments(argv, known, flags=FLAGS)
+    given = read_arguments(argv, OPTIONS, flags=FLAGS)
     if bool(given["candidate"]) == bool(given["ablation"]):
         raise UsageError(
             "name what to compare, by one of candidate=<results, bundle or log> (with baseline=)"
             " and ablation=<name>"
         )
     if given["ablation"]:
-        _refuse(given, [*SIDE_DEFAULTS, *FLAGS], {}, "ablation=")
+        _refuse(given, [*OF_SIDES, *FLAGS], "ablation=")
         return _compare_request(given)
-    _refuse(given, list(REQUEST_DEFAULTS), REQUEST_DEFAULTS, "candidate=")
+    _refuse(given, list(OF_REQUEST), "candidate=")
     return _compare_sides(given, argv)
 
 
-def _refuse(
-    given: Mapping[str, str], names: Sequence[str], usual: Mapping[str, str], form: str
-) -> None:
+def _refuse(given: Mapping[str, Any], names: Sequence[str], form: str) -> None:
     """Refuse options of the other form, which would do nothing."""
-    for name in names:
-        if given[name] != usual.get(name, ""):
-            raise UsageError(f"{name} does nothing beside {form}: see python -m harness.compare -h")
+    for key in names:
+        if given[key] != (OPTIONS[key].default if key in OPTIONS else False):
+            raise UsageError(f"{key} does nothing beside {form}: see python -m harness.compare -h")
 
 
-def _compare_request(given: Mapping[str, str]) -> int:
+def _compare_request(given: Mapping[str, Any]) -> int:
     # tables and statistics take a second to import, and --help needs none of them
     from harness.compare.band import compare_with_bundle, print_placements
     from harness.report.stored import load_results
     from harness.store.bundle import find_bundle, read_bundle
 
     baselines = Path(given["baselines_dir"] or BASELINES)
-    name = given["baseline"] or f"{given['scale']}/{given['ablation']}"
-    bundle = read_bundle(find_bundle(name, baselines))
+    wanted = given["baseline"] or f"{given['scale']}/{given['ablation']}"
+    bundle = read_bundle(find_bundle(wanted, baselines))
     results, _, _ = load_results(given)
     placements = compare_with_bundle(results, bundle)
     print_placements(placements)
     return placements.exit_code
 
 
-def _compare_sides(given: Mapping[str, str], argv: Sequence[str]) -> int:
+def _compare_sides(given: Mapping[str, Any], argv: Sequence[str]) -> int:
     from harness.compare.effects import Settings
     from harness.compare.output import comparison_text, write_comparison
     from harness.evaluate.folder import is_evaluation
@@ -103,22 +118,22 @@ def _compare_sides(given: Mapping[str, str], argv: Sequence[str]) -> int:
     if not given["baseline"]:
         raise UsageError("no baseline was named: give baseline=<name> (harness.baseline list)")
     settings = Settings(
-        level=_number(given, "level") or 0.95,
-        margin=_number(given, "margin"),
+        level=given["level"] or 0.95,
+        margin=given["margin"],
         metric=given["metric"],
-        allow_partial=_is_true(given, "allow_partial"),
+        allow_partial=given["allow_partial"],
     )
     of_models = is_evaluation(given["candidate"]) or is_evaluation(given["baseline"])
     comparison = (_of_evaluations if of_models else _of_studies)(given, settings)
     print(folded(comparison_text(comparison)))
     if given["out"]:
         command = " ".join(["python -m harness.compare", *argv])
-        written = write_comparison(comparison, Path(given["out"]), command)
+        written = write_comparison(comparison, Path(given["out"]), command, replaces=given[FORCE])
         print("\nwritten: " + ", ".join(str(path) for path in written))
     return comparison.gate.code if given["--gate"] else ExitCode.OK
 
 
-def _of_studies(given: Mapping[str, str], settings: Settings) -> Comparison:
+def _of_studies(given: Mapping[str, Any], settings: Settings) -> Comparison:
     from harness.baseline.sources import load_source
     from harness.compare.comparison import compare_sides
     from harness.compare.sides import side_of
@@ -133,13 +148,13 @@ def _of_studies(given: Mapping[str, str], settings: Settings) -> Comparison:
     return compare_sides(candidate, baseline, settings, is_forced=bool(given["--anyway"]))
 
 
-def _of_evaluations(given: Mapping[str, str], settings: Settings) -> Comparison:
+def _of_evaluations(given: Mapping[str, Any], settings: Settings) -> Comparison:
     from harness.compare.comparability import NotComparableError
     from harness.compare.evaluations import compare_evaluations
     from harness.evaluate.folder import is_evaluation
 
     refused = ["candidate_arm", "baseline_arm", "mapping", "allow_partial"]
-    _refuse(given, refused, {}, "an evaluation")
+    _refuse(given, refused, "an evaluation")
     for role in ("candidate", "baseline"):
         if not is_evaluation(given[role]):
             raise NotComparableError(
@@ -149,21 +164,6 @@ def _of_evaluations(given: Mapping[str, str], settings: Settings) -> Comparison:
     return compare_evaluations(
         given["candidate"], given["baseline"], settings, is_forced=bool(given["--anyway"])
     )
-
-
-def _is_true(given: Mapping[str, str], name: str) -> bool:
-    if given[name] not in ("", "true", "false"):
-        raise UsageError(f"{name}={given[name]} is neither true nor false: correct it")
-    return given[name] == "true"
-
-
-def _number(given: Mapping[str, str], name: str) -> float | None:
-    if not given[name]:
-        return None
-    try:
-        return float(given[name])
-    except ValueError as error:
-        raise UsageError(f"{name}={given[name]} is not a number: correct it") from error
 
 
 if __name__ == "__main__":

@@ -15,9 +15,11 @@ from harness.compare.sides import Side
 from harness.stats.intervals import Interval
 from harness.store.files import write_atomic, write_json
 from harness.text import NOTHING, interval, markdown_table, number, plain_table
+from harness.writing import written_together
 
 Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
+PAGE = "COMPARISON.md"
 TEXT_DIFFERENCES = 12
 """Config differences that the terminal shows; Markdown and JSON have all."""
 
@@ -62,17 +64,24 @@ def comparison_markdown(comparison: Comparison, figures: Sequence[str] = ()) -> 
     return "\n\n".join(blocks) + "\n"
 
 
-def write_comparison(comparison: Comparison, out: Path, command: str) -> list[Path]:
-    """Write COMPARISON.md, comparison.json and the figures; return the paths."""
+def write_comparison(
+    comparison: Comparison, out: Path, command: str, *, replaces: bool = True
+) -> list[Path]:
+    """Write COMPARISON.md, comparison.json and the figures; return the paths.
+
+    Raises:
+        UsageError: they cannot be written, or are there and are not to be replaced.
+    """
     # plotting takes a second to import, and most comparisons are printed only
     from harness.compare.figures import write_comparison_figures
 
-    figures = write_comparison_figures(comparison, out / "figures")
-    names = [str(path.relative_to(out)) for path in figures if path.suffix == ".svg"]
-    page, document = out / "COMPARISON.md", out / "comparison.json"
-    write_json(document, comparison_document(comparison, command))
-    write_atomic(page, comparison_markdown(comparison, names))
-    return [page, document, *figures]
+    with written_together(out, "comparison", replaces=replaces) as half:
+        figures = write_comparison_figures(comparison, half / "figures")
+        drawn = [path.relative_to(half) for path in figures]
+        names = [str(name) for name in drawn if name.suffix == ".svg"]
+        write_json(half / "comparison.json", comparison_document(comparison, command))
+        write_atomic(half / PAGE, comparison_markdown(comparison, names))
+    return [out / PAGE, out / "comparison.json", *(out / name for name in drawn)]
 
 
 def _blocks(comparison: Comparison, style: Style) -> list[str]:

@@ -29,6 +29,8 @@ prepare, word by word:
                is then told by verl.data.val_files=[...], as in ["@data/math500.parquet"]
   out=         another directory than the one that recipes look in
 
+What overlap and card write over an earlier file needs --force.
+
 A training set is prepared with evaluation sets, unasked those of its recipe: from the same
 directory, from where they were prepared before, or from the hub. The same content again is done at
 once; other content in the same place is refused.
@@ -45,11 +47,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import yaml
 
-from harness.cli import read_arguments, read_verb, run_command
+from harness.cli import (
+    FORCE,
+    Option,
+    choice,
+    name,
+    needed,
+    out_file,
+    out_folder,
+    place,
+    read_arguments,
+    read_verb,
+    run_command,
+    several,
+    switch,
+    whole,
+)
 from harness.data.card import card, page
 from harness.data.entries import Duplicates, Entry, entries, find_entry
 from harness.data.hub import Hub, HuggingFaceHub
@@ -67,19 +84,17 @@ from harness.data.prepare import Task, prepare
 from harness.paths import CONF
 from harness.schema import ExitCode, UsageError
 from harness.spec import prepared
-from harness.store.files import check_writable, write_atomic, write_json
+from harness.store.files import write_atomic, write_json
+from harness.writing import written_together
 
-_NO_SPACE_NEEDED = 0
-
-Given = Mapping[str, str]
+Given = Mapping[str, Any]
 
 
 class Verb(NamedTuple):
-    """A subcommand: what it does, its options with defaults, and those it needs."""
+    """A subcommand: what it does, its options and its flags."""
 
     run: Callable[[Given], int]
-    defaults: Mapping[str, str]
-    needed: Sequence[str] = ()
+    options: Mapping[str, Option]
     flags: Sequence[str] = ()
 
 
@@ -89,9 +104,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _data(argv: Sequence[str]) -> int:
-    name, rest = read_verb(argv, list(VERBS))
-    verb = VERBS[name]
-    return verb.run(read_arguments(rest, verb.defaults, needed=verb.needed, flags=verb.flags))
+    said, rest = read_verb(argv, list(VERBS))
+    verb = VERBS[said]
+    return verb.run(read_arguments(rest, verb.options, flags=verb.flags))
 
 
 def _list(_: Given) -> int:
@@ -123,15 +138,15 @@ def _verify(given: Given) -> int:
         places = [path.parent for path in sorted(_root().glob(f"[!.]*/{MANIFEST}"))]
     if not places:
         raise UsageError(f"nothing is prepared below {_root()}: expected <name>/{MANIFEST}")
-    for place in places:
-        manifest = verify(place)
+    for directory in places:
+        manifest = verify(directory)
         counts = ", ".join(f"{name} {one['rows']:,}" for name, one in manifest["files"].items())
-        print(f"{place.name}: as written ({counts})")
+        print(f"{directory.name}: as written ({counts})")
     return ExitCode.OK
 
 
 def _overlap(given: Given) -> int:
-    ngram = _whole(given, "ngram")
+    ngram = given["ngram"]
     training = _parquet(given["train"])
     if not training.is_file():
         raise UsageError(f"{training} is not there: prepare the set, or give train=<.parquet>")
@@ -147,10 +162,10 @@ def _overlap(given: Given) -> int:
     print(text, end="")
     if given["out"]:
         out = Path(given["out"])
-        check_writable(out, _NO_SPACE_NEEDED)
-        write_atomic(out / "overlap.md", text)
         whole = document(given["train"], found, ngram=ngram, withheld=withheld)
-        write_json(out / "overlap.json", whole)
+        with written_together(out, "overlap", replaces=given["--force"]) as half:
+            write_atomic(half / "overlap.md", text)
+            write_json(half / "overlap.json", whole)
         print(f"\nwrote {out / 'overlap.md'} and overlap.json")
     return ExitCode.WORSE if given["--gate"] and _same(found) else ExitCode.OK
 
@@ -169,24 +184,16 @@ def _card(given: Given) -> int:
 
 def _task(given: Given, hub: Hub) -> Task:
     entry = find_entry(given["dataset"])
-    size = _whole(given, "size") if given["size"] else None
+    size = given["size"]
     if size is not None and entry.use != "training":
         raise UsageError(f"size={size} is for training sets: {entry.name} is taken whole")
-    known = get_args(Duplicates)
-    if given["duplicates"] and given["duplicates"] not in known:
-        raise UsageError(
-            f"duplicates={given['duplicates']!r} is not known: choose one of {', '.join(known)}"
-        )
-    if given["partial"] not in ("true", "false"):
-        raise UsageError(f"partial={given['partial']!r} is not known: give true or false")
-    duplicates = next((one for one in known if one == given["duplicates"]), None)
     return Task(
         entry=entry,
         evaluations=_evaluations(entry, given["eval"]),
         source=given["from"],
         size=size,
-        duplicates=duplicates,
-        partial=given["partial"] == "true",
+        duplicates=given["duplicates"] or None,
+        partial=given["partial"],
         root=_root(),
         out=Path(given["out"]) if given["out"] else _directory(given),
         hub=hub,
@@ -221,9 +228,8 @@ def _root() -> Path:
 
 
 def _directory(given: Given) -> Path:
-    size = _whole(given, "size") if given["size"] else None
-    name = find_entry(given["dataset"]).name
-    return prepared.data_directory({"name": name, "train_size": size})
+    found = find_entry(given["dataset"]).name
+    return prepared.data_directory({"name": found, "train_size": given["size"]})
 
 
 def _prepared(entry: Entry) -> list[str]:
@@ -237,32 +243,37 @@ def _parquet(text: str) -> Path:
     path = Path(text)
     if path.suffix == ".parquet":
         return path
-    name = text if text in entries() else text.rpartition("-")[0] or text
-    return _root() / text / find_entry(name).parquet
-
-
-def _whole(given: Given, key: str) -> int:
-    if not (given[key].isascii() and given[key].isdigit()) or int(given[key]) < 1:
-        raise UsageError(f"{key}={given[key]!r} is no whole number from 1: correct it")
-    return int(given[key])
+    known = text if text in entries() else text.rpartition("-")[0] or text
+    return _root() / text / find_entry(known).parquet
 
 
 VERBS = {
     "list": Verb(_list, {}),
-    "show": Verb(_show, {}, needed=["dataset"]),
+    "show": Verb(_show, {"dataset": needed(name())}),
     "prepare": Verb(
         _prepare,
-        {"from": "", "size": "", "out": "", "duplicates": "", "partial": "false", "eval": ""},
-        needed=["dataset"],
+        {
+            "dataset": needed(name()),
+            "from": several(place()),
+            "size": whole(1),
+            "out": out_folder(),
+            "duplicates": choice(get_args(Duplicates)),
+            "partial": switch(),
+            "eval": several(name()),
+        },
     ),
-    "verify": Verb(_verify, {"dataset": "", "size": ""}),
+    "verify": Verb(_verify, {"dataset": name(), "size": whole(1)}),
     "overlap": Verb(
         _overlap,
-        {"eval": "", "ngram": str(NGRAM), "out": ""},
-        needed=["train"],
-        flags=["--gate"],
+        {
+            "train": needed(place()),
+            "eval": several(place()),
+            "ngram": whole(1, 1000, default=NGRAM),
+            "out": out_folder("overlap.md", "overlap.json"),
+        },
+        flags=["--gate", FORCE],
     ),
-    "card": Verb(_card, {"dataset": "", "size": "", "out": ""}),
+    "card": Verb(_card, {"dataset": name(), "size": whole(1), "out": out_file()}, flags=[FORCE]),
 }
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ the question), `index`, `split`, `dataset`, `problem` (the question alone), `lan
 _PAGE_HEAD = """\
 # Data sets
 
-Made by `python -m harness.data card out=docs/datasets.md` of harness/data/entries/; a test
+Made by `python -m harness.data card out=docs/datasets.md --force` of harness/data/entries/; a test
 compares. No question is stored in this repository, and nothing below was fetched by us: names on
 the hub, counts and licences are as published, and a `revision` is null until a user fetched the set
 and wrote it down.

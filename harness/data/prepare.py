@@ -23,6 +23,7 @@ from harness.data.rows import rows_hash, rows_of, write_parquet, write_records
 from harness.data.sourcing import Source, fetched, file_hash, found_in, given
 from harness.schema import UsageError
 from harness.store.files import write_atomic
+from harness.writing import take_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +87,13 @@ def prepare(task: Task) -> Outcome:
             return Outcome(read_manifest(task.out), is_new=False)
         write_manifest(half, manifest)
         write_atomic(half / CARD, card(manifest))
-        # mkdtemp makes it for this user alone
-        half.chmod(0o755)
         return Outcome(manifest, is_new=_name(half, task.out, manifest))
 
 
 def _name(half: Path, final: Path, manifest: dict[str, Any]) -> bool:
     """Give a complete directory its name; False if another process was faster with the same."""
     try:
-        half.rename(final)
+        take_name(half, final)
     except OSError:
         if not (final / MANIFEST).is_file():
             raise

@@ -16,6 +16,7 @@ from harness.data.collecting import Placed
 from harness.data.entries import Entry
 from harness.micro.dataset import question_id
 from harness.micro.template import render_prompt
+from harness.writing import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,12 +34,13 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema()), path)
+    with whole_file(path) as half:
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=schema()), half)
 
 
 def write_records(path: Path, records: Iterator[Any]) -> None:
     """Write records as JSON lines, unchanged."""
-    with path.open("w", encoding="utf-8") as file:
+    with whole_file(path) as half, half.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 

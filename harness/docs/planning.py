@@ -32,6 +32,4 @@ def draw_picture(plan: MatrixPlan, folder: Path) -> None:
     from harness.plan.picture import plan_figure
     from harness.plots import save_figure
 
-    for path in save_figure(plan_figure(plan.cells, plan.title), folder / PICTURE):
-        if path.suffix != ".svg":
-            path.unlink()
+    save_figure(plan_figure(plan.cells, plan.title), folder / PICTURE, [".svg"])

@@ -41,11 +41,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness import provenance
 from harness.cli import read_arguments, run_command
-from harness.schema import ExitCode, UsageError
+from harness.schema import ExitCode
 from harness.store.files import check_writable
 from harness.store.locks import locked
 from harness.text import folded
@@ -115,9 +115,7 @@ def _evaluate(argv: Sequence[str], make_engine: MakeEngine) -> int:
     from harness.evaluate.definitions import suite_of
     from harness.evaluate.general_run import run_general
 
-    given = read_arguments(argv, options.DEFAULTS, needed=["model", "suite"])
-    if given["dry_run"] not in ("true", "false"):
-        raise UsageError(f"dry_run={given['dry_run']} is neither true nor false")
+    given = read_arguments(argv, options.OPTIONS)
     suite = suite_of(given["suite"])
     options.refuse_idle(given, suite)
     command = shlex.join(["python", "-m", "harness.evaluate", *argv])
@@ -127,36 +125,36 @@ def _evaluate(argv: Sequence[str], make_engine: MakeEngine) -> int:
     request = EvaluationRequest(
         out=options.out_of(given),
         graders=options.graders_of(given["graders"], plan.protocol.grader),
-        workers=options.whole(given, "workers", 1),
+        workers=given["workers"],
         settings=options.settings_of(given),
         command=command,
     )
-    if given["dry_run"] == "true":
+    if given["dry_run"]:
         _print_plan(plan, request)
         return ExitCode.OK
     evaluate(plan, request, make_engine)
     return ExitCode.OK
 
 
-def _plan(suite: Suite, given: Mapping[str, str]) -> Plan:
+def _plan(suite: Suite, given: Mapping[str, Any]) -> Plan:
     from harness.evaluate.definitions import protocol_of
-    from harness.evaluate.options import data_root, find_model, whole
+    from harness.evaluate.options import data_root, find_model
     from harness.evaluate.plan import Plan, adjusted, load_sets
 
     protocol = adjusted(
         protocol_of(given["protocol"]),
         suite,
-        samples=whole(given, "samples", 0),
-        response=whole(given, "response_tokens", 0),
+        samples=given["samples"],
+        response=given["response_tokens"],
     )
     chosen = [name for name in given["benchmarks"].split(",") if name]
     versions = provenance.package_versions(ENGINES)
     return Plan(
         suite=suite,
         protocol=protocol,
-        sets=load_sets(suite, chosen, data_root(given), whole(given, "questions", 0)),
+        sets=load_sets(suite, chosen, data_root(given), given["questions"]),
         model=find_model(given["model"]),
-        seed=whole(given, "seed", 0),
+        seed=given["seed"],
         dtype=given["dtype"] or suite.dtype,
         versions={name: text for name, text in versions.items() if text != provenance.ABSENT},
     )

@@ -21,6 +21,8 @@ from harness.store.forms import shown
 
 DOCUMENT = "evaluation.json"
 RESPONSES = "responses"
+GROUP = "results"
+"""What all other files are together, which are made of the responses."""
 _SHOWN = 5
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 import subprocess
 from collections.abc import Mapping
+from typing import Any
 
 from harness.cli import suggest
 from harness.evaluate import general
 from harness.evaluate.definitions import Suite
-from harness.evaluate.folder import open_folder
+from harness.evaluate.folder import GROUP, open_folder
 from harness.evaluate.options import (
     NEEDED_BYTES,
     collected,
@@ -18,15 +19,15 @@ from harness.evaluate.options import (
     out_of,
     say,
     settings_of,
-    whole,
 )
 from harness.evaluate.output import PAGE, SUMMARY
 from harness.schema import DamagedError, ExitCode, UsageError
 from harness.store.files import check_writable, write_atomic
 from harness.store.locks import locked
+from harness.writing import written_together
 
 
-def run_general(suite: Suite, given: Mapping[str, str]) -> int:
+def run_general(suite: Suite, given: Mapping[str, Any]) -> int:
     """Write the task files, run the program and store what it found; return the exit code.
 
     Args:
@@ -47,11 +48,11 @@ def run_general(suite: Suite, given: Mapping[str, str]) -> int:
         out=out_of(given).resolve(),
         backend=given["backend"],
         arguments=_arguments(given),
-        seed=whole(given, "seed", 0),
-        most=whole(given, "questions", 0),
-        response_tokens=whole(given, "response_tokens", 0),
+        seed=given["seed"],
+        most=given["questions"],
+        response_tokens=given["response_tokens"],
     )
-    is_dry = given["dry_run"] == "true"
+    is_dry = given["dry_run"]
     program = given["lm_eval"] or general.PROGRAM
     argv = general.command_of(run, program if is_dry else general.find_program(given["lm_eval"]))
     identity = general.identity_of(run, model.sha256)
@@ -75,12 +76,13 @@ def _run(run: general.Run, argv: list[str]) -> None:
         )
     results = general.read_results(run)
     print(general.results_text(results))
-    write_atomic(run.out / SUMMARY, results.to_csv(index=False))
-    write_atomic(run.out / PAGE, general.results_markdown(run, results, argv))
+    with written_together(run.out, GROUP) as half:
+        write_atomic(half / SUMMARY, results.to_csv(index=False))
+        write_atomic(half / PAGE, general.results_markdown(run, results, argv))
     say(f"wrote {run.out / PAGE}")
 
 
-def _arguments(given: Mapping[str, str]) -> dict[str, str]:
+def _arguments(given: Mapping[str, Any]) -> dict[str, str]:
     settings = settings_of(given)
     if given["backend"] != "vllm":
         return {"dtype": given["dtype"] or "auto"}

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from harness import provenance
-from harness.cli import suggest
+from harness.cli import (
+    choice,
+    name,
+    needed,
+    out_folder,
+    place,
+    real,
+    several,
+    switch,
+    whole,
+)
 from harness.evaluate.definitions import Suite, names_of, suite_of
 from harness.evaluate.engine import Settings
 from harness.evaluate.plan import Model
@@ -20,25 +30,28 @@ from harness.micro.sizes import SIZES
 from harness.paths import ROOT
 from harness.schema import UsageError
 from harness.spec import prepared
+from harness.text import visible
 
-DEFAULTS = {
-    "protocol": "reporting",
-    "out": "",
-    "data": "",
-    "benchmarks": "",
-    "samples": "0",
-    "questions": "0",
-    "response_tokens": "0",
-    "seed": "1",
-    "graders": ",".join(GRADERS),
-    "workers": "2",
-    "dtype": "",
-    "tensor_parallel": "1",
-    "memory_share": "0.9",
-    "at_once": "256",
-    "backend": "vllm",
-    "lm_eval": "",
-    "dry_run": "false",
+OPTIONS = {
+    "model": needed(place()),
+    "suite": needed(name()),
+    "protocol": name("reporting"),
+    "out": out_folder(),
+    "data": place(),
+    "benchmarks": several(name()),
+    "samples": whole(1, 100_000, default=0),
+    "questions": whole(1, default=0),
+    "response_tokens": whole(1, default=0),
+    "seed": whole(0, default=1),
+    "graders": several(choice(GRADERS, ",".join(GRADERS))),
+    "workers": whole(1, 1024, default=2),
+    "dtype": name(),
+    "tensor_parallel": whole(1, 1024, default=1),
+    "memory_share": real(above=0.0, most=1.0, default=0.9),
+    "at_once": whole(1, 1_000_000, default=256),
+    "backend": name("vllm"),
+    "lm_eval": place(),
+    "dry_run": switch(),
 }
 GENERAL_ONLY = ("backend", "lm_eval")
 SAMPLED_ONLY = ("protocol", "samples", "graders", "workers", "at_once")
@@ -76,59 +89,34 @@ def find_model(text: str) -> Model:
     return Model(name=name, directory=directory, sha256=prepared.fingerprint(directory))
 
 
-def refuse_idle(given: Mapping[str, str], suite: Suite) -> None:
+def refuse_idle(given: Mapping[str, Any], suite: Suite) -> None:
     """Refuse options that would do nothing for this kind of suite."""
-    for name in SAMPLED_ONLY if suite.tasks else GENERAL_ONLY:
-        if given[name] != DEFAULTS[name]:
+    for key in SAMPLED_ONLY if suite.tasks else GENERAL_ONLY:
+        if given[key] != OPTIONS[key].default:
             kinds = [n for n in names_of("suite") if bool(suite_of(n).tasks) != bool(suite.tasks)]
             raise UsageError(
-                f"{name}= does nothing for suite={suite.name}: leave it out (it is for"
+                f"{key}= does nothing for suite={suite.name}: leave it out (it is for"
                 f" suite={' or '.join(kinds)})"
             )
 
 
 def graders_of(text: str, protocols: str) -> tuple[str, ...]:
-    """Return the graders that were named and the protocol's, in the order of the registry.
-
-    Raises:
-        UsageError: one is not known.
-    """
-    names = tuple(dict.fromkeys([protocols, *(name for name in text.split(",") if name)]))
-    unknown = next((name for name in names if name not in GRADERS), None)
-    if unknown is not None:
-        raise UsageError(f"unknown grader {unknown!r}: {suggest(unknown, GRADERS)}")
-    return tuple(name for name in GRADERS if name in names)
+    """Return the graders that were named and the protocol's, in the order of the registry."""
+    named = (protocols, *text.split(","))
+    return tuple(grader for grader in GRADERS if grader in named)
 
 
-def settings_of(given: Mapping[str, str]) -> Settings:
-    """Return the layout of the engine.
-
-    Raises:
-        UsageError: an option is no number in its range.
-    """
-    try:
-        share = float(given["memory_share"])
-    except ValueError:
-        share = 0.0
-    if not 0.0 < share <= 1.0:
-        raise UsageError(f"memory_share={given['memory_share']} is no share: give 0 to 1")
-    return Settings(whole(given, "tensor_parallel", 1), share, whole(given, "at_once", 1))
+def settings_of(given: Mapping[str, Any]) -> Settings:
+    """Return the layout of the engine."""
+    return Settings(given["tensor_parallel"], given["memory_share"], given["at_once"])
 
 
-def whole(given: Mapping[str, str], key: str, least: int) -> int:
-    """Return an option as a whole number; `UsageError` if it is none, or below `least`."""
-    text = given[key]
-    if not text.isdecimal() or int(text) < least:
-        raise UsageError(f"{key}={text} is not a whole number of {least} or more: correct it")
-    return int(text)
-
-
-def data_root(given: Mapping[str, str]) -> Path:
+def data_root(given: Mapping[str, Any]) -> Path:
     """Return the directory of prepared data."""
     return Path(given["data"] or os.environ.get(prepared.DATA_VARIABLE) or ROOT / "data")
 
 
-def out_of(given: Mapping[str, str]) -> Path:
+def out_of(given: Mapping[str, Any]) -> Path:
     """Return the directory of the results."""
     if given["out"]:
         return Path(given["out"])
@@ -138,7 +126,7 @@ def out_of(given: Mapping[str, str]) -> Path:
 
 def say(text: str) -> None:
     """Print a line of progress, apart from the results."""
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text), file=sys.stderr, flush=True)
 
 
 @cache

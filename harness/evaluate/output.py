@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from harness.evaluate.folder import GROUP
 from harness.evaluate.picture import Mark, rows_figure
 from harness.evaluate.plan import Plan
 from harness.evaluate.scores import SHARES
@@ -16,6 +17,7 @@ from harness.metrics.tables import write_parquet
 from harness.plots import save_figure
 from harness.store.files import write_atomic
 from harness.text import NOTHING, markdown_table, number, paragraphs, plain_table
+from harness.writing import written_together
 
 Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
@@ -73,12 +75,13 @@ def evaluation_markdown(evaluation: Evaluation, figures: Sequence[str], command:
 
 def write_evaluation(evaluation: Evaluation, out: Path, command: str) -> list[Path]:
     """Write samples.parquet, summary.csv, the picture and EVALUATION.md; return the files."""
-    write_parquet(evaluation.samples, out / SAMPLES)
-    write_atomic(out / SUMMARY, evaluation.summary.to_csv(index=False))
-    figures = save_figure(_figure(evaluation), out / FIGURE)
-    names = [path.name for path in figures if path.suffix == ".svg"]
-    write_atomic(out / PAGE, evaluation_markdown(evaluation, names, command))
-    return [out / PAGE, out / SUMMARY, out / SAMPLES, *figures]
+    with written_together(out, GROUP) as half:
+        write_parquet(evaluation.samples, half / SAMPLES)
+        write_atomic(half / SUMMARY, evaluation.summary.to_csv(index=False))
+        figures = save_figure(_figure(evaluation), half / FIGURE)
+        names = [path.name for path in figures if path.suffix == ".svg"]
+        write_atomic(half / PAGE, evaluation_markdown(evaluation, names, command))
+    return [out / name for name in (PAGE, SUMMARY, SAMPLES, *(path.name for path in figures))]
 
 
 def _head(evaluation: Evaluation) -> str:

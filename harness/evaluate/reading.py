@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from harness.evaluate.folder import read_document
+from harness.evaluate.folder import GROUP, read_document
 from harness.evaluate.output import SAMPLES
 from harness.metrics.columns import EVALUATION
 from harness.metrics.evaluation import sample_values
 from harness.metrics.tables import read_parquet
 from harness.schema import DamagedError, UsageError
 from harness.untrusted.tables import TEXT
+from harness.writing import check_together
 
 METRICS = ("accuracy", "truncated", "unparsable", "format", "response_tokens")
 """Of every benchmark, in the order in which two evaluations are compared by them."""
@@ -71,6 +72,7 @@ def read_evaluation(text: str) -> Stored:
         raise UsageError(
             f"the evaluation {directory} is not finished: run its harness.evaluate command again"
         )
+    check_together(directory, GROUP)
     table = read_parquet(path, _KINDS)
     _check(directory, table, identity["measured"])
     values = {c.name: sample_values(table, c) for c in EVALUATION if c.name in METRICS}

@@ -15,7 +15,7 @@ which reward each would have given.
   limit_s=     CPU seconds per response, for all graders; each has its own if left out
   format=      table, json, or csv (the disagreements)
   out=         directory for GRADERS.md, graders.json, verdicts.csv, disagreements.csv, curves.csv
-               and the picture of the curves
+               and the picture of the curves; over earlier ones with --force
 """
 
 from __future__ import annotations
@@ -24,9 +24,22 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.cli import read_arguments, run_command, suggest
+from harness.cli import (
+    FORCE,
+    choice,
+    name,
+    needed,
+    out_folder,
+    place,
+    read_arguments,
+    real,
+    run_command,
+    several,
+    suggest,
+    whole,
+)
 from harness.graders.registry import GRADERS, GraderUnavailableError
 from harness.schema import ExitCode, UsageError
 from harness.text import folded
@@ -36,17 +49,17 @@ if TYPE_CHECKING:
 
     from harness.grade.output import Lab
 
-DEFAULTS = {
-    "graders": ",".join(GRADERS),
-    "references": "",
-    "stop_rule": "yes",
-    "split": "",
-    "workers": "2",
-    "limit_s": "",
-    "format": "table",
-    "out": "",
+OPTIONS = {
+    "responses": needed(place()),
+    "graders": several(choice(GRADERS, ",".join(GRADERS))),
+    "references": place(),
+    "stop_rule": choice(["yes", "no"], "yes"),
+    "split": name(),
+    "workers": whole(1, 1024, default=2),
+    "limit_s": real(above=0.0),
+    "format": choice(["table", "json", "csv"], "table"),
+    "out": out_folder("GRADERS.md", "graders.json", "verdicts.csv"),
 }
-CHOICES = {"stop_rule": ("yes", "no"), "format": ("table", "json", "csv")}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,11 +67,11 @@ def main(argv: Sequence[str]) -> int:
     return run_command(argv, __doc__ or "", _grade)
 
 
-def run_lab(given: Mapping[str, str]) -> Lab:
+def run_lab(given: Mapping[str, Any]) -> Lab:
     """Grade stored responses.
 
     Args:
-        given: the options of the command line; "" is not given.
+        given: the options of the command line.
 
     Raises:
         HarnessError: an option is wrong, there are no responses, or a grader is not installed.
@@ -68,17 +81,16 @@ def run_lab(given: Mapping[str, str]) -> Lab:
     from harness.grade.responses import load_responses
     from harness.grade.tables import grade_with, verdict_table
 
-    graders = _graders(given["graders"])
+    graders = tuple(dict.fromkeys(given["graders"].split(",")))
     responses = _chosen(load_responses(Path(given["responses"]), given["references"]), given)
-    limit_s = _positive(given, "limit_s") if given["limit_s"] else None
     verdicts, timings = {}, {}
-    for name in graders:
+    for grader in graders:
         try:
-            verdicts[name], timings[name] = grade_with(
-                name, responses, workers=int(_positive(given, "workers")), limit_s=limit_s
+            verdicts[grader], timings[grader] = grade_with(
+                grader, responses, workers=given["workers"], limit_s=given["limit_s"]
             )
         except GraderUnavailableError as error:
-            rest = ",".join(other for other in graders if other != name)
+            rest = ",".join(other for other in graders if other != grader)
             raise UsageError(f"{error}: install it, or give graders={rest}") from error
     has_stop_rule = given["stop_rule"] == "yes"
     return Lab(
@@ -93,10 +105,7 @@ def run_lab(given: Mapping[str, str]) -> Lab:
 def _grade(argv: Sequence[str]) -> int:
     from harness.grade.output import disagreements_csv, lab_document, lab_text, write_lab
 
-    given = read_arguments(argv, DEFAULTS, needed=["responses"])
-    for key, choices in CHOICES.items():
-        if given[key] not in choices:
-            raise UsageError(f"unknown {key} {given[key]!r}: {suggest(given[key], choices)}")
+    given = read_arguments(argv, OPTIONS, flags=[FORCE])
     lab = run_lab(given)
     if given["format"] == "json":
         print(json.dumps(lab_document(lab), indent=2))
@@ -105,20 +114,12 @@ def _grade(argv: Sequence[str]) -> int:
     else:
         print(folded(lab_text(lab)))
     if given["out"]:
-        for path in write_lab(lab, Path(given["out"])):
+        for path in write_lab(lab, Path(given["out"]), replaces=given[FORCE]):
             print(f"wrote {path}", file=sys.stderr)
     return ExitCode.OK
 
 
-def _graders(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name for name in text.split(",") if name))
-    unknown = next((name for name in names if name not in GRADERS), None)
-    if unknown is not None or not names:
-        raise UsageError(f"unknown grader {unknown or ''!r}: {suggest(unknown or '', GRADERS)}")
-    return names
-
-
-def _chosen(responses: pd.DataFrame, given: Mapping[str, str]) -> pd.DataFrame:
+def _chosen(responses: pd.DataFrame, given: Mapping[str, Any]) -> pd.DataFrame:
     """Return the responses of the split, all of which say how they ended if that matters."""
     if given["split"]:
         splits = list(dict.fromkeys(responses["split"].astype(str)))
@@ -132,17 +133,6 @@ def _chosen(responses: pd.DataFrame, given: Mapping[str, str]) -> pd.DataFrame:
             " (finish_reason): give stop_rule=no"
         )
     return responses
-
-
-def _positive(given: Mapping[str, str], key: str) -> float:
-    try:
-        value = float(given[key])
-    except ValueError:
-        value = 0.0
-    # not `<`: NaN is refused as well
-    if not value >= (1.0 if key == "workers" else 0.001):
-        raise UsageError(f"{key}={given[key]} is not a positive number")
-    return value
 
 
 if __name__ == "__main__":

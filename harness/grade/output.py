@@ -16,6 +16,7 @@ from harness.graders.registry import GRADERS
 from harness.plots import Panel, curve_figure, overview_figure, save_figure
 from harness.store.files import write_atomic, write_json
 from harness.text import NOTHING, markdown_table, number, paragraphs, plain_table
+from harness.writing import written_together
 
 Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
@@ -85,25 +86,28 @@ def disagreements_csv(lab: Lab) -> str:
     return str(tables.disagreements(lab.table, lab.graders).to_csv(index=False))
 
 
-def write_lab(lab: Lab, out: Path) -> list[Path]:
+def write_lab(lab: Lab, out: Path, *, replaces: bool = True) -> list[Path]:
     """Write everything into a directory, which is made; return the files.
 
     The picture is written if the responses state their step.
+
+    Raises:
+        UsageError: they cannot be written, or are there and are not to be replaced.
     """
-    out.mkdir(parents=True, exist_ok=True)
     curves = tables.curves(lab.table, lab.graders)
-    figures = _write_figure(lab, curves, out) if len(curves) else []
-    names = [path.name for path in figures if path.suffix == ".svg"]
-    texts = {
-        "GRADERS.md": lab_markdown(lab, names),
-        "verdicts.csv": lab.table.to_csv(index=False),
-        "disagreements.csv": disagreements_csv(lab),
-        "curves.csv": curves.to_csv(index=False),
-    }
-    for name, content in texts.items():
-        write_atomic(out / name, content)
-    write_json(out / "graders.json", lab_document(lab))
-    return [out / "graders.json", *(out / name for name in texts), *figures]
+    with written_together(out, "grades", replaces=replaces) as half:
+        figures = _write_figure(lab, curves, half) if len(curves) else []
+        names = [path.name for path in figures if path.suffix == ".svg"]
+        texts = {
+            "GRADERS.md": lab_markdown(lab, names),
+            "verdicts.csv": lab.table.to_csv(index=False),
+            "disagreements.csv": disagreements_csv(lab),
+            "curves.csv": curves.to_csv(index=False),
+        }
+        for name, content in texts.items():
+            write_atomic(half / name, content)
+        write_json(half / "graders.json", lab_document(lab))
+    return [out / name for name in ("graders.json", *texts, *(path.name for path in figures))]
 
 
 def _blocks(lab: Lab, table: Table, most: int | None) -> list[str]:

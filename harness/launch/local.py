@@ -208,8 +208,9 @@ class _Attempt:
         dead = name_of_the_dead(lost, self.log.engine_death, self.log.ray_death)
         # a death is forgotten when nothing is dead any more
         self.death_since = (self.death_since or now) if dead else None
-        # a trainer that fails takes its parts down: what dies then is no cause
-        before = () if self.log.is_failing else lost
+        # a trainer that fails or is killed takes its parts down: what dies then is no cause
+        is_ending = self.log.is_failing or self.family.has_lost_trainer() or exit_code is not None
+        before = () if is_ending else lost
         dead = name_of_the_dead(before, self.log.engine_death, self.log.ray_death)
         self.died_first = self.died_first or dead
         seen = Observation(

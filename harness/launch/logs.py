@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.store.files import write_atomic
 from harness.untrusted.json_text import parse_json
 
 KEPT_LINES = 1000
@@ -251,6 +252,6 @@ def keep_ray_logs(scratch: Path, attempt_dir: Path, stem: str) -> Path | None:
     for source in sorted(scratch.glob("**/session_2*/logs/*")):
         if source.name.startswith(("raylet.", "gcs_server.")) and source.stat().st_size:
             target.mkdir(exist_ok=True)
-            (target / source.name).write_bytes(source.read_bytes()[-TAIL_BYTES:])
+            write_atomic(target / source.name, source.read_bytes()[-TAIL_BYTES:])
     told = [target / f"{stem}.{end}" for end in ("err", "out")] if stem else []
     return next((path for path in told if path.is_file()), None)

@@ -113,12 +113,15 @@ class Family:
         self.supervisor = psutil.Process(pid)
         self.created = self.supervisor.create_time()
         self.members: list[psutil.Process] = []
+        self._trainer: psutil.Process | None = None
         self._watched: dict[psutil.Process, Watched] = {}
 
     def refresh(self) -> None:
         """Find the members anew and take note of those that must not die."""
         try:
             self.members = self.supervisor.children(recursive=True)
+            # the first: what the trainer leaves behind becomes the supervisor's child as well
+            self._trainer = self._trainer or next(iter(self.supervisor.children()), None)
         except psutil.Error:
             self.members = []
         for process in self.members:
@@ -136,6 +139,10 @@ class Family:
     def lost(self) -> tuple[Watched, ...]:
         """Return the processes that must not die and did."""
         return tuple(seen for process, seen in self._watched.items() if not is_alive(process))
+
+    def has_lost_trainer(self) -> bool:
+        """Tell whether the trainer itself has ended, which takes its parts with it."""
+        return self._trainer is not None and not is_alive(self._trainer)
 
     def rss_bytes(self) -> int:
         """Return the sum of the resident sizes; pages that are shared count more than once."""

@@ -22,6 +22,7 @@ from itertools import pairwise
 from typing import Any, TextIO
 
 from harness.schema import Status
+from harness.text import visible
 
 REWARD = "critic/score/mean"
 LENGTH = "response_length/mean"
@@ -196,7 +197,7 @@ class Display:
     def redraw(self, head: str, text: str) -> None:
         """Replace the live line of a cell; none ever wraps, or it could not be redrawn."""
         with self._lock:
-            self._live[head] = text
+            self._live[head] = visible(text)
             up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
             self._write(f"{up}\r{self._drawing()}\x1b[J")
 
@@ -205,8 +206,9 @@ class Display:
         with self._lock:
             self._live.pop(head, None)
             up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
+            said = visible(text)
             is_live = self.is_live
-            self._write(f"{up}\r\x1b[J{text}\n{self._drawing()}" if is_live else f"{text}\n")
+            self._write(f"{up}\r\x1b[J{said}\n{self._drawing()}" if is_live else f"{said}\n")
 
     def _drawing(self) -> str:
         """Return the live lines, one for each running cell."""

@@ -24,6 +24,7 @@ from harness.metrics.streams import RunFiles, Training, read_training
 from harness.schema import SCHEMA_VERSION, DamagedError, RunRecord, computed_items, content_hash
 from harness.untrusted.files import Refused
 from harness.untrusted.tables import NUMBER, TEXT, TRUTH, WHOLE, column_fault, read_frame
+from harness.writing import whole_file
 
 _LEVEL, _FAST_LEVEL = 19, 3
 """Of zstd: the smallest files, and some that are hardly larger in a tenth of the time."""
@@ -139,14 +140,15 @@ def write_parquet(
     # without pandas' own metadata, which names versions: the bytes would change with them
     table = table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
     shared = [name for name in prefixed if name in frame.columns]
-    pq.write_table(
-        table,
-        path,
-        compression="zstd",
-        compression_level=_LEVEL if table.num_rows <= _SMALL else _FAST_LEVEL,
-        use_dictionary=[name for name in table.column_names if name not in shared],
-        column_encoding=dict.fromkeys(shared, "DELTA_BYTE_ARRAY") or None,
-    )
+    with whole_file(path) as half:
+        pq.write_table(
+            table,
+            half,
+            compression="zstd",
+            compression_level=_LEVEL if table.num_rows <= _SMALL else _FAST_LEVEL,
+            use_dictionary=[name for name in table.column_names if name not in shared],
+            column_encoding=dict.fromkeys(shared, "DELTA_BYTE_ARRAY") or None,
+        )
 
 
 def read_study_table(folder: Path, name: str) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from harness.micro.hashing import axis_rng
 from harness.micro.split import SEED_CLASSES, Part, part_of, seed_class_of
 from harness.micro.template import render_prompt
 from harness.schema import UsageError
+from harness.writing import written_together
 
 TRAIN_SIZE = 2048
 EVAL_SIZE = 64
@@ -109,12 +110,12 @@ def write_datasets(
     """
     import pandas as pd
 
-    directory.mkdir(parents=True, exist_ok=True)
-    paths = {split: directory / f"{split}.parquet" for split in SOURCES}
-    for split, path in paths.items():
-        rows = rows_of(split, train_size if split == "train" else eval_size, seed, families)
-        pd.DataFrame(rows).to_parquet(path, engine="pyarrow", index=False)
-    return paths
+    names = {split: f"{split}.parquet" for split in SOURCES}
+    with written_together(directory, "data") as half:
+        for split, name in names.items():
+            rows = rows_of(split, train_size if split == "train" else eval_size, seed, families)
+            pd.DataFrame(rows).to_parquet(half / name, engine="pyarrow", index=False)
+    return {split: directory / name for split, name in names.items()}
 
 
 def dataset_hash(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.micro.arguments import read_arguments
+from harness.cli import needed, place, read_arguments, run_command, whole
 from harness.micro.measure import (
     SAMPLES,
     as_values,
@@ -25,7 +25,13 @@ from harness.micro.models import model_dir
 from harness.micro.properties import missing
 from harness.micro.sampling import load
 from harness.micro.sizes import SIZES
-from harness.schema import HarnessError
+from harness.schema import ExitCode
+
+OPTIONS = {
+    "model": needed(place()),
+    "n": whole(1, default=SAMPLES),
+    "seed": whole(0, default=0),
+}
 
 
 def probe(directory: Path, *, samples: int = SAMPLES, seed: int = 0) -> dict[str, Any]:
@@ -52,19 +58,19 @@ def probe(directory: Path, *, samples: int = SAMPLES, seed: int = 0) -> dict[str
 
 def main(argv: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
-    try:
-        settings = read_arguments(argv, {"model": None, "n": SAMPLES, "seed": 0})
-        name = str(settings["model"])
-        directory = model_dir(name) if name in SIZES else Path(name)
-        found = probe(directory, samples=int(settings["n"]), seed=int(settings["seed"]))
-    except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return int(error.exit_code)
+    return run_command(argv, __doc__ or "", _probe)
+
+
+def _probe(argv: Sequence[str]) -> int:
+    given = read_arguments(argv, OPTIONS)
+    name = given["model"]
+    directory = model_dir(name) if name in SIZES else Path(name)
+    found = probe(directory, samples=given["n"], seed=given["seed"])
     print(format_statistics(found["families"]))
     print(format_persistence(found["persistence"]))
     print(format_direct(found["direct"]))
     print(f"demands that do not hold: {', '.join(missing(found)) or 'none'}")
-    return 0
+    return ExitCode.OK
 
 
 if __name__ == "__main__":

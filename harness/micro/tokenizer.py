@@ -6,7 +6,6 @@ tokens instead of twelve. All are added tokens but not *special* ones, because r
 decode with ``skip_special_tokens=True``. No chat template is set.
 """
 
-from pathlib import Path
 from typing import Any
 
 from harness.micro.template import FIXED_SENTENCES, THINK_TAG
@@ -45,10 +44,3 @@ def build_tokenizer() -> Any:
         model_max_length=MAX_POSITIONS,
         padding_side="left",
     )
-
-
-def save_tokenizer(directory: Path) -> Any:
-    """Write the tokenizer files into a directory and return the tokenizer."""
-    tokenizer = build_tokenizer()
-    tokenizer.save_pretrained(directory)
-    return tokenizer

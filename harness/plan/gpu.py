@@ -8,9 +8,12 @@ from pathlib import Path
 from harness.plan.calibration import Calibration
 from harness.plan.request import PlanRequest, plan_matrix
 from harness.plan.tables import MatrixPlan, markdown_text, terminal_text
-from harness.schema import ExitCode, UsageError
+from harness.schema import ExitCode
 from harness.spec.study import make_study
 from harness.store.files import write_atomic
+from harness.writing import written_together
+
+PAGE = "PLAN.md"
 
 Task = Callable[[list[str]], int]
 
@@ -47,14 +50,18 @@ def task_on_gpus(request: PlanRequest, command: str) -> Task:
         plan, calibration = plan_on_gpus(request, overrides)
         print(terminal_text(plan, calibration))
         if request.out:
-            for path in write_plan(plan, calibration, Path(request.out), command):
+            for path in write_plan(
+                plan, calibration, Path(request.out), command, replaces=request.replaces
+            ):
                 print(f"wrote {path}")
         return ExitCode.OK
 
     return task
 
 
-def write_plan(plan: MatrixPlan, calibration: Calibration, out: Path, command: str) -> list[Path]:
+def write_plan(
+    plan: MatrixPlan, calibration: Calibration, out: Path, command: str, *, replaces: bool = True
+) -> list[Path]:
     """Write PLAN.md and the picture; return the files.
 
     Args:
@@ -62,19 +69,17 @@ def write_plan(plan: MatrixPlan, calibration: Calibration, out: Path, command: s
         calibration: that it rests on.
         out: directory, made if it is not there.
         command: that writes them again.
+        replaces: whether files that are there are replaced.
 
     Raises:
-        UsageError: the directory cannot be written.
+        UsageError: they cannot be written, or are there and are not to be replaced.
     """
     # drawing is slow to import, and most plans are only read
     from harness.plan.picture import plan_figure
     from harness.plots import save_figure
 
     text = f"# Plan\n\nWritten by `{command}`.\n\n![memory and time](plan.svg)\n\n"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_atomic(out / "PLAN.md", f"{text}{markdown_text(plan, calibration)}\n")
-        drawn = save_figure(plan_figure(plan.cells, plan.title), out / "plan")
-    except OSError as error:
-        raise UsageError(f"cannot write to out={out}: {error.strerror}") from error
-    return [out / "PLAN.md", *drawn]
+    with written_together(out, "plan", replaces=replaces) as half:
+        write_atomic(half / PAGE, f"{text}{markdown_text(plan, calibration)}\n")
+        drawn = save_figure(plan_figure(plan.cells, plan.title), half / "plan")
+    return [out / name for name in (PAGE, *(path.name for path in drawn))]

@@ -27,7 +27,7 @@ would use.
 | `gpus=` | GPUs of one cell in all; the scale's own nodes if it is left out |
 | `price=` | of one GPU for one hour, in any currency; without it no money is shown |
 | `response_tokens=` | mean length of a response in place of the published growth |
-| `out=` | directory for PLAN.md and the picture |
+| `out=` | directory for PLAN.md and the picture; over earlier ones with `--force` |
 
 **A plan is an estimate. No step of a full scale has been run with this suite.** Time rests on
 {runs} published runs, most of other code; memory on rules of size that were not compared with a

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.cli import FORCE, name, out_folder, read_arguments, real, whole
 from harness.plan.calibration import Calibration, calibrate
 from harness.plan.cell import plan_cell
 from harness.plan.hardware import Gpu, read_gpu
@@ -13,7 +14,13 @@ from harness.plan.recipe import read_recipe
 from harness.plan.tables import MatrixPlan
 from harness.schema import UsageError, flatten
 
-PLAN_KEYS = ("gpu", "gpus", "price", "response_tokens", "out")
+OPTIONS = {
+    "gpu": name(),
+    "gpus": whole(1, 1_000_000),
+    "price": real(above=0.0),
+    "response_tokens": real(above=0.0),
+    "out": out_folder("PLAN.md"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +33,7 @@ class PlanRequest:
         price: of a GPU for an hour; None if it is not given.
         response_tokens: mean length of a response; None takes the published growth.
         out: directory for PLAN.md and the picture; "" for none.
+        replaces: whether files that are there are replaced.
     """
 
     gpu: Gpu
@@ -33,6 +41,7 @@ class PlanRequest:
     price: float | None
     response_tokens: float | None
     out: str
+    replaces: bool
 
 
 def split_plan_keys(argv: Sequence[str]) -> tuple[PlanRequest | None, list[str]]:
@@ -44,24 +53,20 @@ def split_plan_keys(argv: Sequence[str]) -> tuple[PlanRequest | None, list[str]]
     Raises:
         UsageError: a value is wrong, or the kind of GPU is missing.
     """
-    given = dict[str, str]()
-    overrides = []
-    for argument in argv:
-        key, sign, value = argument.partition("=")
-        if sign and key in PLAN_KEYS:
-            given[key] = value
-        else:
-            overrides.append(argument)
-    if not given:
+    own = [text for text in argv if text == FORCE or text.partition("=")[0] in OPTIONS]
+    overrides = [text for text in argv if text not in own]
+    if not own:
         return None, overrides
-    if "gpu" not in given:
-        raise UsageError(f"{next(iter(given))}= plans for GPUs: name the kind as well, as gpu=h800")
+    given = read_arguments(own, OPTIONS, flags=[FORCE])
+    if not given["gpu"]:
+        raise UsageError(f"{own[0]} plans for GPUs: name the kind as well, as gpu=h800")
     request = PlanRequest(
         gpu=read_gpu(given["gpu"]),
-        gpus=_whole(given["gpus"]) if "gpus" in given else None,
-        price=_positive("price", given.get("price")),
-        response_tokens=_positive("response_tokens", given.get("response_tokens")),
-        out=given.get("out", ""),
+        gpus=given["gpus"],
+        price=given["price"],
+        response_tokens=given["response_tokens"],
+        out=given["out"],
+        replaces=given[FORCE],
     )
     return request, overrides
 
@@ -96,21 +101,3 @@ def plan_matrix(
         set_keys=frozenset(keys),
     )
     return plan, calibration
-
-
-def _whole(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise UsageError(f"gpus={text} is not a whole number from 1: correct it")
-    return int(text)
-
-
-def _positive(key: str, text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise UsageError(f"{key}={text} is not a number over 0: correct it")
-    return value

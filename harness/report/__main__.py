@@ -12,10 +12,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli import read_arguments, run_command
+from harness.cli import folder, name, read_arguments, run_command
 from harness.schema import ExitCode, UsageError
 
-DEFAULTS = {"ablation": "", "scale": "micro", "results_dir": "results", "partial": ""}
+OPTIONS = {
+    "ablation": name(),
+    "scale": name("micro"),
+    "results_dir": folder("results"),
+    "partial": name(),
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,7 +36,7 @@ def _report(argv: Sequence[str]) -> int:
     from harness.store.ledger import RunStore
     from harness.text import folded
 
-    given = read_arguments(argv, DEFAULTS)
+    given = read_arguments(argv, OPTIONS)
     if not given["ablation"]:
         if given["partial"]:
             raise UsageError("partial= is part of one study: give ablation=<name>")

@@ -21,12 +21,23 @@ from harness.report.sections import Block, Caution, Paragraph, Picture, Section,
 from harness.stats.bootstrap import METHOD
 from harness.stats.intervals import mean_interval, seed_spread
 from harness.store.data_names import data_names
-from harness.text import NOTHING, Cell, Row, Table, interval, number, numeric, paragraphs, spread
+from harness.text import (
+    NOTHING,
+    Cell,
+    Row,
+    Table,
+    in_line,
+    interval,
+    number,
+    numeric,
+    paragraphs,
+    spread,
+)
 
 
 def document(results: Results) -> str:
     """Return the text of REPORT.md."""
-    parts = [f"# {results.title}", markdown(head(results))]
+    parts = [f"# {in_line(results.title)}", markdown(head(results))]
     parts += [f"## {part.title}\n\n{markdown(part.blocks)}" for part in sections(results)]
     return paragraphs(*parts) + "\n"
 

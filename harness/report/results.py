@@ -17,9 +17,13 @@ from harness.metrics.tables import Tables, read_study_table
 from harness.report.effects import effect_table, nested_values
 from harness.report.factors import factor_table
 from harness.report.study import StudyRecord, read_study
+from harness.writing import check_together
 
 TABLES = ("runs", "steps", "samples")
 """Names of the files that hold `Tables`."""
+
+GROUP = "tables"
+"""What they are together, with study.json."""
 
 PRIMARY = ("reward", "response_length")
 """Shown for every ablation, with the accuracy on every split, besides what its file names."""
@@ -103,6 +107,7 @@ def assemble(tables: Tables, study: StudyRecord, document: Mapping[str, Any]) ->
 
 def read_results(out: Path, document: Mapping[str, Any]) -> Results:
     """Compute the same from tables and study.json, where the runs are on another machine."""
+    check_together(out, GROUP)
     tables = Tables(**{name: read_study_table(out, name) for name in TABLES})
     return assemble(tables, read_study(out), document)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.text import Table, paragraphs
+from harness.text import Table, in_line, paragraphs
 
 Place = Literal["claims", "curves", "results", "details"]
 
@@ -78,12 +78,12 @@ def _markdown(block: Block) -> str:
         case Table():
             return block.markdown()
         case Caution(text):
-            return f"> **{text}**"
+            return f"> **{in_line(text)}**"
         case Items(texts):
-            return "\n".join(f"- {text}" for text in texts)
+            return "\n".join(f"- {in_line(text)}" for text in texts)
         case Picture(text, path):
-            return f"![{text}]({path})"
+            return f"![{in_line(text)}]({path})"
         case Code(text):
             return f"```\n{text}\n```"
         case Paragraph(text):
-            return text
+            return in_line(text)

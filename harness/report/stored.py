@@ -12,7 +12,7 @@ from harness.claims.rows import claim_sheet, rows_of_tables
 from harness.claims.sheet import Line
 from harness.metrics.streams import RunFiles
 from harness.metrics.tables import build_tables, read_study_table, write_parquet
-from harness.report.results import TABLES, Results, arm_order, assemble, read_results
+from harness.report.results import GROUP, TABLES, Results, arm_order, assemble, read_results
 from harness.report.study import FILE, read_study, study_of, write_study
 from harness.schema import SCHEMA_VERSION, CellSpec, RunRecord, UsageError
 from harness.spec.ablation import document_at, load_ablation
@@ -20,6 +20,10 @@ from harness.spec.shadow import SCALE_PREFIX
 from harness.store.files import write_atomic, write_json
 from harness.store.ledger import RunStore
 from harness.store.records import spec_document, spec_from
+from harness.writing import written_together
+
+REPORT = "report"
+"""What all else is together that is made of the tables."""
 
 
 def write_results(
@@ -52,10 +56,10 @@ def write_results(
 
 def write_tables(results: Results, out: Path) -> None:
     """Write the tables and study.json, from which all else is made."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in TABLES:
-        write_parquet(getattr(results.tables, name), out / f"{name}.parquet")
-    write_study(results.study, out)
+    with written_together(out, GROUP, outdates=REPORT) as half:
+        for name in TABLES:
+            write_parquet(getattr(results.tables, name), half / f"{name}.parquet")
+        write_study(results.study, half)
 
 
 def write_report(results: Results, root: Path, out: Path) -> Results:
@@ -72,15 +76,17 @@ def write_report(results: Results, root: Path, out: Path) -> Results:
     from harness.report.page.writing import write_study_page
 
     results = replace(results, claims=claims_of(results, out))
-    write_atomic(out / "effects.csv", results.effects.to_csv(index=False, float_format="%.9g"))
-    if not results.factors.empty:
-        table = results.factors.to_csv(index=False, float_format="%.9g")
-        write_atomic(out / f"{FACTORS}.csv", table)
-    write_json(out / "verdicts.json", verdict_document(results))
-    write_figures(results, out)
-    write_atomic(out / "REPORT.md", document(results))
     place = root.relative_to(root.parent.parent) / out.relative_to(root)
-    write_study_page(results, out, place.as_posix())
+    with written_together(out, REPORT) as half:
+        effects = results.effects.to_csv(index=False, float_format="%.9g")
+        write_atomic(half / "effects.csv", effects)
+        if not results.factors.empty:
+            table = results.factors.to_csv(index=False, float_format="%.9g")
+            write_atomic(half / f"{FACTORS}.csv", table)
+        write_json(half / "verdicts.json", verdict_document(results))
+        write_figures(results, half)
+        write_atomic(half / "REPORT.md", document(results))
+        write_study_page(results, half, place.as_posix(), beside=out)
     return results
 
 

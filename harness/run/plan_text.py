@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from harness.plan.cost import estimate_cell, finished_runs, minutes
-from harness.run.checks import cells_at_once
+from harness.run.checks import cells_at_once, watchdog_limits
 from harness.run.launchers import shown_launch
 from harness.run.session import pending_cells
 from harness.spec.config import replaced_keys
@@ -18,6 +18,8 @@ from harness.text import aligned, folded
 
 def print_plan(study: Study) -> None:
     """Print the matrix as a table; if asked, then what would be started for each cell, in full."""
+    # a limit that there is not would stop the run itself
+    watchdog_limits(study)
     print(folded(describe_study(study)))
     print(folded(cost_line(study)))
     print(shadow_text(study), end="")

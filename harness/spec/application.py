@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.cli import guarded, show_help, suggest
+from harness.cli import check_words, guarded, show_help, suggest
 from harness.paths import CONF
 from harness.schema import ExitCode, UsageError
 from harness.spec import config as configs
@@ -41,7 +41,7 @@ def run_application(task: Callable[[list[str]], int], argv: Sequence[str]) -> in
     try:
         if {"-h", "--help"} & set(argv):
             return guarded(lambda: show_help(help_text()))
-        return guarded(lambda: _run(task, argv))
+        return guarded(lambda: _run(task, [quoted(text) for text in argv]))
     except KeyboardInterrupt:
         # while cells run, a stop is a request that they carry out; here nothing runs
         print("stopped: the same command goes on from here", file=sys.stderr)
@@ -49,6 +49,7 @@ def run_application(task: Callable[[list[str]], int], argv: Sequence[str]) -> in
 
 
 def _run(task: Callable[[list[str]], int], argv: Sequence[str]) -> int:
+    check_words(argv)
     flags = [text for text in argv if text.startswith("-")]
     if set(flags) & set(_REFUSED_FLAGS):
         raise UsageError("--multirun is not used here: an ablation file names the runs of a matrix")
@@ -68,6 +69,20 @@ def _run(task: Callable[[list[str]], int], argv: Sequence[str]) -> int:
     with _hydra_errors():
         _compose_or_show()
     return ExitCode.OK
+
+
+def quoted(text: str) -> str:
+    """Return an override of `results_dir` in Hydra's quotes where it needs them.
+
+    A path is what was typed: Hydra would stumble over `ü` and `(`, and read 5 and `null` as values.
+    """
+    key, _, path = text.partition("=")
+    is_plain = re.fullmatch(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_./][\w./+-]*", path, re.ASCII)
+    if key != "results_dir" or not path or is_plain or re.fullmatch(r"'.*'|\".*\"", path):
+        return text
+    # a backslash is one of a pair before a quote only
+    inner = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), path)
+    return f"{key}='{inner}'"
 
 
 @contextmanager

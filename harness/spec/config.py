@@ -18,10 +18,12 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from harness.cli import shown
 from harness.paths import ABLATIONS, CONF
 from harness.schema import UsageError
 from harness.spec import shadow
 from harness.spec.choices import CONFIG_NAME, ROOT_KEYS, ablation_files, group_choices
+from harness.spec.values import check_numbers, check_ranges, check_types
 
 MICRO = "micro"
 SHADOW_LIST = CONF / "shadow.yaml"
@@ -102,19 +104,29 @@ def read_overrides(overrides: Sequence[str]) -> tuple[Change, ...]:
         UsageError: one is not of the form `key=value`.
     """
     groups = group_choices()
-    changes = []
+    changes: list[Change] = []
     for text in overrides:
         try:
             (override,) = OverridesParser.create().parse_overrides([text])
         except Exception as error:
-            first = str(error).splitlines()[0]
-            raise UsageError(f"{text!r} is not of the form key=value: {first}") from error
+            raise UsageError(_misread(text, error)) from error
         if override.is_delete():
             raise UsageError(f"{text!r} removes a key: set the key to another value, or to null")
         name = override.key_or_group
+        if any(change.name == name for change in changes):
+            raise UsageError(f"{name} is given twice: leave one out")
         is_added = override.is_add() or override.is_force_add()
+        check_numbers(text, override.value())
         changes.append(Change(name, name in groups, is_added, override.value(), text))
     return tuple(changes)
+
+
+def _misread(text: str, error: Exception) -> str:
+    first = next(iter(str(error).splitlines()), type(error).__name__)
+    if "Lexer" in f"{first}{type(error.__cause__).__name__}":
+        key, _, value = text.partition("=")
+        first = f"letters beyond a-z and signs are put in quotes, as {key}=\"'{value[:40]}'\""
+    return f"{shown(text)} is not of the form key=value: {first}"
 
 
 def read_request(overrides: Sequence[str]) -> Request:
@@ -125,27 +137,27 @@ def read_request(overrides: Sequence[str]) -> Request:
     Raises:
         UsageError: a root key has a value of the wrong kind.
     """
+    changes = read_overrides(overrides)
+    groups = tuple(change.text for change in changes if change.is_group)
+    keys = [(change.name, change.value) for change in changes if not change.is_group]
+    check_types(keys, plain(composed(groups)))
     tree = _shadowed_or_not(plain(composed(tuple(overrides))))
+    check_ranges({key: tree[key] for key in (*ROOT_KEYS, "launcher")})
     seeds = _whole_or_list("seeds", tree["seeds"])
-    steps = tree["steps"]
-    if steps is not None and (not isinstance(steps, int) or steps < 1):
-        raise UsageError(f"steps={steps!r} is not a whole number from 1: correct it, or leave it")
     levels = tree["levels"]
-    if isinstance(levels, str):
-        levels = [levels]
     return Request(
         ablation=tree["ablation"],
         scale=tree["scale"],
         seeds=seeds,
-        steps=steps,
+        steps=tree["steps"],
         scale_steps=tree["recipe"]["steps"],
-        levels=None if levels is None else tuple(map(str, levels)),
+        levels=None if levels is None else _names("levels", levels),
         results_dir=Path(str(tree["results_dir"])),
-        dry_run=bool(tree["dry_run"]),
-        verbose=bool(tree["verbose"]),
+        dry_run=tree["dry_run"],
+        verbose=tree["verbose"],
         launcher=tree["launcher"],
         overrides=tuple(overrides),
-        changes=read_overrides(overrides),
+        changes=changes,
         added_keys=tuple(tree["verl_added_keys"]),
     )
 
@@ -271,6 +283,14 @@ def _all_keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 def _whole_or_list(key: str, value: Any) -> int | tuple[int, ...] | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
-    if isinstance(value, list) and all(isinstance(item, int) for item in value):
+    if isinstance(value, list) and all(type(item) is int for item in value):
         return tuple(value)
     raise UsageError(f"{key}={value!r} is neither a number nor a list of numbers: correct it")
+
+
+def _names(key: str, value: Any) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    # a level may be called 0.5 or 128
+    if not items or any(isinstance(i, bool) or not isinstance(i, str | int | float) for i in items):
+        raise UsageError(f"{key}={value!r} is no list of names: write {key}=[<name>,<name>]")
+    return tuple(map(str, items))

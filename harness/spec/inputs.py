@@ -17,6 +17,7 @@ from harness.micro.sizes import SIZES
 from harness.schema import UsageError
 from harness.spec import prepared
 from harness.spec.choices import group_choices
+from harness.writing import take_name
 
 MICRO_DATASET = "micro_families"
 """Made from a seed. Runs of before 2026-11-27 say `micro`: chains alone, another world."""
@@ -138,9 +139,7 @@ def _write_whole(settings: Mapping[str, Any], parent: Path, final: Path) -> None
     half = Path(tempfile.mkdtemp(prefix=".half-", dir=parent))
     try:
         dataset.write_datasets(half, **_sizes(settings))
-        # mkdtemp makes it for this user alone, and other users may read the results
-        half.chmod(0o755)
-        half.rename(final)
+        take_name(half, final)
     finally:
         shutil.rmtree(half, ignore_errors=True)
 

@@ -27,6 +27,7 @@ from harness.spec.matrix import (
     select_seeds,
 )
 from harness.spec.shadow import SCALE_PREFIX
+from harness.spec.values import check_ranges
 from harness.spec.verl_keys import verl_keys
 
 NOT_THE_STUDY = frozenset(
@@ -108,6 +109,7 @@ def make_study(overrides: list[str]) -> Study:
     _refuse_touched_factors(request, ablation, steps)
     resolved = [(arm, _arm_config(request.overrides, arm, steps)) for arm in arms]
     for arm, config in resolved:
+        check_ranges(config)
         check_batches(config["verl"], arm_name(arm.levels))
     cells = build_cells(ablation, request.scale, resolved, seeds, inputs_of)
     return Study(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from harness.schema import DamagedError, UsageError
 from harness.untrusted.files import Refused, read_bytes
 from harness.untrusted.json_text import NotJson, parse_json
+from harness.writing import whole_file
 
 MIB = 1 << 20
 
@@ -23,31 +24,10 @@ class Rows(NamedTuple):
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name, sync it, and give it its name.
-
-    Whoever reads the name sees the old content or the new one, never a part.
-
-    Raises:
-        UsageError: the directory cannot be written or the disk is full; the old content stays.
-    """
+    """Write a file whole, as `harness.writing.whole_file`; its errors are the same."""
     data = content.encode() if isinstance(content, str) else content
-    # with the process id: two processes may write the same file
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            # else the name could reach the disk before the content, and a crash leave an empty file
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        # a name is an entry of its directory, which has to reach the disk as well
-        _sync_directory(path.parent)
-    except OSError as error:
-        _remove_quietly(temporary)
-        raise UsageError(
-            f"cannot write {path}: {error.strerror}; free space, or give results_dir=<writable"
-            " directory>"
-        ) from error
+    with whole_file(path) as half:
+        half.write_bytes(data)
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -123,19 +103,3 @@ def check_writable(directory: Path, needed_bytes: int) -> None:
             f"the disk of the results directory {directory} has {free // MIB} MiB left,"
             f" {needed_bytes // MIB} MiB are needed: free space, or {remedy}"
         )
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _remove_quietly(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        # the disk that refused the file may refuse this as well; the name says what it is
-        return

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from harness.schema import Attempt
 from harness.store.files import read_jsonl, write_atomic
+from harness.writing import whole_file
 
 CHECKPOINTS = "checkpoints"
 TRACKER = "latest_checkpointed_iteration.txt"
@@ -100,7 +101,8 @@ def _copy(source: Path, target: Path) -> None:
         # a link takes no space; other file systems and some network ones refuse it
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        with whole_file(target) as half:
+            shutil.copyfile(source, half)
 
 
 def _steps(folder: Path) -> list[int]:

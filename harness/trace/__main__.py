@@ -19,9 +19,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.cli import read_arguments, run_command
+from harness.cli import needed, place, read_arguments, run_command, text
 from harness.schema import ExitCode
 from harness.text import folded
+
+OPTIONS = {"table": needed(place()), "row": needed(text())}
 
 _LONGEST = 100
 _HIDDEN = ("row_id", "rows", "made_from")
@@ -64,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _trace(argv: Sequence[str]) -> int:
-    given = read_arguments(argv, {}, needed=["table", "row"])
+    given = read_arguments(argv, OPTIONS)
     print(folded(trace_text(Path(given["table"]), given["row"])))
     return ExitCode.OK
 

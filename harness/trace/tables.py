@@ -15,6 +15,7 @@ from harness.metrics.tables import read_parquet
 from harness.schema import DamagedError, UsageError
 from harness.untrusted.files import MIB, read_bytes
 from harness.untrusted.json_text import parse_json
+from harness.writing import check_together
 
 Kind = Literal[
     "run",
@@ -28,6 +29,9 @@ Kind = Literal[
     "comparison",
     "entry",
 ]
+
+_GROUPS = ("tables", "report", "comparison", "claims")
+"""Words of `written_together` for the files that are traced."""
 
 REPORT_TABLES = (
     *(
@@ -111,6 +115,7 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, Mapping[str, Any]]:
     Raises:
         HarnessError: it cannot be read, or has no row ids.
     """
+    check_together(path.parent, *_GROUPS, path.stem)
     # with the time of the last change: a file that was written again is read again
     return _read(path, path.stat().st_mtime_ns)
 

@@ -195,7 +195,7 @@ def test_files_are_written(results: Path, tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["claim=f99"], "there is no claim or finding 'f99'"),
-        (["format=xml"], "unknown format 'xml'"),
+        (["format=xml"], "format='xml' cannot be"),
         (["scale=mikro"], "there is no scale 'mikro': did you mean micro?"),
     ],
 )

@@ -18,10 +18,11 @@ _ROOMS = {
     "environments": "",
     "provenance": "environments",
     "text": "",
-    "cli": "schema text",
+    "writing": "schema",
+    "cli": "schema text writing",
     "untrusted": "",
-    "typed": "schema cli untrusted",
-    "plots": "",
+    "typed": "schema untrusted cli",
+    "plots": "writing",
     "stats": "",
     # what runs inside veRL
     "graders": "",
@@ -30,42 +31,43 @@ _ROOMS = {
     "plugins": "graders",
     "extensions": "plugins",
     # the world, the published numbers, the pipeline
-    "micro": "schema",
+    "micro": "schema cli writing",
     "references": "schema",
-    "spec": "schema untrusted typed paths provenance cli micro",
-    "metrics": "schema untrusted graders",
-    "store": "schema untrusted provenance metrics",
-    "launch": "schema untrusted paths cli plugins spec store",
-    "plan": "schema typed paths cli text plots references spec store",
-    "claims": "schema untrusted paths typed provenance cli text stats spec metrics store",
+    "spec": "schema untrusted typed paths provenance cli writing micro",
+    "metrics": "schema untrusted writing graders",
+    "store": "schema untrusted provenance writing metrics",
+    "launch": "schema untrusted paths cli text plugins spec store",
+    "plan": "schema typed paths cli text writing plots references spec store",
+    "claims": "schema untrusted paths typed provenance cli text writing stats spec metrics store",
     "run": "schema paths provenance cli text spec metrics store launch plan claims",
-    "report": "schema typed paths cli text plots stats graders spec metrics store claims",
+    "report": "schema typed paths cli text writing plots stats graders spec metrics store claims",
     "evaluate": (
-        "schema untrusted typed paths provenance cli text plots stats graders rewards micro spec "
-        "metrics store"
+        "schema untrusted typed paths provenance cli text writing plots stats graders rewards "
+        "micro spec metrics store"
     ),
-    "baseline": "schema untrusted typed provenance text metrics store report evaluate",
-    "compare": "schema paths cli text plots stats metrics store report evaluate",
+    "baseline": "schema untrusted typed provenance text writing metrics store report evaluate",
+    "compare": "schema paths cli text writing plots stats metrics store report evaluate",
     # the side doors
-    "grade": "schema untrusted text plots graders rewards micro metrics store",
-    "data": "schema untrusted typed cli text micro store",
+    "grade": "schema untrusted text writing plots graders rewards micro metrics store",
+    "data": "schema untrusted typed cli text writing micro store",
     "profile": "schema text",
-    "trace": "schema untrusted paths provenance metrics",
+    "trace": "schema untrusted paths provenance writing metrics",
     "docs": "schema paths cli text plots spec metrics store plan claims report",
     # commands of one module
     "__main__": "schema paths text cli",
     "cells": "schema cli text spec store launch run",
     "deviations": "schema cli spec store report",
-    "doctor": "schema cli paths environments provenance text micro",
-    "mine": "schema untrusted cli metrics store",
+    "doctor": "schema cli paths environments provenance text micro launch",
+    "mine": "schema untrusted cli writing metrics store",
     "power": "schema paths text cli stats store",
     # beside the harness
     "paper": (
-        "schema typed paths cli text plots stats micro references spec "
+        "schema typed paths cli text writing plots stats micro references spec "
         "metrics store claims report baseline"
     ),
     "scripts": (
-        "schema untrusted paths cli text plots stats micro spec metrics store plan claims report "
+        "schema untrusted paths cli text writing plots stats micro spec metrics store plan claims "
+        "report "
         "baseline profile compare"
     ),
 }
@@ -83,7 +85,7 @@ _ENTRIES = {
     "evaluate": "",
     "grade": "cli",
     "data": "paths spec",
-    "profile": "cli plots spec store",
+    "profile": "cli writing plots spec store",
     "trace": "cli text",
     "docs": "",
 }

@@ -91,6 +91,18 @@ def is_killed(steps: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def is_killed_first(steps: int) -> None:
+    """Be killed, and then a part, as all parts of Ray end with the trainer."""
+    part, own = named("gcs_server", FOREVER), os.getpid()
+    row(1)
+    time.sleep(0.3)
+    if os.fork() == 0:
+        os.kill(own, signal.SIGKILL)
+        os.kill(part.pid, signal.SIGKILL)
+        os._exit(0)
+    stay()
+
+
 def hangs_at_start(steps: int) -> None:
     """Never come to a first training step; the first validation does not count."""
     row(0)

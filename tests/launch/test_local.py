@@ -108,6 +108,7 @@ def test_exit_code_0_with_fewer_steps_fails(attempt: Path) -> None:
     [
         ("raises", {}, "exit code 1 after step 1 of 3: ValueError: batch of 7 does not divide"),
         ("is_killed", {}, "signal SIGKILL after step 1 of 3, as the kernel does"),
+        ("is_killed_first", {}, "the trainer ended with signal SIGKILL after step 1 of 3, as the"),
         ("hangs_at_start", {"start_s": 0.4}, "no first step within 0.4 s"),
         ("hangs_in_step", {"step_s": 0.4, "grace_s": 0.4}, "no step within 0.4 s after step 1"),
         ("hangs_at_end", {"exit_s": 0.4}, "the trainer did not end within 0.4 s of its last step"),
@@ -126,6 +127,7 @@ def test_a_broken_trainer_ends_with_its_reason(
     end = run(attempt, behaviour, {"FAKE_NAME": name}, **limits)
     assert end.status is Status.FAILED
     assert told in end.reason
+    assert "gcs_server" not in end.reason
     assert end.reason.endswith("(attempt-0/log.txt)")
     assert "\n" not in end.reason
     assert not list(Path("/dev/shm").glob(f"*{name}*"))

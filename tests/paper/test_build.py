@@ -130,7 +130,7 @@ def test_the_number_of_another_version_names_the_same_item() -> None:
         (["table=fig7"], "fig7 is a figure: give figure=fig7"),
         (["figure=fig3"], "v1 Fig. 3 cannot be drawn: a listing of code"),
         (["figure=v2fig1"], "v2 Fig. 1 cannot be drawn: version 2 was at hand as text only"),
-        (["figure=fig7", "format=gif"], "unknown format 'gif'"),
+        (["figure=fig7", "format=gif"], "format='gif' cannot be"),
         (["figure=fig7", "source=nothing"], "there is no baseline 'nothing'"),
         (["figure=fig7", "colour=red"], "unknown argument"),
     ],
@@ -148,12 +148,13 @@ def test_an_output_directory_that_cannot_be_written_is_said(
     blocked = tmp_path / "file"
     blocked.write_text("not a directory")
     assert main(["figure=fig4", "source=paper", f"out={blocked / 'below'}"]) == ExitCode.USAGE
-    assert "give out=<writable directory>" in capsys.readouterr().err
+    assert "file is no directory" in capsys.readouterr().err
 
 
 def test_without_results_the_published_data_are_drawn_and_the_gaps_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "no").mkdir()
     words = [f"results_dir={tmp_path / 'no'}", f"baselines_dir={tmp_path / 'none'}"]
     out = tmp_path / "out"
     assert main(["figure=fig8", "format=svg", f"out={out}", *words]) == ExitCode.OK
@@ -175,6 +176,7 @@ def test_a_study_of_a_later_version_is_left_out_with_words_and_the_rest_is_built
     later = {**json.loads(manifest.read_text()), "schema_version": 99}
     manifest.write_text(json.dumps(later, indent=2) + "\n")
     out = tmp_path / "out"
+    (tmp_path / "no").mkdir()
     words = [f"results_dir={tmp_path / 'no'}", f"baselines_dir={baselines}", f"out={out}"]
 
     assert main(["figure=fig4", *words]) == ExitCode.USAGE

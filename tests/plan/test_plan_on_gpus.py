@@ -52,9 +52,9 @@ def test_keys_of_a_plan_are_taken_out_and_the_others_kept() -> None:
     [
         (["gpus=64"], "gpus= plans for GPUs: name the kind as well, as gpu=h800"),
         (["gpu=h900"], "unknown gpu 'h900'"),
-        (["gpu=h800", "gpus=0"], "gpus=0 is not a whole number from 1"),
-        (["gpu=h800", "gpus=6.5"], "gpus=6.5 is not a whole number from 1"),
-        (["gpu=h800", "price=free"], "price=free is not a number over 0"),
+        (["gpu=h800", "gpus=0"], "gpus='0' cannot be: expected a whole number from 1"),
+        (["gpu=h800", "gpus=6.5"], "gpus='6.5' cannot be: expected a whole number from 1"),
+        (["gpu=h800", "price=free"], "price='free' cannot be: expected a number above 0"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_sentence(arguments: list[str], sentence: str) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from harness.baseline import __main__ as baseline
+from harness.claims.rows import rows_of_results
 from harness.compare import __main__ as compare
 from harness.metrics.tables import write_parquet
 from harness.report import __main__ as report
 from harness.report.stored import collect_results
-from harness.schema import ExitCode
+from harness.schema import DamagedError, ExitCode
 from harness.spec.ablation import load_ablation
 from tests.synthetic_runs import Shape, make_cells, write_study
 
@@ -66,3 +67,37 @@ def test_runs_with_other_steps_end_with_the_code_for_not_comparable(
     words = [places[0], f"results_dir={tmp_path / 'short'}", f"baselines_dir={baselines}"]
     assert compare.main([*words, "partial=seeds=1,steps=3"]) == ExitCode.NOT_COMPARABLE
     assert "3 training steps, the stored study 40" in capsys.readouterr().out
+
+
+def test_a_place_without_results_gets_no_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in (tmp_path, tmp_path / "typo"):
+        assert report.main([f"results_dir={place}"]) == ExitCode.USAGE
+        assert list(tmp_path.iterdir()) == []
+    assert "there are no results in" in capsys.readouterr().err
+
+
+def test_a_report_that_was_cut_off_is_written_again_and_till_then_refused(
+    places: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "micro" / "kl_penalty"
+    write_study(root, make_cells((1, 2), shape=SHAPE), SHAPE)
+    words = [places[0], f"results_dir={tmp_path}"]
+    assert report.main(words) == ExitCode.OK
+    mark = root / "UNFINISHED-tables.txt"
+    mark.write_text("as a kill between two renames leaves it\n")
+    with pytest.raises(DamagedError, match="partly old and partly new"):
+        rows_of_results(root)
+    # the same command goes on from there: a file is whole, if not all are of one time
+    assert report.main(words) == ExitCode.OK
+    assert not mark.exists() and len(rows_of_results(root).tables.runs) == 6
+
+
+def test_a_file_of_no_known_kind_is_no_missing_baseline(
+    places: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("reward 0.5\n")
+    words = [f"candidate={tmp_path / 'notes.txt'}", "baseline=micro/kl_penalty"]
+    assert compare.main(words) == ExitCode.USAGE
+    assert "notes.txt is a file of no kind that is read here" in capsys.readouterr().err

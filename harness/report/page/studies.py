@@ -68,7 +68,14 @@ class Budget:
         return Budget(samples=self.samples // studies, seed_points=self.seed_points // studies)
 
 
-def read_study(results: Results, folder: Path, place: str, budget: Budget | None = None) -> Study:
+def read_study(
+    results: Results,
+    folder: Path,
+    place: str,
+    budget: Budget | None = None,
+    *,
+    half: Path | None = None,
+) -> Study:
     """Return a study as the page shows it.
 
     Args:
@@ -76,6 +83,7 @@ def read_study(results: Results, folder: Path, place: str, budget: Budget | None
         folder: of its files, with what graders said of its samples; the tables are not read again.
         place: `<scale>/<ablation>`, and `partial/<label>` for less than the study.
         budget: how much the page may hold of it.
+        half: where files lie that are about to take their place in `folder`.
     """
     data = _data(results, place.split("/")[1], folder, budget or Budget())
     return Study(
@@ -84,7 +92,11 @@ def read_study(results: Results, folder: Path, place: str, budget: Budget | None
         place=place,
         head=head(results),
         sections=sections(results),
-        files=[(name, text) for name, text in _FILES.items() if (folder / name).is_file()],
+        files=[
+            (name, text)
+            for name, text in _FILES.items()
+            if any((place / name).is_file() for place in (folder, half or folder))
+        ],
         gaps=_gaps(results, data),
         data=data,
     )

@@ -29,18 +29,19 @@ NO_RESULTS = (
 )
 
 
-def write_study_page(results: Results, out: Path, place: str) -> Path:
+def write_study_page(results: Results, half: Path, place: str, *, beside: Path) -> Path:
     """Write the page of one study beside its report.
 
     Args:
         results: of the study, with the claims that were judged on it.
-        out: directory of the report and its tables.
+        half: where to write.
         place: `<scale>/<ablation>`, and `partial/<label>` for less than the study.
+        beside: directory of the tables, in which everything of `half` is about to take its place.
 
     Raises:
         UsageError: the directory cannot be written.
     """
-    study = read_study(results, out, place)
+    study = read_study(results, beside, place, half=half)
     scale, ablation, *part = place.split("/")
     overrides = [
         f"ablation={ablation}",
@@ -56,7 +57,7 @@ def write_study_page(results: Results, out: Path, place: str) -> Path:
         gaps=[],
         command=f"python -m harness.report {' '.join(overrides)}",
     )
-    return _written(page, out)
+    return _written(page, half)
 
 
 def write_scale_page(scale: str, results_dir: Path) -> Path:
@@ -67,19 +68,15 @@ def write_scale_page(scale: str, results_dir: Path) -> Path:
         results_dir: with `<scale>/<ablation>/`; without any the page says so.
 
     Raises:
-        HarnessError: there is no such scale, a claim file is damaged, or the directory cannot be
-            written. A damaged study is a gap that the page names.
+        HarnessError: there is no such scale, it has no results, a claim file is damaged, or the
+            directory cannot be written. A damaged study is a gap that the page names.
     """
     scales = list(group_choices()["scale"])
     if scale not in scales:
         raise UsageError(f"unknown scale {scale!r}: {suggest(scale, scales)}")
     root = results_dir / scale
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"cannot make {root}: {error.strerror}; give results_dir=<another>"
-        ) from error
+    if not root.is_dir():
+        raise UsageError(f"there are no results in {root}: give results_dir=, or run a study first")
     gaps: list[str] = []
     lines = claim_sheet(scale, _readable(stored_rows(scale, results_dir, BASELINES), gaps))
     studies = _studies(root, gaps)

@@ -48,7 +48,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(STORED, folder)
     results = read_results(folder, load_ablation("kl_penalty"))
     results = replace(results, claims=claims_of(results, folder))
-    return write_study_page(results, folder, "micro/kl_penalty")
+    return write_study_page(results, folder, "micro/kl_penalty", beside=folder)
 
 
 class Opened:
@@ -196,7 +196,7 @@ def test_markup_of_a_model_is_text_and_a_scale_without_results_has_a_page(
     browser: Any, tmp_path: Path
 ) -> None:
     small = invented(arms=2, seeds=2, steps=30, metrics=2)
-    found = Opened(browser, write_study_page(small, tmp_path, "micro/invented"))
+    found = Opened(browser, write_study_page(small, tmp_path, "micro/invented", beside=tmp_path))
     assert "<script>alert" in found.page.locator(".samples article").first.inner_text()
     assert found.complaints == []
     found.context.close()
@@ -215,7 +215,8 @@ def test_every_curve_is_drawn_for_paper(opened: Opened) -> None:
 
 
 def test_two_hundred_runs_of_a_thousand_steps_open_at_once(browser: Any, tmp_path: Path) -> None:
-    path = write_study_page(invented(arms=10, seeds=20, steps=1000), tmp_path, "micro/invented")
+    results = invented(arms=10, seeds=20, steps=1000)
+    path = write_study_page(results, tmp_path, "micro/invented", beside=tmp_path)
     context = browser.new_context()
     page = context.new_page()
     # time of the page's own thread: what opening takes, however busy the machine is with others

@@ -56,7 +56,7 @@ def small() -> Results:
 
 
 def page_of(results: Results, folder: Path) -> str:
-    return write_study_page(results, folder, "micro/invented").read_text()
+    return write_study_page(results, folder, "micro/invented", beside=folder).read_text()
 
 
 def sections_of(html: str) -> list[tuple[str, str]]:
@@ -142,7 +142,7 @@ def test_the_page_is_made_of_values_and_not_of_what_was_printed(stored: Path) ->
     results = judged(stored)
     for name in ("REPORT.md", "verdicts.json", "effects.csv"):
         (stored / name).write_text("# Nothing\n\n## Runs\n\n| run |\n| --- |\n| no |\n")
-    write_study_page(results, stored, "micro/kl_penalty")
+    write_study_page(results, stored, "micro/kl_penalty", beside=stored)
     assert page.read_text() == before
 
 
@@ -154,7 +154,7 @@ def judged(folder: Path) -> Results:
 
 def test_every_table_of_the_report_is_on_the_page_cell_by_cell(today: Path) -> None:
     results = judged(today)
-    html = write_study_page(results, today, "micro/kl_penalty").read_text()
+    html = write_study_page(results, today, "micro/kl_penalty", beside=today).read_text()
     found = re.findall(
         r'<td role="cell" data-head="[^"]*" data-sort="([^"]*)"[^>]*>(.*?)</td>', html
     )
@@ -169,7 +169,7 @@ def test_every_table_of_the_report_is_on_the_page_cell_by_cell(today: Path) -> N
 
 def test_a_judged_claim_is_on_the_page_with_its_word_and_its_reason(today: Path) -> None:
     results = judged(today)
-    html = write_study_page(results, today, "micro/kl_penalty").read_text()
+    html = write_study_page(results, today, "micro/kl_penalty", beside=today).read_text()
     claims = layout.documents(results.claims, "micro")
 
     assert {"reproduced", "inconclusive", "not run"} <= {claim["verdict"] for claim in claims}
