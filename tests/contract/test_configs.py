@@ -101,7 +101,7 @@ def test_no_override_collapses_two_arms(name: str) -> None:
         with pytest.raises(UsageError, match="touches a factor"):
             check_overrides(study.ablation, [key], [], keys)
     value = dict(flatten(study.cells[0].config))[keys[0]]
-    with pytest.raises(UsageError, match="touches a factor|follows from"):
+    with pytest.raises(UsageError, match=r"touches a factor|follows from"):
         make_study([*asked(name), f"{keys[0]}={value}"])
 
 
