@@ -28,6 +28,7 @@ from matplotlib.figure import Figure
 
 from harness.metrics.columns import TRAINING
 from harness.plots import COLOURS, MARKERS, METADATA, STYLE
+from harness.store.files import write_atomic
 from harness.untrusted.tables import MOST_ROWS
 from harness.writing import whole_file
 

@@ -67,8 +67,7 @@ _ROOMS = {
     ),
     "scripts": (
         "schema untrusted paths cli text writing plots stats micro spec metrics store plan claims "
-        "report "
-        "baseline profile compare"
+        "report baseline profile compare"
     ),
 }
 ROOMS = {room: set(others.split()) for room, others in _ROOMS.items()}
