@@ -332,14 +332,12 @@ def save_figure(
         endings: of the formats, among those of `METADATA`.
         style: matplotlib's settings while it is written.
     """
-    written = []
+    paths = [stem.with_suffix(ending) for ending in endings]
     with mpl.rc_context(style):
-        for ending in endings:
-            path = stem.with_suffix(ending)
+        for path in paths:
             with whole_file(path) as half:
-                figure.savefig(half, metadata=METADATA[ending])
-            written.append(path)
-    return written
+                figure.savefig(half, metadata=METADATA[path.suffix])
+    return paths
 
 
 def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, place: int, *, has_markers: bool) -> None:

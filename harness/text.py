@@ -191,6 +191,10 @@ def markdown_table(
     return "\n".join([*lines, *(_line(row, widths, sides) for row in cells[1:])])
 
 
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+"""What opens a tag, a comment or an instruction; `<0.001` does not."""
+
+
 def in_line(text: str) -> str:
     """Return a text as it may stand in a line of Markdown: one line, and no HTML outside of code.
 
@@ -200,7 +204,7 @@ def in_line(text: str) -> str:
     parts = re.split(r"((?<!`)(`+)(?!`).+?(?<!`)\2(?!`))", " ".join(visible(text).splitlines()))
     kept = (part for number, part in enumerate(parts) if number % 3 != 2)
     return "".join(
-        part if number % 2 else part.replace("<", "&lt;") for number, part in enumerate(kept)
+        part if number % 2 else _TAG.sub("&lt;", part) for number, part in enumerate(kept)
     )
 
 

@@ -214,6 +214,7 @@ VERBS: dict[str, Verb] = {
             "mapping": place(),
             "arm": text(),
             "seed": text(),
+            "step": text(),
             "title": text(),
         },
     ),

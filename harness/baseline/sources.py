@@ -57,11 +57,6 @@ def load_source(
         return verify_bundle(path, is_judged=is_judged)
     if (path / "runs.parquet").is_file():
         return check_study(_from_results(path), text, is_judged=is_judged)
-    if path.is_file():
-        raise UsageError(
-            f"{text} is a file of no kind that is read here: expected a log (.jsonl, .csv, or an"
-            " event file of TensorBoard) or an archive of a bundle"
-        )
     stored = find_bundle(text, baselines)
     return verify_bundle(stored, name_of(stored), is_judged=is_judged)
 

@@ -52,7 +52,8 @@ def variants() -> dict[str, tuple[str, ...]]:
     cell = ("ablation=kl_penalty", "levels=[none]", "seeds=[1]", "launcher.cells_at_once=1")
     naive = [text for s in switches.values() if s.since != NAIVE for text in s.back]
     return {
-        "naive": (*cell, *naive),
+        # two switches may set one key: the later one counts, and a command takes a key once
+        "naive": (*cell, *{text.partition("=")[0]: text for text in naive}.values()),
         "final": cell,
         **{f"without {s.name}": (*cell, *s.back) for s in switches.values()},
         **declared("sizes"),

@@ -34,7 +34,6 @@ def check_request(study: Study, store: RunStore, environment: Mapping[str, str])
     for metric in study.ablation.primary_metrics:
         column_of(metric)
     watchdog_limits(study)
-    cells_at_once(study)
     for _ in store.runs():
         # reading refuses the records of another version
         continue
@@ -144,8 +143,5 @@ def watchdog_limits(study: Study) -> Limits:
 
 
 def cells_at_once(study: Study) -> int:
-    """Return `launcher.cells_at_once`; `UsageError` if it is no whole number from 1."""
-    given = study.request.launcher.get("cells_at_once", 1)
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise UsageError(f"launcher.cells_at_once is {given!r}: expected a whole number from 1")
-    return given
+    """Return `launcher.cells_at_once`, 1 where the launcher has none."""
+    return int(study.request.launcher.get("cells_at_once", 1))

@@ -22,6 +22,7 @@ from harness.spec import config as configs
 from harness.spec.choices import CONFIG_NAME, group_choices
 from harness.spec.options import help_text
 from harness.spec.verl_keys import verl_keys
+from harness.untrusted.files import first_twice
 
 _REFUSED_FLAGS = ("-m", "--multirun", "-r", "--run")
 
@@ -97,10 +98,13 @@ def check_overrides(overrides: Sequence[str]) -> None:
     """Refuse what cannot be composed, naming the choices or the nearest keys.
 
     Raises:
-        UsageError: no ablation, an unknown choice of a group, or an unknown key.
+        UsageError: no ablation, an unknown choice of a group, an unknown key, or one given twice.
     """
     changes = configs.read_overrides(overrides)
     groups = group_choices()
+    twice = first_twice([change.name for change in changes])
+    if twice is not None:
+        raise UsageError(f"{twice} is given twice: leave one out")
     for change in changes:
         if change.is_group:
             _check_choice(change, groups[change.name])

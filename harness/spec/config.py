@@ -113,8 +113,6 @@ def read_overrides(overrides: Sequence[str]) -> tuple[Change, ...]:
         if override.is_delete():
             raise UsageError(f"{text!r} removes a key: set the key to another value, or to null")
         name = override.key_or_group
-        if any(change.name == name for change in changes):
-            raise UsageError(f"{name} is given twice: leave one out")
         is_added = override.is_add() or override.is_force_add()
         check_numbers(text, override.value())
         changes.append(Change(name, name in groups, is_added, override.value(), text))

@@ -113,9 +113,12 @@ def check_types(changes: Sequence[tuple[str, Any]], tree: Mapping[str, Any]) -> 
         found, expected = _type_of(value), _type_of(before)
         # a number may be written where a text is expected
         is_same = found == expected or (found, expected) == ("a number", "a text")
-        # null unsets a key of veRL
-        is_unset = value is None and key.startswith("verl.") and not any(_options(key))
+        # its value is known, and its range looked at, once all is composed
         is_free = before in (None, ...) and value is not None
+        is_free |= isinstance(value, str) and "${" in value
+        # null unsets a key of veRL, or a variable
+        may_be_unset = key.startswith(("verl.", "environment.")) and not any(_options(key))
+        is_unset = value is None and may_be_unset
         if not (is_same or is_unset or is_free):
             raise UsageError(f"{key}={shown(_written(value))} cannot be: expected {expected}")
 

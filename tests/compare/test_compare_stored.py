@@ -464,8 +464,8 @@ def test_forced_outputs_all_carry_the_warning(
         (["ablation=kl_penalty", "--gate"], "does nothing beside ablation="),
         (["candidate=a", "baseline=b", "partial=c"], "does nothing beside candidate="),
         ([*WORDS, "margin=-1"], "above 0"),
-        ([*WORDS, "margin=x"], "not a number"),
-        ([*WORDS, "level=95"], "between 0 and 1"),
+        ([*WORDS, "margin=x"], "expected a number above 0"),
+        ([*WORDS, "level=95"], "above 0 below 1"),
     ],
 )
 def test_wrong_arguments_are_told(argv: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,7 +99,7 @@ def test_the_command_compares_a_set_with_all_beside_it(
     math = document["evaluations"]["math500"]
     assert math["counts"] == {"exact": 0, "normalised": 1, "n-gram": 1} and math["too_short"] == 1
     assert set(document["evaluations"]) == {"math500", "aime2024", "gpqa_diamond"}
-    assert main([*words, "--gate"]) == ExitCode.WORSE
+    assert main([*words, "--gate", "--force"]) == ExitCode.WORSE
     assert main(["overlap", "train=orz_57k", "eval=gpqa_diamond"]) == ExitCode.USAGE
     gpqa = tmp_path / "data" / "orz_57k" / "gpqa_diamond.parquet"
     assert main(["overlap", "train=orz_57k", f"eval={gpqa}", "--gate"]) == ExitCode.OK

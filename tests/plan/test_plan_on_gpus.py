@@ -50,7 +50,7 @@ def test_keys_of_a_plan_are_taken_out_and_the_others_kept() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["gpus=64"], "gpus= plans for GPUs: name the kind as well, as gpu=h800"),
+        (["gpus=64"], "gpus=64 plans for GPUs: name the kind as well, as gpu=h800"),
         (["gpu=h900"], "unknown gpu 'h900'"),
         (["gpu=h800", "gpus=0"], "gpus='0' cannot be: expected a whole number from 1"),
         (["gpu=h800", "gpus=6.5"], "gpus='6.5' cannot be: expected a whole number from 1"),

@@ -92,7 +92,7 @@ def test_a_run_is_compared_with_another(results: Path, capsys: pytest.CaptureFix
     ("words", "message"),
     [
         (["run=kl=loss"], "names 0 runs"),
-        (["against=nowhere"], "holds no attempt"),
+        (["against=nowhere"], "a directory that is there"),
         (["rum=x"], "unknown argument"),
     ],
 )

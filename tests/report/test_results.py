@@ -242,7 +242,8 @@ def test_two_runs_of_one_arm_and_seed_are_not_mixed(tmp_path: Path) -> None:
         (["ablation=nope"], "choose one of"),
         (["partial=seeds=1"], "give ablation=<name>"),
         (["ablation=kl_penalty", "results=x"], "results_dir"),
-        (["ablation=kl_penalty", "results_dir=nowhere"], "holds no run"),
+        (["ablation=kl_penalty", "results_dir=nowhere"], "a directory that is there"),
+        (["ablation=kl_penalty", "results_dir=."], "holds no run"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_line(

@@ -137,11 +137,14 @@ def test_cells_run_side_by_side_if_asked(tmp_path: Path, monkeypatch: pytest.Mon
     )
 
 
-@pytest.mark.parametrize("count", [0, "two", True])
-def test_a_wrong_number_of_cells_at_once_is_refused(tmp_path: Path, count: object) -> None:
-    study = small_study(tmp_path, f"launcher.cells_at_once={count}")
-    with pytest.raises(UsageError, match="whole number from 1"):
-        check_request(study, RunStore(study.root), {})
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "whole number from 1"), ("two", "a number"), (True, "a number")]
+)
+def test_a_wrong_number_of_cells_at_once_is_refused(
+    tmp_path: Path, count: object, said: str
+) -> None:
+    with pytest.raises(UsageError, match=f"cells_at_once=.* cannot be: expected {said}"):
+        small_study(tmp_path, f"launcher.cells_at_once={count}")
 
 
 def test_the_same_again_launches_nothing(tmp_path: Path, run: Run) -> None:

@@ -25,7 +25,7 @@ def outcome(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, 
         (["ablation=kl_penalty", "seeds=0"], ["seeds=0 makes no run"]),
         (["ablation=kl_penalty", "seeds=1,2"], ["seeds=1,2", "[1,2]"]),
         (["ablation=kl_penalty", "seeds=x"], ["seeds='x'"]),
-        (["ablation=kl_penalty", "steps=0"], ["steps=0"]),
+        (["ablation=kl_penalty", "steps=0"], ["steps='0' cannot be"]),
         (["ablation=kl_penalty", "what"], ["'what' is not of the form key=value"]),
         (["ablation=kl_penalty", "levels=nonne"], ["unknown level 'nonne'", "kl:none"]),
         (

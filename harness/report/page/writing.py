@@ -68,15 +68,19 @@ def write_scale_page(scale: str, results_dir: Path) -> Path:
         results_dir: with `<scale>/<ablation>/`; without any the page says so.
 
     Raises:
-        HarnessError: there is no such scale, it has no results, a claim file is damaged, or the
-            directory cannot be written. A damaged study is a gap that the page names.
+        HarnessError: there is no such scale, a claim file is damaged, or the directory cannot be
+            written. A damaged study is a gap that the page names.
     """
     scales = list(group_choices()["scale"])
     if scale not in scales:
         raise UsageError(f"unknown scale {scale!r}: {suggest(scale, scales)}")
     root = results_dir / scale
-    if not root.is_dir():
-        raise UsageError(f"there are no results in {root}: give results_dir=, or run a study first")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make {root}: {error.strerror}; give results_dir=<another>"
+        ) from error
     gaps: list[str] = []
     lines = claim_sheet(scale, _readable(stored_rows(scale, results_dir, BASELINES), gaps))
     studies = _studies(root, gaps)
