@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,23 +11,15 @@ from matplotlib.figure import Figure
 
 from harness.metrics.finals import final_values
 from harness.stats.intervals import mean_interval
+from paper.grid import GridPanel, draw_grid
 from paper.inputs import Inputs, Study
 from paper.own.noise import splits
 from paper.product import Product
 from paper.series import metric_rows
 from paper.style import (
     GREY,
-    MARGIN,
-    caption_height,
-    house_style,
     legend_above,
-    legend_height,
     look_of,
-    name_gap,
-    new_figure,
-    place_axes,
-    wrapped,
-    write_text,
 )
 
 COLUMNS = (
@@ -46,8 +40,9 @@ def cost(inputs: Inputs) -> Product:
     caption = (
         "Each point is an arm against its control, seed by seed: down its gain at the end of"
         " training, across the time of its training steps as a multiple of the control's. Lines:"
-        " 95 % paired t intervals over seeds (n in the legend). Black cross: the control. Times are"
-        " those of the machine that ran the cells, and its load is in them."
+        " 95 % paired t intervals over seeds (n in the legend). Black cross: the control. The first"
+        " set of questions of each study; all are in the table. Times are those of the machine that"
+        " ran the cells, and its load is in them."
     )
     return Product(
         id="own5",
@@ -85,29 +80,25 @@ def _rows_of(study: Study) -> list[tuple[object, ...]]:
 
 
 def _draw(inputs: Inputs, numbers: pd.DataFrame, caption: str) -> Figure:
-    panels = list(numbers.groupby(["study", "metric"])) if len(numbers) else []
-    width = max(len(panels), 2) * 3.9 + 0.3
-    text = wrapped(caption, width)
-    most = max((len(rows) for _, rows in panels), default=0) + 1
-    top = 0.68 + legend_height(most)
-    with house_style():
-        figure = new_figure(width, top + 2.85 + caption_height(text))
-        title = "Cost against effect, each arm relative to its control"
-        write_text(figure, MARGIN, 0.1, title, fontsize=11, fontweight="bold")
-        if not panels:
-            axes = place_axes(figure, 0.75, 0.75, width - 1.2, 2.2)
-            name_gap(axes, "no stored study has two arms with a seed in common", 60)
-        for place, (key, rows) in enumerate(panels):
-            study = next(s for s in inputs.studies if s.name == key[0])
-            axes = place_axes(figure, 0.8 + place * 3.9, top, 2.95, 2.2)
-            axes.set_title(f"{key[0]}")
-            axes.set_ylabel(f"{str(key[1]).replace('_', ' ')}: gain [fraction]")
-            _draw_panel(axes, rows, study, most)
-        write_text(figure, MARGIN, top + 2.8, text, fontsize=8, color=GREY)
-    return figure
+    groups = list(numbers.groupby("study"))
+    panels = []
+    for name, rows in groups:
+        study = next(study for study in inputs.studies if study.name == name)
+        # one set of questions: the others are in the table
+        metric = rows["metric"].iloc[0]
+        own = rows[rows["metric"] == metric]
+        draw = partial(_draw_panel, rows=own, study=study, metric=str(metric))
+        panels.append(GridPanel(str(name), own["arm"].nunique() + 1, draw))
+    return draw_grid(
+        "Cost against effect, each arm relative to its control",
+        caption,
+        panels,
+        nothing="no stored study has two arms with a seed in common",
+    )
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study, entries: int) -> None:
+def _draw_panel(axes: Axes, entries: int, *, rows: pd.DataFrame, study: Study, metric: str) -> None:
+    axes.set_ylabel(f"{metric.replace('_', ' ')}: gain [fraction]")
     axes.set_xlabel("training time, multiple of the control's [1]")
     axes.axhline(0.0, color=GREY, linewidth=0.8)
     axes.axvline(1.0, color=GREY, linewidth=0.8)

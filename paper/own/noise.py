@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from harness.metrics.finals import final_values, score_array
 from harness.stats.intervals import half_width, mean_interval, seed_spread
 from harness.stats.variance import VarianceSplit, split_difference, split_variance
 from harness.store.bundle import scores_of
+from paper.grid import GridPanel, draw_grid
 from paper.inputs import Inputs, Study
 from paper.product import Product
 from paper.style import (
@@ -22,7 +24,6 @@ from paper.style import (
     caption_height,
     house_style,
     legend_above,
-    legend_height,
     look_of,
     name_gap,
     new_figure,
@@ -81,7 +82,8 @@ def widths(inputs: Inputs) -> Product:
         "Half-width of the 95 % paired t interval of an arm minus its control, at the last"
         " evaluation. Lines: foretold from the spread over the stored seeds (t quantile x spread /"
         " root of n). Dots: what neighbouring stored seeds, in order, really give; a"
-        " width of 0 is in the table alone. n: the axis."
+        " width of 0 is in the table alone. n: the axis. The first set of questions of each study;"
+        " all are in the table."
     )
     return Product(
         id="own4",
@@ -226,28 +228,24 @@ def _widths_of(study: Study) -> pd.DataFrame:
 
 
 def _draw_widths(inputs: Inputs, numbers: pd.DataFrame, caption: str) -> Figure:
-    panels = list(numbers.groupby(["study", "split"])) if len(numbers) else []
-    width = max(len(panels), 2) * 3.9 + 0.3
-    text = wrapped(caption, width)
-    most = max((rows["difference"].nunique() for _, rows in panels), default=0)
-    top = 0.68 + legend_height(most)
-    with house_style():
-        figure = new_figure(width, top + 2.85 + caption_height(text))
-        title = "What more seeds buy: half-width of the interval of a difference"
-        write_text(figure, MARGIN, 0.1, title, fontsize=11, fontweight="bold")
-        if not panels:
-            axes = place_axes(figure, 0.75, 0.75, width - 1.2, 2.2)
-            name_gap(axes, "no stored study has two arms with two seeds or more", 60)
-        for place, (key, rows) in enumerate(panels):
-            study = next(s for s in inputs.studies if s.name == key[0])
-            axes = place_axes(figure, 0.75 + place * 3.9, top, 3.0, 2.2)
-            axes.set_title(f"{key[0]}, {key[1]}")
-            _draw_panel(axes, rows, study, most)
-        write_text(figure, MARGIN, top + 2.8, text, fontsize=8, color=GREY)
-    return figure
+    groups = list(numbers.groupby("study")) if len(numbers) else []
+    panels = []
+    for name, rows in groups:
+        study = next(study for study in inputs.studies if study.name == name)
+        # one set of questions: the others are in the table
+        split = rows["split"].iloc[0]
+        own = rows[rows["split"] == split]
+        draw = partial(_draw_panel, rows=own, study=study)
+        panels.append(GridPanel(f"{name}, {split}", own["difference"].nunique(), draw))
+    return draw_grid(
+        "What more seeds buy: half-width of the interval of a difference",
+        caption,
+        panels,
+        nothing="no stored study has two arms with two seeds or more",
+    )
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study, entries: int) -> None:
+def _draw_panel(axes: Axes, entries: int, *, rows: pd.DataFrame, study: Study) -> None:
     # a width of 0, of seeds that agree to the last digit, has no place on a logarithmic axis
     rows = rows[rows["half_width"] > 0]
     if rows.empty:
@@ -264,9 +262,10 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, study: Study, entries: int) -> N
     axes.set_xlabel("number of seeds")
     axes.set_ylabel("half-width [fraction]")
     for (name, role), own in rows.groupby(["difference", "role"], sort=True):
-        look = look_of(str(name).split(" - ")[0], study.arms)
+        arm = str(name).split(" - ")[0]
+        look = look_of(arm, study.arms)
         if role == "foretold":
-            axes.plot(own["seeds"], own["half_width"], color=look.colour, label=name, linewidth=1.5)
+            axes.plot(own["seeds"], own["half_width"], color=look.colour, label=arm, linewidth=1.5)
         else:
             axes.plot(
                 own["seeds"],

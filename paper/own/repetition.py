@@ -19,16 +19,15 @@ _TITLE = "Advantage of repetitive tokens"
 
 def repetition(inputs: Inputs) -> Product:
     """Return own8."""
-    studies = [
-        study
-        for study in inputs.studies
-        if not metric_rows(study, "repetition_advantage_gap").empty
-    ]
+    claims = [claim for claim in inputs.claims if claim.id == "f21"]
+    asked = [study for study in inputs.studies if study.ablation in {c.ablation for c in claims}]
+    studies = [s for s in asked if not metric_rows(s, "repetition_advantage_gap").empty]
     blocks = [_block(study) for study in studies] or [Block(header="Ours", gap=GAP)]
     caption = (
-        "The control, PPO with a critic. A repetition begins where 8 tokens that stood in the"
-        " response before begin again; a step without one has no point. Below 0 in the third panel:"
-        " less than the authors' GRPO would give these tokens in the same batch. Thin lines: single"
+        "The control, PPO with a critic, of the study that the claim is judged on. A repetition"
+        " begins where 8 tokens that stood in the response before begin again; a step without one"
+        " has no point. Below 0 in the third panel: less than the authors' GRPO would give these"
+        " tokens in the same batch. Thin lines: single"
         f" seeds. {INTERVAL} The paper's figure is v2 Fig. 5 (v2fig5), words only."
     )
     # the name alone: with its world, a panel's title would be half of every row
@@ -45,7 +44,7 @@ def repetition(inputs: Inputs) -> Product:
         numbers=to_frame(series),
         figure=draw(_TITLE, blocks, caption),
         runs={study.name: study.runs for study in studies},
-        claims=[claim.id for claim in inputs.claims if claim.id == "f21"],
+        claims=[claim.id for claim in claims],
         gaps=[block.gap for block in blocks if block.gap],
     )
 
