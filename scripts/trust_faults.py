@@ -1,6 +1,6 @@
 """Tries faults of the disk at every write, sync and rename of every command that writes.
 
-Usage: ``python scripts/trust_faults.py [most=600] [cases=<name>,...]``, as ``make trust`` does.
+Usage: ``python scripts/trust_faults.py [most=1000] [cases=<name>,...]``, as ``make trust`` does.
 
 Each operation of a command fails, tears (three ways where it writes), is killed, and is lost with
 the power; afterwards every file of the sandbox must be what it was or what it becomes, and files
@@ -27,7 +27,7 @@ from harness.text import markdown_table  # noqa: E402
 from tests.faults.cases import CASES, Case  # noqa: E402
 from tests.faults.shim import MODES, Fault, Outcome, try_faults  # noqa: E402
 
-OPTIONS = {"most": whole(1, 1_000_000, default=600), "cases": several(name())}
+OPTIONS = {"most": whole(1, 1_000_000, default=1000), "cases": several(name())}
 PARTS = (0.0, 0.5, 0.99)
 """Shares of a torn write that reach the file."""
 

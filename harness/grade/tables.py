@@ -63,7 +63,7 @@ def grade_with(
         One verdict per row, and how long it took.
 
     Raises:
-        GraderUnavailableError: the grader cannot be loaded.
+        GraderUnavailableError: the grader cannot be loaded, or no longer.
     """
     samples = [
         Sample(str(response), str(reference))

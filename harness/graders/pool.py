@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from multiprocessing.connection import wait
@@ -12,10 +13,13 @@ from typing import Self
 
 from harness.graders.process import GraderProcess
 from harness.graders.registry import GRADERS, GraderUnavailableError
-from harness.graders.verdict import Sample, Verdict, ungradable
+from harness.graders.verdict import Sample, Verdict
 
 _LOOK_AGAIN_S = 0.02
 """Longest wait for an answer before time limits are looked at again."""
+
+_TRIES, _PAUSE_S = 3, 5.0
+"""A node that is short of memory or processes for a moment must not end a run of weeks."""
 
 
 class Pool:
@@ -69,27 +73,32 @@ class Pool:
         Callers in several threads wait for each other.
 
         Returns:
-            One verdict per sample, in their order. If no process can be started any more, the
-            samples that are left are ungradable, with that reason.
+            One verdict per sample, in their order.
+
+        Raises:
+            GraderUnavailableError: no process can be started any more, at the last of three tries.
         """
         verdicts: dict[int, Verdict] = {}
-        reason = ""
         with self._lock:
-            try:
-                self._grade(samples, verdicts)
-            except GraderUnavailableError as error:
-                reason = str(error)
-                self.close()
-            except BaseException:
-                # what was being graded would answer the next call
-                self.close()
-                raise
-        return [verdicts.get(place) or ungradable(reason) for place in range(len(samples))]
+            for more in reversed(range(_TRIES)):
+                try:
+                    self._grade(samples, verdicts)
+                    break
+                except GraderUnavailableError:
+                    self.close()
+                    if not more:
+                        raise
+                    time.sleep(_PAUSE_S)
+                except BaseException:
+                    # what was being graded would answer the next call
+                    self.close()
+                    raise
+        return [verdicts[place] for place in range(len(samples))]
 
     def _grade(self, samples: Sequence[Sample], verdicts: dict[int, Verdict]) -> None:
         if not self._processes:
             self._start()
-        waiting = deque(range(len(samples)))
+        waiting = deque(place for place in range(len(samples)) if place not in verdicts)
         places: dict[GraderProcess, int] = {}
         while len(verdicts) < len(samples):
             for process in self._processes:

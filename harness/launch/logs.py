@@ -90,7 +90,8 @@ def failure_line(lines: Iterable[str]) -> str:
     """Return the line of a log's end that says why the program failed; empty if there is none.
 
     The last Python exception wins: an exception that another one wraps is printed before it, but
-    Ray prints the cause of a failed task last. A complaint of Hydra about the command line comes
+    Ray prints the cause of a failed task last. A grader that is gone comes before all: what fails
+    then is the response, and in the end the batch. A complaint of Hydra about the command line comes
     without an exception. Else it is the last line which is neither a frame nor a log message.
     """
     cleaned = [clean(line) for line in lines]
@@ -98,7 +99,8 @@ def failure_line(lines: Iterable[str]) -> str:
     telling = [line for line in exceptions if not line.startswith(("SystemExit", "KeyboardInter"))]
     hydra = [line for line in cleaned if HYDRA_ERROR.match(line)]
     plain = [line for line in cleaned if line and not (NOISE.match(line) or LOG_LEVEL.match(line))]
-    for group in (telling, hydra, exceptions, plain):
+    gone = [line for line in exceptions if "GraderUnavailableError" in line]
+    for group in (gone, telling, hydra, exceptions, plain):
         if group:
             return _shorten(group[-1].strip())
     return ""

@@ -1,4 +1,4 @@
-"""A replay buffer that hands out a batch in the order of its questions, and polls often.
+"""A replay buffer that hands out whole batches in the order of their questions, and polls often.
 
 verl 0.9.1 names prompts by uuid4 and orders rows as the queue returns them, so two runs of one seed
 would split the same batch into different mini-batches. It is verl's own sampling otherwise. A batch
@@ -49,6 +49,13 @@ class OrderedReplayBuffer(ReplayBuffer):
     def _materialize_batch(
         self, partition_id: str, selected_prompt_uids: list[str], partition_snapshot: dict
     ) -> KVBatchMeta:
+        failed = self.failure_keys[partition_id] & set(selected_prompt_uids)
+        if failed:
+            # verl goes on with the rest: what cannot be graded would choose what is trained on
+            raise RuntimeError(
+                f"{len(failed)} of {len(selected_prompt_uids)} prompts have a response that failed:"
+                " the log says why"
+            )
         batch = super()._materialize_batch(partition_id, selected_prompt_uids, partition_snapshot)
         # the keys hold random names of the prompts: only the queue knows which questions they are
         rows = tq.kv_batch_get(

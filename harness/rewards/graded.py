@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.graders.pool import shared_pool
-from harness.graders.registry import GraderUnavailableError
 from harness.graders.verdict import Outcome, Sample, Verdict, ungradable
 from harness.rewards.response import FORMAT_PATTERN, LONGEST_GRADED_CHARS, Grade, sample_row
 from harness.rewards.response import Outcome as SampleOutcome
@@ -40,7 +39,8 @@ def reward_of(verdict: Verdict, finish_reason: str) -> float:
 def grader_reward(grader: str) -> Callable[..., dict[str, Any]]:
     """Return a reward with verl's signature that pays by `reward_of` what a grader says.
 
-    The returned function never raises on text. It stores the columns of every reward
+    The returned function never raises on text; without its grader it raises
+    `GraderUnavailableError`, which ends the run. It stores the columns of every reward
     (`rewards.response.sample_row`), and `grade` and `grade_reason` of the grader.
 
     Args:
@@ -58,7 +58,10 @@ def grader_reward(grader: str) -> Callable[..., dict[str, Any]]:
         finish_reason = str(info.get("finish_reason"))
         sample = Sample(str(solution_str), str(ground_truth))
         # what did not finish earns nothing, so nobody waits for its grade
-        verdict = _grade(grader, sample) if finish_reason == FINISHED else _UNFINISHED
+        # a grader that is gone raises: false zeros for right answers would be trained on
+        verdict = (
+            shared_pool(grader).grade([sample])[0] if finish_reason == FINISHED else _UNFINISHED
+        )
         given = Grade(
             extracted=verdict.answer,
             is_correct=verdict.is_right,
@@ -69,13 +72,6 @@ def grader_reward(grader: str) -> Callable[..., dict[str, Any]]:
         return {**row, "grade": verdict.outcome.value, "grade_reason": verdict.reason}
 
     return compute_score
-
-
-def _grade(grader: str, sample: Sample) -> Verdict:
-    try:
-        return shared_pool(grader).grade([sample])[0]
-    except GraderUnavailableError as error:
-        return ungradable(str(error))
 
 
 def _outcome(verdict: Verdict, finish_reason: str) -> SampleOutcome:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.graders import pool as pool_module
 from harness.graders import process as process_module
 from harness.graders import registry
 from harness.graders.pool import Pool
@@ -134,16 +135,29 @@ def test_a_grader_that_is_not_installed_is_said_at_once(graders: None, name: str
         Pool(name)
 
 
-def test_no_process_any_more_is_a_reason_and_no_error(
-    graders: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_process_any_more_is_an_error(graders: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_PAUSE_S", 0.0)
     with Pool("fake_grader") as pool:
         monkeypatch.setattr(sys, "executable", "/no/such/python")
-        found = outcomes(pool, "yes", "exit", "yes")
-        monkeypatch.undo()
-        assert found[0][0] is Outcome.RIGHT
-        assert found[1] == found[2]
-        assert found[1][0] is Outcome.UNGRADABLE and "no process can be started" in found[1][1]
+        with pytest.raises(GraderUnavailableError, match="no process can be started"):
+            outcomes(pool, "yes", "exit", "yes")
+
+
+def test_no_process_for_a_moment_costs_no_verdict(
+    graders: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python, waited = sys.executable, list[float]()
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        monkeypatch.setattr(sys, "executable", python)
+
+    monkeypatch.setattr(pool_module.time, "sleep", pause)
+    with Pool("fake_grader") as pool:
+        monkeypatch.setattr(sys, "executable", "/no/such/python")
+        found = [outcome for outcome, _ in outcomes(pool, "yes", "exit", "no")]
+    assert found == [Outcome.RIGHT, Outcome.UNGRADABLE, Outcome.WRONG]
+    assert len(waited) == 1
 
 
 def test_a_process_ends_with_its_parent() -> None:

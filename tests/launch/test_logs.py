@@ -61,6 +61,11 @@ def test_a_sentence_that_mentions_an_error_is_no_exception() -> None:
     assert failure_line(["the ValueError: of before", "ValueError: real", "bye"]).endswith("real")
 
 
+def test_a_grader_that_is_gone_is_told_and_not_the_batch_that_it_failed() -> None:
+    gone = "harness.graders.registry.GraderUnavailableError: grader orz: no sympy"
+    assert failure_line([gone, "RuntimeError: 1 of 8 prompts have a response that failed"]) == gone
+
+
 def test_a_long_line_is_cut() -> None:
     assert len(failure_line([f"ValueError: {'x' * 5000}"])) == 300
 

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
 
+from harness.graders.verdict import ungradable
 from harness.metrics.health.diagnoses import DIAGNOSES, Finding, findings
 from harness.metrics.health.evidence import Setting, Step, setting_of, step_of
 from harness.metrics.tables import build_tables
@@ -207,17 +209,17 @@ def regraded(streams: Path) -> None:
         path.write_text("".join(json.dumps(row) + "\n" for row in graded))
 
 
-def test_a_grader_that_does_not_start_is_found(
+def test_a_grader_that_can_grade_nothing_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Real responses, and the real grader whose process cannot be started."""
+    """Real responses, by the real grader, and by one that has no verdict on any."""
     monkeypatch.setattr("harness.graders.pool._POOLS", {})
     streams = tmp_path / "streams"
     shutil.copytree(RECORDED / "ppo", streams)
     regraded(streams)
     assert run_findings(results_of(tmp_path / "with" / "micro" / "invented", streams)) == []
-    monkeypatch.setattr("harness.graders.pool._POOLS", {})
-    monkeypatch.setattr("harness.graders.process.sys.executable", str(tmp_path / "no_python"))
+    nothing = Mock(**{"grade.return_value": [ungradable("the grader raised ValueError")]})
+    monkeypatch.setattr("harness.rewards.graded.shared_pool", lambda _: nothing)
     regraded(streams)
     results = results_of(tmp_path / "without" / "micro" / "invented", streams)
     ((run, finding),) = run_findings(results)

@@ -98,3 +98,28 @@ def test_the_platform_stays_out_of_the_way_of_others(platform: str, enabled: str
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert ended.stdout.split()[-2:] == [enabled, enabled]
+
+
+def test_a_batch_that_lacks_a_response_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """veRL trains on what is left, so that what could not be graded chooses the data."""
+    from omegaconf import OmegaConf
+    from verl.trainer.ppo.v1 import replay_buffer
+
+    from harness.plugins.ordered_replay import OrderedReplayBuffer
+
+    buffer = OrderedReplayBuffer(
+        sampler_kwargs={},
+        trainer_mode="sync",
+        trainer_config=OmegaConf.create({}),
+        max_off_policy_threshold=8,
+        max_off_policy_strategy="drop",
+    )
+    prompt = {"is_prompt": True, "global_steps": 1}
+    queue = {
+        "one": {**prompt, "status": "finished"},
+        "two": {**prompt, "status": "failure"},
+        "one_0_0": {},
+    }
+    monkeypatch.setattr(replay_buffer.tq, "kv_list", lambda: {"train": queue})
+    with pytest.raises(RuntimeError, match="1 of 2 prompts have a response that failed"):
+        buffer.sample(1, "train", 2)

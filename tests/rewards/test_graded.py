@@ -66,16 +66,15 @@ def test_what_did_not_finish_is_not_graded(monkeypatch: pytest.MonkeyPatch) -> N
     assert (row["grade"], row["grade_reason"]) == ("ungradable", "not finished")
 
 
-def test_a_grader_that_cannot_start_raises_nothing_and_says_why(
+def test_without_its_grader_a_reward_raises_and_pays_no_false_zero(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing(grader: str) -> None:
         raise GraderUnavailableError("grader orz: no sympy")
 
     monkeypatch.setattr(graded, "shared_pool", missing)
-    row = orz.compute_score("x", GOOD, "4", {**INFO, "finish_reason": "stop"})
-    assert (row["score"], row["grade"]) == (0.0, "ungradable")
-    assert row["grade_reason"] == "grader orz: no sympy"
+    with pytest.raises(GraderUnavailableError, match="grader orz: no sympy"):
+        orz.compute_score("x", GOOD, "4", {**INFO, "finish_reason": "stop"})
 
 
 @pytest.mark.engine
