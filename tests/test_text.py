@@ -106,7 +106,7 @@ def test_lines_are_folded_below_their_text(monkeypatch: pytest.MonkeyPatch) -> N
         ("plain text", "plain text"),
         ("a title\n\n## of two lines", "a title  ## of two lines"),
         ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
-        ("`<arm>/start/<metric>` < 2", "`<arm>/start/<metric>` &lt; 2"),
+        ("`<arm>/start/<metric>` < 2", "`<arm>/start/<metric>` < 2"),
         ("a `<b", "a `&lt;b"),
         ("``a ` <b>`` <c>", "``a ` <b>`` &lt;c>"),
         ("\x1b[31mred", "\\x1b[31mred"),

@@ -91,8 +91,8 @@ def failure_line(lines: Iterable[str]) -> str:
 
     The last Python exception wins: an exception that another one wraps is printed before it, but
     Ray prints the cause of a failed task last. A grader that is gone comes before all: what fails
-    then is the response, and in the end the batch. A complaint of Hydra about the command line comes
-    without an exception. Else it is the last line which is neither a frame nor a log message.
+    then is the response, and in the end the batch. A complaint of Hydra about the command line
+    comes without an exception. Else it is the last line which is neither a frame nor a log message.
     """
     cleaned = [clean(line) for line in lines]
     exceptions = [line for line in cleaned if EXCEPTION.match(line)]

@@ -189,10 +189,12 @@ def _taken(name: str, rows: pd.DataFrame, run: str, metric: str) -> str:
     # the names are those of harness/claims/quantities.py
     if "end of training" in name:
         parts.append(f"end {end_text(rows, run, metric)}")
-    if name.endswith("the start"):
-        parts.append(f"start {start_text(rows, run, metric)}")
-    if "mean of steps" in name or not parts:
+    is_change = name.endswith("the start")
+    if "mean of steps" in name or not (parts or is_change):
         parts.append(f"the curve, rows {run.rpartition('-')[2]}/<step>/{metric}")
+    # what is taken off, or divided by, stands behind what it is taken off from
+    if is_change:
+        parts.append(f"start {start_text(rows, run, metric)}")
     return "; ".join(parts)
 
 

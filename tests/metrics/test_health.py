@@ -30,11 +30,17 @@ ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "recorded"
 BUNDLES = ROOT / "baselines" / "runs" / "micro"
 ALGORITHM = BUNDLES / "algorithm" / "v1"
+REWARD = BUNDLES / "reward" / "v1"
 ONE_UPDATE = Setting(updates_per_rollout=1)
 
 ILL = {
     (BUNDLES / "pilot" / "v1", "pilot=rate_x10"): {"Truncation"},
     (BUNDLES / "pilot" / "v1", "pilot=random"): {"Useless critic"},
+    (REWARD, "reward=random"): {"Useless critic"},
+    (REWARD, "reward=constant"): {"Reward all zero or one"},
+    (REWARD, "reward=inverted"): {"Reward all zero or one", "Paid without truth"},
+    (REWARD, "reward=substring"): {"Paid without truth"},
+    (REWARD, "reward=format"): {"Paid without truth"},
     (ALGORITHM, "algorithm=ppo_rate_x10"): {
         "Reward all zero or one",
         "Truncation",
@@ -45,7 +51,7 @@ ILL = {
 
 RECORDINGS = {
     "top_p": {"Rollout-training mismatch", "Ratio not one at the first update"},
-    "format": {"Format paid without truth"},
+    "format": {"Paid without truth"},
     "rate_0": {"No update", "Stalled throughput"},
     "rate_0_resumed": {"No update", "Stalled throughput", "Silent resume"},
 }
@@ -114,9 +120,11 @@ def test_a_recorded_attempt_that_learned_has_no_diagnosis() -> None:
 def test_a_stored_run_that_failed_to_learn_has_its_diagnoses(bundle: Path, arm: str) -> None:
     found = [names(findings(*run)) for (name, _), run in runs_of(bundle).items() if name == arm]
     assert len(found) >= 2
-    assert all(ILL[bundle, arm] <= each for each in found)
-    if bundle != ALGORITHM:
-        assert all(each == ILL[bundle, arm] for each in found)
+    # one run of a coin has a critic that is right by chance; one of the weak grader is half right
+    lacking = [each for each in found if not ILL[bundle, arm] <= each]
+    assert len(lacking) <= (arm in ("reward=random", "reward=substring"))
+    others = set().union(*found) - ILL[bundle, arm]
+    assert bundle == ALGORITHM or others <= {"Nothing can be graded"}
 
 
 def test_the_entropy_collapses_in_some_runs_at_ten_times_the_rate() -> None:
@@ -131,7 +139,7 @@ def test_a_recorded_run_has_its_diagnoses(name: str) -> None:
 
 
 def test_every_diagnosis_has_a_run_that_has_it() -> None:
-    here = {"Entropy collapse", "Grader unavailable"}
+    here = {"Entropy collapse", "Nothing can be graded"}
     assert here.union(*ILL.values(), *RECORDINGS.values()) == {d.name for d in DIAGNOSES}
 
 
@@ -152,8 +160,8 @@ def test_evidence_is_what_was_measured() -> None:
     ("name", "diagnosis", "metric"),
     [
         ("top_p", "Rollout-training mismatch", "rollout_probs_diff"),
-        ("format", "Format paid without truth", "reward_gap"),
-        ("format", "Format paid without truth", "training_accuracy"),
+        ("format", "Paid without truth", "reward_gap"),
+        ("format", "Paid without truth", "training_accuracy"),
         ("rate_0", "Stalled throughput", "throughput"),
         ("rate_0_resumed", "Silent resume", "reward"),
     ],
@@ -223,7 +231,7 @@ def test_a_grader_that_can_grade_nothing_is_found(
     regraded(streams)
     results = results_of(tmp_path / "without" / "micro" / "invented", streams)
     ((run, finding),) = run_findings(results)
-    assert (finding.diagnosis.name, run["arm"]) == ("Grader unavailable", results.arms[0])
+    assert (finding.diagnosis.name, run["arm"]) == ("Nothing can be graded", results.arms[0])
     said = markdown(health_section(results).blocks)
     assert "`unparsable_easy` 1 in step" in said and finding.diagnosis.remedy in said
 
@@ -232,7 +240,7 @@ def test_a_grader_that_is_gone_is_found_while_the_run_goes_on() -> None:
     """The partner: of a real run only the grades of the training responses are taken away."""
     steps = recorded(RECORDED / "ppo" / "metrics.jsonl")
     found = findings(changed(steps, lambda *_: {"training_accuracy": 0.0}), ONE_UPDATE)
-    assert names(found) == {"Grader unavailable"}
+    assert names(found) == {"Nothing can be graded"}
 
 
 def test_the_report_says_that_nothing_was_found_or_what(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_cells_run_side_by_side_if_asked(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("count", "said"), [(0, "whole number from 1"), ("two", "a number"), (True, "a number")]
+    ("count", "said"), [(0, "a whole number from 1"), ("two", "a number"), (True, "a number")]
 )
 def test_a_wrong_number_of_cells_at_once_is_refused(
     tmp_path: Path, count: object, said: str

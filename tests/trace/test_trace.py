@@ -355,7 +355,7 @@ def test_a_window_of_steps_is_traced_to_the_curve() -> None:
     for name, said in {
         "reward of a=1, mean of steps 10 to 20": ["the curve"],
         "reward of a=1, end of training over mean of steps 1 to 5": ["end", "the curve"],
-        "reward of a=1, mean of steps 10 to 20 minus the start": ["start", "the curve"],
+        "reward of a=1, mean of steps 10 to 20 minus the start": ["the curve", "start"],
         "reward of a=1, step at which two straight lines fit best": ["the curve"],
     }.items():
         parts = _taken(name, rows, run_id, "reward").split("; ")

@@ -92,14 +92,15 @@ DIAGNOSES: Sequence[Diagnosis] = (
         rule=rules.constant_reward,
     ),
     Diagnosis(
-        name="Grader unavailable",
-        means="Responses have the form of an answer and none can be graded.",
+        name="Nothing can be graded",
+        means="Responses have the form of an answer and none is read: the grader fails on them, or"
+        " the policy writes no answer.",
         when="`training_accuracy` is 0 and `training_format` at least"
         f" {rules.LEAST_FORMAT:g} in {rules.GRADED_STEPS} steps in a row, or `unparsable_<split>`"
         f" is at least {rules.UNREADABLE:g} where `format_<split>` is at least"
         f" {rules.LEAST_FORMAT:g}",
-        remedy="Look at grade_reason in rollouts/ or generations/, and whether the grader starts:"
-        " python -m harness.grade.",
+        remedy="Read responses and their grade_reason in rollouts/ or generations/; grade them with"
+        " another grader: python -m harness.grade.",
         rule=rules.no_grader,
     ),
     Diagnosis(
@@ -170,13 +171,14 @@ DIAGNOSES: Sequence[Diagnosis] = (
         rule=rules.useless_critic,
     ),
     Diagnosis(
-        name="Format paid without truth",
-        means="The policy earns more by the form of its answers and is not right more often.",
+        name="Paid without truth",
+        means="The policy earns more, by the form of its answers or by what a weak grader takes for"
+        " an answer, and is not right more often.",
         when=f"in the mean of {rules.PAID_STEPS} steps, `reward_gap` is at least"
-        f" {rules.PAID_GAP:g}, `reward` and `training_format` have risen by"
-        f" {rules.PAID_RISE:g} since the first {rules.PAID_STEPS}, and `training_accuracy` by at"
-        " most half of the reward's rise",
-        remedy="Pay right answers only (reward=rule), or the format only of a right answer.",
+        f" {rules.PAID_GAP:g}, `reward` has risen by {rules.PAID_RISE:g} since the first"
+        f" {rules.PAID_STEPS}, and `training_accuracy` by at most half of that",
+        remedy="Read responses that are paid and not right; pay right answers only (reward=rule),"
+        " or the format only of a right answer.",
         rule=rules.paid_without_truth,
     ),
     Diagnosis(

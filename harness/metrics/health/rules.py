@@ -46,9 +46,10 @@ CRITIC_STEPS, LEAST_PAID, MOST_PAID = 20, 0.15, 0.85
 """Steps in a row: 16 in runs that learned (a new critic), 30 with a random reward. A reward of 0 or
 1 whose mean is near an end hardly varies, and then the number is far below 0 for any critic."""
 
-PAID_STEPS, PAID_GAP, PAID_RISE = 5, 0.1, 0.05
+PAID_STEPS, PAID_GAP, PAID_RISE = 5, 0.1, 0.1
 """Means of the first and of the last steps. The gap is 0 where right answers are paid; where the
-format is, it is 0.7 and the reward rises by 0.12 in 12 steps, the accuracy by 0.00."""
+format is, it is 0.7 and the reward rises by 0.12 in 12 steps, the accuracy by 0.00. A coin's mean
+of 5 steps has a standard deviation of 0.02."""
 
 STALLED_STEPS, STALLED, PACE_STEPS = 2, 0.15, 20
 """Tokens per second over the median of the steps before: 0.23 two steps in a row on a machine that
@@ -171,9 +172,9 @@ def useless_critic(steps: Sequence[Step], _: Setting) -> list[Evidence]:
 
 
 def paid_without_truth(steps: Sequence[Step], _: Setting) -> list[Evidence]:
-    """Tell whether the pay rises with the format while the accuracy does not."""
+    """Tell whether the pay rises while the accuracy does not."""
     gap = _last(steps, "reward_gap", PAID_STEPS)
-    names = ("reward", "training_format", "training_accuracy")
+    names = ("reward", "training_accuracy")
     starts = {name: _first(steps, name, PAID_STEPS) for name in names}
     ends = {name: _last(steps, name, PAID_STEPS) for name in names}
     if not gap or fmean(gap) < PAID_GAP or not all(ends.values()):
@@ -182,8 +183,7 @@ def paid_without_truth(steps: Sequence[Step], _: Setting) -> list[Evidence]:
     if sum(step.number >= 1 for step in steps) < 2 * PAID_STEPS:
         return []
     rise = {name: fmean(ends[name]) - fmean(starts[name]) for name in names}
-    is_paid = min(rise["reward"], rise["training_format"]) >= PAID_RISE
-    if not is_paid or rise["training_accuracy"] > rise["reward"] / 2:
+    if rise["reward"] < PAID_RISE or rise["training_accuracy"] > rise["reward"] / 2:
         return []
     since = f"since the first {PAID_STEPS} steps"
     said = [_said(steps, name, fmean(ends[name]), PAID_STEPS, "mean") for name in names]
