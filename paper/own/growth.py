@@ -6,6 +6,7 @@ import textwrap
 
 import pandas as pd
 
+from harness.metrics.columns import short_split
 from paper.drawing import Block, Plot, draw
 from paper.inputs import Inputs, Study
 from paper.own.noise import splits
@@ -29,7 +30,7 @@ def growth(inputs: Inputs) -> Product:
     caption = (
         f"Mean over seeds (n in the legend). {INTERVAL} Evaluations on questions of the training"
         " kind; a response reflects if it contains wait, recheck, retry, alternatively or however"
-        " (docs/metrics.md). Responses below: sample 0 of the first question of each split, of the"
+        " (docs/metrics.md). Responses below: sample 0 of the first of these questions, of the"
         " control's first seed, at the first, middle and last evaluation whose texts are kept;"
         " chosen by this rule and not by reading."
     )
@@ -77,8 +78,9 @@ def _chosen(study: Study) -> list[dict[str, object]]:
     samples = samples[samples["arm"].astype(str) == study.arms[0]]
     # a table keeps the text of some evaluations only
     samples = samples[samples["response"].notna()]
+    first = samples["split"].astype(str).map(short_split) == splits(study)[0]
     chosen: list[dict[str, object]] = []
-    for _, own in samples.groupby("split", observed=True):
+    for _, own in samples[first].groupby("split", observed=True):
         own = own[own["seed"] == own["seed"].min()]
         own = own[own["question_id"].astype(str) == own["question_id"].astype(str).min()]
         own = own[own["sample"] == own["sample"].min()]

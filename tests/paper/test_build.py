@@ -205,7 +205,7 @@ def test_the_committed_files_are_all_there_and_small() -> None:
     }
     found = {path.name: path.stat().st_size for path in folder.iterdir()}
     assert set(found) == {*expected, "README.md"}
-    # own6 grows most with every study that is stored: seven, and two of noise
+    # own6 grows most with every study that is stored: nine, and two of noise
     assert max(found.values()) < 700_000
 
 
