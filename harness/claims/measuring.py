@@ -117,12 +117,9 @@ def _measured(part: Part, tables: Tables) -> Measured:
 
 def _rows(tables: Tables, metric: str, arms: Sequence[str]) -> pd.DataFrame:
     done = tables.runs.loc[tables.runs["is_included"].astype(bool), "run_id"].astype(str)
-    steps = tables.steps
-    is_mine = (
-        (steps["metric"].astype(str) == metric)
-        & steps["arm"].astype(str).isin(list(arms))
-        & steps["run_id"].astype(str).isin(set(done))
-    )
+    # compared as the categories that they are: as text the whole table would be copied
+    steps = tables.steps[tables.steps["metric"] == metric]
+    is_mine = steps["arm"].isin(list(arms)) & steps["run_id"].isin(set(done))
     return steps[is_mine].astype({"seed": int, "step": int, "arm": str})
 
 
