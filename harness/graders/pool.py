@@ -40,6 +40,7 @@ class Pool:
         self._workers = workers
         self._limit_s = self._grader.limit_s if limit_s is None else limit_s
         self._lock = threading.Lock()
+        self._gone = ""
         self._processes: list[GraderProcess] = []
         self._start()
 
@@ -76,17 +77,22 @@ class Pool:
             One verdict per sample, in their order.
 
         Raises:
-            GraderUnavailableError: no process can be started any more, at the last of three tries.
+            GraderUnavailableError: no process could be started at the last of three tries, now or
+                at an earlier call.
         """
         verdicts: dict[int, Verdict] = {}
         with self._lock:
+            if self._gone:
+                # else each response of a batch that is lost would wait for all tries
+                raise GraderUnavailableError(self._gone)
             for more in reversed(range(_TRIES)):
                 try:
                     self._grade(samples, verdicts)
                     break
-                except GraderUnavailableError:
+                except GraderUnavailableError as error:
                     self.close()
                     if not more:
+                        self._gone = str(error)
                         raise
                     time.sleep(_PAUSE_S)
                 except BaseException:
