@@ -160,7 +160,8 @@ class InProcessAgentLoopWorker(_Base):
         )
         ends = await asyncio.gather(*runs, return_exceptions=True)
         buffer, status = self._buffers.pop(uid), "finished"
-        # as in verl's own worker: a response that fails marks its prompt and does not end the run
+        # as in verl's own worker: a response that fails marks its prompt; the replay buffer, which
+        # sees the mark, ends the run
         for error in (end for end in ends if isinstance(end, BaseException)):
             logger.error("a response of prompt %s failed", uid, exc_info=error)
             status = "failure"
