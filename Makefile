@@ -73,7 +73,7 @@ test-engine: setup ## the tests that run torch, verl, vLLM and Ray for real (min
 test-all: setup check ## every test there is, slow ones too; writes docs/lab/test-all.md
 	@$(PY) scripts/record_tests.py docs/lab/test-all.md
 
-trust: setup ## the disk fails in every command that writes, strangers' bytes in every parser: half an hour, prints the counts (FAULTS= CASES=)
+trust: setup ## the disk fails while commands write, strangers' bytes in every parser: half an hour, prints the counts (FAULTS= CASES=)
 	@$(PY) scripts/trust_faults.py $(if $(FAULTS),most=$(FAULTS))
 	@$(PY) scripts/fuzz_parsers.py cases=$(or $(CASES),100000) seed=$(or $(SEED),0)
 

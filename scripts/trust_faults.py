@@ -1,4 +1,4 @@
-"""Tries faults of the disk at every write, sync and rename of every command that writes.
+"""Tries faults of the disk at every write, sync and rename of commands that write.
 
 Usage: ``python scripts/trust_faults.py [most=1000] [cases=<name>,...]``, as ``make trust`` does.
 

@@ -50,12 +50,16 @@ _NONE = "no stored study has single scores of two seeds or more"
 def variance(inputs: Inputs) -> Product:
     """Return own3: variance components of the last evaluation, per arm and of differences."""
     rows = [row for study in inputs.studies for row in _splits_of(study)]
+    # one set of questions: the others are in the table, and every set would be a wall of bars
+    first = {study.name: (splits(study) or [""])[0] for study in inputs.studies}
+    drawn = [row for row in rows if row[1] == first[row[0]]]
     caption = (
         "Variance of one sample's score at the last evaluation, split by the analysis of variance"
         " (moments; harness/stats/variance.py); the number at the end of a bar is its sum. More"
         " seeds reduce the first two parts, more questions the second and third, more samples the"
         " last. n: seeds x questions x samples. A part that is estimated below 0 is set to 0; of a"
-        " difference, what questions and seeds do to both arms is in no part."
+        " difference, what questions and seeds do to both arms is in no part. The first set of"
+        " questions of each study; all are in the table."
         f"{_alignment(inputs.studies)}"
     )
     columns = ["study", "split", "subject", *COMPONENTS, "seeds", "questions", "samples", "note"]
@@ -68,7 +72,7 @@ def variance(inputs: Inputs) -> Product:
             [_record(study, split, name, found) for study, split, name, found in rows],
             columns=columns,
         ),
-        figure=_draw_variance(rows, caption),
+        figure=_draw_variance(drawn, caption),
         runs={study.name: study.runs for study in inputs.studies},
         gaps=[] if rows else [_NONE],
     )

@@ -1,4 +1,4 @@
-"""Every command that writes, on small inputs, with what it replaces beside it.
+"""Commands that write, on small inputs, with what it replaces beside it.
 
 Each case gets a folder for inputs and an empty sandbox; it lays out what is there before, and
 returns the command. The figures are stand-ins: drawing takes most of the time and no fault.
